@@ -1,0 +1,53 @@
+/**
+ * The catalogue of errors. Three kinds, by who has to act:
+ * - `operator`: a person at the machine must change something; the message carries the fix and is printed as it is.
+ * - `rejected`: input was refused; it is set aside with the reason and nothing is retried.
+ * - `transient`: the world failed for a while; the caller retries with backoff.
+ * Every code is described in docs/errors.md; a test holds the two together.
+ */
+export type ErrorKind = 'operator' | 'rejected' | 'transient';
+
+export const ERROR_CODES = {
+  CONFIG_INVALID: 'operator',
+  SCHEMA_NEWER: 'operator',
+  DATABASE_CORRUPT: 'operator',
+  HOME_LOCKED: 'operator',
+  HOME_UNWRITABLE: 'operator',
+  PORT_IN_USE: 'operator',
+  IMAGE_MISSING: 'operator',
+  IMAGE_BUILD_FAILED: 'operator',
+  GROUP_INVALID: 'rejected',
+  GROUP_EXISTS: 'rejected',
+  GROUP_UNKNOWN: 'rejected',
+  COMMAND_INVALID: 'rejected',
+  COMMAND_REFUSED: 'rejected',
+  FILE_REFUSED: 'rejected',
+  ENGINE_DOWN: 'transient',
+  ENGINE_REFUSED: 'transient',
+  CONTAINER_EXITED: 'transient',
+  TURN_TIMEOUT: 'transient',
+  AGENT_FAILED: 'transient',
+} as const satisfies Record<string, ErrorKind>;
+
+export type ErrorCode = keyof typeof ERROR_CODES;
+
+/** An expected failure. `message` is one plain sentence; `fix`, if any, says what to do about it. */
+export class NanoClawError extends Error {
+  readonly code: ErrorCode;
+  readonly kind: ErrorKind;
+  readonly fix: string | undefined;
+
+  constructor(code: ErrorCode, message: string, options: { fix?: string; cause?: unknown } = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = 'NanoClawError';
+    this.code = code;
+    this.kind = ERROR_CODES[code];
+    this.fix = options.fix;
+  }
+}
+
+/** The message of anything that was thrown, on one line. */
+export function messageOf(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  return text.replace(/\s*\n\s*/g, ' ').trim();
+}

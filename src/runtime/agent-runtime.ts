@@ -1,0 +1,64 @@
+/**
+ * The seam between a turn and what it runs in. Two implementations: docker and process.
+ * A runtime starts and ends agents; it knows nothing of turns, messages or the database.
+ */
+import type { Folder, ProviderName, RuntimeName } from '../types.ts';
+
+/** What to start. All paths are absolute paths of the host. */
+export interface AgentLaunch {
+  /** Unique name, also the container's: nanoclaw-<folder>-<8 hex digits>. Never reused. */
+  name: string;
+  folder: Folder;
+  isMain: boolean;
+  provider: ProviderName;
+  /** groups/<folder>, read-write. */
+  groupDir: string;
+  /** groups/global, read-only unless main. */
+  globalDir: string;
+  /** data/ipc/<folder>: holds in/ (read-only for the agent) and out/ (read-write). */
+  mailboxDir: string;
+  /** data/sessions/<folder>, the agent's home, read-write. */
+  homeDir: string;
+  /** NANOCLAW_HOME for main (shown read-only at /workspace/project without secrets), else null. */
+  projectDir: string | null;
+  /** Allowlisted mounts, already validated; each appears as /workspace/extra/<name>. */
+  extraMounts: readonly { name: string; hostPath: string; writable: boolean }[];
+  /** The daemon's model endpoint for this agent and its own token for it; null for the offline provider. */
+  model: { baseUrl: string; token: string } | null;
+  timezone: string;
+}
+
+export interface AgentExit {
+  /** Process exit code, or null when it is not known (killed, or gone before we looked). */
+  code: number | null;
+  oomKilled: boolean;
+  /** The last lines the agent wrote to stderr and stdout, at most 4 KiB; for the log and for diagnosis. */
+  lastOutput: string;
+}
+
+/** A started agent. */
+export interface AgentContainer {
+  readonly name: string;
+  /** The engine's id; for `process` the pid as text. */
+  readonly id: string;
+  readonly folder: Folder;
+  /** Resolves once when the agent has ended, however it ended. Never rejects. */
+  readonly exited: Promise<AgentExit>;
+  /** Kills the agent and removes what is left of it. Idempotent; resolves when it is gone. */
+  remove(): Promise<void>;
+}
+
+export interface AgentRuntime {
+  readonly name: RuntimeName;
+  /**
+   * Makes the runtime ready: engine reachable, network and image there (built when missing). Idempotent and
+   * cheap when ready. Throws ENGINE_DOWN (retry later), IMAGE_MISSING or IMAGE_BUILD_FAILED (the operator's).
+   */
+  prepare(): Promise<void>;
+  /** Starts an agent. Resolves when its process runs; throws ENGINE_DOWN or ENGINE_REFUSED. */
+  launch(launch: AgentLaunch): Promise<AgentContainer>;
+  /** The agents of this instance that the engine knows, running or ended; used for adoption at start and by sweeps. */
+  list(): Promise<AgentContainer[]>;
+  /** Ends the runtime's own watching (not the agents). */
+  close(): Promise<void>;
+}

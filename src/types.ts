@@ -1,0 +1,40 @@
+/** The words of the program as types. Leaf module: imports nothing of ours. */
+
+declare const brand: unique symbol;
+type Branded<T, B extends string> = T & { readonly [brand]: B };
+
+/** A Telegram chat id as text, e.g. "-1001234567890". */
+export type ChatJid = Branded<string, 'ChatJid'>;
+/** Name of a group's folder under groups/: 1 to 63 of a-z 0-9 - _, beginning with a letter or digit. */
+export type Folder = Branded<string, 'Folder'>;
+/** A turn's id: a UUID. One row of `turns` is one attempt. */
+export type TurnId = Branded<string, 'TurnId'>;
+/** Row number in `messages`; grows by arrival. The only cursor there is. */
+export type Seq = Branded<number, 'Seq'>;
+/** An instant as ISO 8601 UTC with milliseconds, e.g. 2026-11-02T08:00:00.000Z. */
+export type Iso = Branded<string, 'Iso'>;
+
+export const chatJid = (value: string | number): ChatJid => String(value) as ChatJid;
+export const turnId = (value: string): TurnId => value as TurnId;
+export const seq = (value: number): Seq => value as Seq;
+export const iso = (ms: number): Iso => new Date(ms).toISOString() as Iso;
+
+export const FOLDER_PATTERN = /^[a-z0-9][a-z0-9_-]{0,62}$/;
+/** `global` is the shared memory and no group's; the others would confuse people and scripts. */
+export const RESERVED_FOLDERS: ReadonlySet<string> = new Set(['global', 'project', 'extra', 'ipc', 'data']);
+
+/** A registered chat. */
+export interface Group {
+  chatJid: ChatJid;
+  name: string;
+  folder: Folder;
+  trigger: string;
+  requiresTrigger: boolean;
+  isMain: boolean;
+  /** IANA zone, or null for the daemon's TZ. */
+  timezone: string | null;
+  addedAt: Iso;
+}
+
+export type ProviderName = 'claude' | 'offline';
+export type RuntimeName = 'docker' | 'process';
