@@ -1,0 +1,188 @@
+/**
+ * The agent image: there, and built from the sources that lie here.
+ *
+ * An image bears the hash of its sources (label nanoclaw.source). A different hash means that the sources were
+ * updated: it is built anew, and if that fails an older one that speaks the same protocol still serves, with a
+ * warning. An image without that label under a name of the operator's own is the operator's, and used as it is.
+ * Never pushes, never removes an image.
+ */
+import { messageOf, NanoClawError } from '../errors.ts';
+import { PROTOCOL_VERSION } from '../protocol.ts';
+import { type BuildContext, DOCKERFILE, packBuildContext, readBuildContext } from './build-context.ts';
+import type { Engine } from './engine.ts';
+import { EngineError } from './engine-http.ts';
+import { buildImage, findImage, pullImage } from './engine-images.ts';
+import type { EngineImage, EngineProgress } from './engine-types.ts';
+
+export const DEFAULT_IMAGE = 'nanoclaw-agent:latest';
+export const DEFAULT_BASE = 'node:24-bookworm-slim';
+/** Made by scripts/offline-base-image.sh from Debian packages, for machines that reach no registry. */
+export const OFFLINE_BASE = 'nanoclaw-base:offline';
+export const LABEL_SOURCE = 'nanoclaw.source';
+export const LABEL_PROTOCOL = 'nanoclaw.protocol';
+/** A pull without a line of progress for so long is given up. */
+const PULL_STALL_MS = 60_000;
+
+export interface ImageOptions {
+  image: string;
+  /** The folder that holds container/ and src/protocol.ts. */
+  projectRoot: string;
+  /** Overrides the choice of the base image. */
+  baseImage?: string | undefined;
+  /** Short lines for people: "step 3/12 RUN npm ci". */
+  onProgress?: (line: string) => void;
+}
+
+export interface ImageState {
+  id: string;
+  /** reused: as it was; built: built now; foreign: the operator's own; outdated: the build failed, an old one serves. */
+  state: 'reused' | 'built' | 'foreign' | 'outdated';
+  /** Why it is outdated. */
+  warning: string | null;
+}
+
+/** Throws ENGINE_DOWN, IMAGE_MISSING or IMAGE_BUILD_FAILED. Not to be called twice at once for one image. */
+export async function ensureImage(engine: Engine, options: ImageOptions): Promise<ImageState> {
+  const say = options.onProgress ?? (() => {});
+  const [existing, context] = await Promise.all([
+    findImage(engine, options.image),
+    readBuildContext(options.projectRoot),
+  ]);
+  const source = existing?.Config.Labels[LABEL_SOURCE];
+  if (existing && source === undefined && options.image !== DEFAULT_IMAGE) {
+    return { id: existing.Id, state: 'foreign', warning: null };
+  }
+  if (existing && (context === null || source === context.hash))
+    return { id: existing.Id, state: 'reused', warning: null };
+  if (
+    context === null ||
+    (!existing && options.image !== DEFAULT_IMAGE && !options.image.startsWith('nanoclaw-'))
+  ) {
+    return pulled(engine, options.image, say);
+  }
+  try {
+    await build(engine, options, context, say);
+  } catch (error) {
+    if (error instanceof EngineError && error.status === null) throw error;
+    if (existing && existing.Config.Labels[LABEL_PROTOCOL] === String(PROTOCOL_VERSION)) {
+      const warning = `The agent image is older than its sources and could not be built anew: ${messageOf(error)}`;
+      return { id: existing.Id, state: 'outdated', warning };
+    }
+    throw error;
+  }
+  const built = await findImage(engine, options.image);
+  if (!built)
+    throw new NanoClawError('IMAGE_MISSING', `The image ${options.image} was built and is gone again.`);
+  return { id: built.Id, state: 'built', warning: null };
+}
+
+/** The first usable base image: the given one, the official one (local or pulled), the offline one. */
+export async function chooseBaseImage(
+  engine: Engine,
+  given: string | undefined,
+  say: (line: string) => void,
+): Promise<string> {
+  if (given) return given;
+  if (await findImage(engine, DEFAULT_BASE)) return DEFAULT_BASE;
+  let why: string;
+  try {
+    say(`pulling ${DEFAULT_BASE}`);
+    await pull(engine, DEFAULT_BASE);
+    return DEFAULT_BASE;
+  } catch (error) {
+    if (error instanceof EngineError && error.status === null) throw error;
+    why = messageOf(error);
+  }
+  if (await findImage(engine, OFFLINE_BASE)) {
+    say(`${DEFAULT_BASE} cannot be pulled; building on ${OFFLINE_BASE}`);
+    return OFFLINE_BASE;
+  }
+  throw new NanoClawError(
+    'IMAGE_BUILD_FAILED',
+    `No base image for the agent: ${DEFAULT_BASE} cannot be pulled (${why}).`,
+    {
+      fix: `Run "docker pull ${DEFAULT_BASE}" where a registry can be reached, or scripts/offline-base-image.sh on a Debian machine that reaches none.`,
+    },
+  );
+}
+
+async function build(
+  engine: Engine,
+  options: ImageOptions,
+  context: BuildContext,
+  say: (line: string) => void,
+): Promise<void> {
+  const base = await chooseBaseImage(engine, options.baseImage, say);
+  const output: string[] = [];
+  const onProgress = (line: EngineProgress) => {
+    const text = line.stream?.trimEnd() ?? line.status ?? '';
+    if (!text) return;
+    output.push(text);
+    if (output.length > 30) output.shift();
+    const step = /^Step (\d+\/\d+) : (.*)/.exec(text);
+    if (step) say(`step ${step[1]} ${step[2]?.slice(0, 100)}`);
+  };
+  try {
+    await buildImage(
+      engine,
+      packBuildContext(context),
+      {
+        tag: options.image,
+        dockerfile: DOCKERFILE,
+        buildArgs: { BASE_IMAGE: base, SOURCE_HASH: context.hash },
+        labels: { [LABEL_SOURCE]: context.hash, [LABEL_PROTOCOL]: String(PROTOCOL_VERSION) },
+      },
+      onProgress,
+    );
+  } catch (cause) {
+    if (cause instanceof EngineError && cause.status === null) throw cause;
+    const last = output.slice(-12).join('\n').slice(-2000);
+    throw new NanoClawError(
+      'IMAGE_BUILD_FAILED',
+      `The agent image could not be built: ${messageOf(cause)}\n${last}`,
+      {
+        fix: 'The lines above are the end of the build. Most often npm could not reach its registry. Then start again.',
+        cause,
+      },
+    );
+  }
+}
+
+async function pulled(engine: Engine, image: string, say: (line: string) => void): Promise<ImageState> {
+  try {
+    say(`pulling ${image}`);
+    await pull(engine, image);
+    const found: EngineImage | null = await findImage(engine, image);
+    if (found) return { id: found.Id, state: 'foreign', warning: null };
+  } catch (cause) {
+    if (cause instanceof EngineError && cause.status === null) throw cause;
+    throw new NanoClawError(
+      'IMAGE_MISSING',
+      `The agent image ${image} is not here and cannot be pulled: ${messageOf(cause)}`,
+      {
+        fix: `Build or pull it, or unset CONTAINER_IMAGE to have ${DEFAULT_IMAGE} built from container/.`,
+        cause,
+      },
+    );
+  }
+  throw new NanoClawError('IMAGE_MISSING', `The agent image ${image} is not here.`);
+}
+
+/** Pulls; a pull that stands still is a refusal (status 504), not an engine that is down. */
+async function pull(engine: Engine, image: string): Promise<void> {
+  const stalled = new AbortController();
+  const timer = setTimeout(() => stalled.abort(), PULL_STALL_MS);
+  try {
+    await pullImage(
+      engine,
+      image.includes(':') ? image : `${image}:latest`,
+      () => timer.refresh(),
+      stalled.signal,
+    );
+  } catch (error) {
+    if (stalled.signal.aborted) throw new EngineError(504, `no progress for ${PULL_STALL_MS / 1000} s`);
+    throw error;
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,265 @@
+/**
+ * Agents in Docker containers: the runtime that isolates.
+ *
+ * Invariants: touches only containers and networks that bear this instance's label. The wait for a container's end is
+ * issued before its start, so that no exit is missed. A container found by list() is watched like one launched here, which
+ * is how the next daemon adopts what the last one left. Names are unique and never reused; nothing restarts by itself and
+ * nothing removes itself: an ended container stays until remove(). Knows nothing of turns.
+ */
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Engine } from '../docker/engine.ts';
+import { EngineError } from '../docker/engine-http.ts';
+import type { EngineInfo } from '../docker/engine-types.ts';
+import { DEFAULT_IMAGE, ensureImage } from '../docker/image.ts';
+import { NanoClawError } from '../errors.ts';
+import { type Clock, sleep, systemClock } from '../lib/clock.ts';
+import { FOLDER_PATTERN, type Folder } from '../types.ts';
+import type { AgentContainer, AgentExit, AgentLaunch, AgentRuntime } from './agent-runtime.ts';
+import { type AgentNetwork, ensureNetwork } from './docker-network.ts';
+import { containerSpec, DEFAULT_LIMITS, LABELS, type Limits, type SpecContext } from './docker-spec.ts';
+import { watchExit } from './exit-watch.ts';
+import { projectView } from './project-view.ts';
+import { agentUser, makeDatabaseReadable, prepareWorkspace, type User } from './workspace-owner.ts';
+
+export interface DockerRuntimeOptions {
+  engine: Engine;
+  /** A uuid of the data folder. */
+  instanceId: string;
+  /** Default nanoclaw-agent:latest, which is built when missing or older than its sources. */
+  image?: string;
+  /** The folder with container/ and src/protocol.ts. */
+  projectRoot: string;
+  /** A folder of the host's for the runtime's own small files, e.g. data/run. */
+  stateDir: string;
+  baseImage?: string | undefined;
+  limits?: Partial<Limits>;
+  /** The uid:gid inside containers; default by the rule in workspace-owner.ts. */
+  user?: User;
+  /** The agent's own exit when nobody speaks to it. Default 2 h. */
+  idleExitMs?: number;
+  sweepMs?: number;
+  /** URL of the forward proxy for this launch, with the container's token; null for no internet. Default: none. */
+  proxyUrl?: (launch: AgentLaunch) => string | null;
+  clock?: Clock;
+  log?: RuntimeLog;
+}
+
+/** An engine that has not acknowledged a wait after so long answers only at the end. */
+const WAIT_TAKEN_MS = 2000;
+
+/** Stable event names with ids; matches a pino child logger. */
+export interface RuntimeLog {
+  info(fields: object, event: string): void;
+  warn(fields: object, event: string): void;
+}
+
+export interface DockerRuntime extends AgentRuntime {
+  readonly name: 'docker';
+  /** Where the daemon's proxies must listen. Known after prepare(); may change with it. */
+  gatewayAddress(): string;
+  /** The host under which containers reach those proxies. Known after prepare(). */
+  proxyHost(): string;
+  /** False where the platform cannot hold containers to the proxies; with the reason. Known after prepare(). */
+  networkEnforcement(): { enforced: boolean; reason: string | null };
+}
+
+export function createDockerRuntime(options: DockerRuntimeOptions): DockerRuntime {
+  const { engine, instanceId } = options;
+  const image = options.image ?? DEFAULT_IMAGE;
+  const clock = options.clock ?? systemClock;
+  const log: RuntimeLog = options.log ?? { info() {}, warn() {} };
+  const limits: Limits = { ...DEFAULT_LIMITS, ...options.limits };
+  const resolvConf = join(options.stateDir, 'resolv.conf');
+  const watching = new AbortController();
+  const known = new Map<string, AgentContainer>();
+  /** Names between create and start: a list() in that moment must not take them for ended. */
+  const launching = new Set<string>();
+  let ready: { info: EngineInfo; network: AgentNetwork } | null = null;
+  let preparing: Promise<void> | null = null;
+  let imageChecked = false;
+
+  const prepared = () => {
+    if (!ready) throw new NanoClawError('ENGINE_DOWN', 'The docker runtime is not prepared yet.');
+    return ready;
+  };
+
+  async function prepareOnce(): Promise<void> {
+    const info = ready?.info ?? (await engine.info());
+    if (imageChecked) imageChecked = await imageIsThere();
+    if (!imageChecked) {
+      const onProgress = (line: string) => log.info({ line }, 'image_progress');
+      const { projectRoot, baseImage } = options;
+      const state = await ensureImage(engine, { image, projectRoot, baseImage, onProgress });
+      if (state.warning) log.warn({ image, warning: state.warning }, 'image_outdated');
+      else log.info({ image, state: state.state }, 'image_ready');
+      imageChecked = true;
+    }
+    const network = await ensureNetwork(engine, instanceId, info, ready?.network ?? null);
+    if (network.notEnforcedBecause && !ready)
+      log.warn({ reason: network.notEnforcedBecause }, 'network_not_enforced');
+    await mkdir(options.stateDir, { recursive: true });
+    // Nothing listens there, so that a look-up fails at once instead of after the engine's resolver timed out.
+    await writeFile(resolvConf, 'nameserver 127.0.0.1\noptions timeout:1 attempts:1\n', { mode: 0o644 });
+    ready = { info, network };
+  }
+
+  async function imageIsThere(): Promise<boolean> {
+    return (
+      (await engine.json({ method: 'GET', path: `/images/${image}/json`, accept: [404] }).then(hasId)) ===
+      true
+    );
+  }
+
+  function specContext(launch: AgentLaunch): SpecContext {
+    const { info, network } = prepared();
+    const security = (name: string) =>
+      info.SecurityOptions.some((option) => option.split(',')[0] === `name=${name}`);
+    return {
+      image,
+      instanceId,
+      user: options.user ?? agentUser(daemonUser(), security('rootless')),
+      limits,
+      idleExitMs: options.idleExitMs ?? 7_200_000,
+      sweepMs: options.sweepMs ?? 1000,
+      network: network.name,
+      resolvConf: network.enforced ? resolvConf : null,
+      extraHosts: network.extraHosts,
+      proxyUrl: options.proxyUrl?.(launch) ?? null,
+      selinux: security('selinux'),
+      usernsRemap: security('userns'),
+      projectView: launch.isMain && launch.projectDir ? projectView(launch.projectDir) : null,
+    };
+  }
+
+  /** Folders that exist and belong to whoever works in them. */
+  function prepareFolders(launch: AgentLaunch, user: User): void {
+    const asRoot = daemonUser()?.uid === 0 && user.uid !== 0;
+    prepareWorkspace(launch, asRoot ? user : null);
+    if (launch.isMain && launch.projectDir && asRoot)
+      makeDatabaseReadable(join(launch.projectDir, 'data'), user);
+  }
+
+  function watch(id: string, name: string, folder: Folder, first: Promise<void> | null): AgentContainer {
+    const exited: Promise<AgentExit> = watchExit(engine, clock, id, first, watching.signal);
+    let removing: Promise<void> | null = null;
+    const container: AgentContainer = {
+      id,
+      name,
+      folder,
+      exited,
+      remove() {
+        removing ??= removeContainer(engine, id).then(
+          () => void known.delete(id),
+          (error) => {
+            removing = null;
+            throw error;
+          },
+        );
+        return removing;
+      },
+    };
+    known.set(id, container);
+    return container;
+  }
+
+  async function startContainer(launch: AgentLaunch, context: SpecContext): Promise<AgentContainer> {
+    const id = await engine.createContainer(launch.name, containerSpec(launch, context));
+    try {
+      const first = await waitBeforeStart(id);
+      await engine.start(id);
+      log.info({ group: launch.folder, container: launch.name }, 'container_started');
+      return watch(id, launch.name, launch.folder, first?.ended ?? null);
+    } catch (error) {
+      await removeContainer(engine, id).catch(() => {}); // a sweep finds it by its label
+      throw error;
+    }
+  }
+
+  /** Null where the engine only answers at the end (older Podman): then it is asked again after the start. */
+  async function waitBeforeStart(id: string): Promise<{ ended: Promise<void> } | null> {
+    const settled = new AbortController();
+    const giveUp = new AbortController();
+    const wait = engine.wait(id, 'next-exit', AbortSignal.any([watching.signal, giveUp.signal]));
+    const patience = sleep(clock, WAIT_TAKEN_MS, settled.signal).then(() => null);
+    try {
+      const taken = await Promise.race([wait, patience]);
+      if (!taken) {
+        wait.catch(() => {});
+        giveUp.abort();
+      }
+      return taken;
+    } finally {
+      settled.abort();
+    }
+  }
+
+  return {
+    name: 'docker',
+
+    prepare() {
+      preparing ??= prepareOnce().finally(() => {
+        preparing = null;
+      });
+      return preparing;
+    },
+
+    async launch(launch) {
+      const context = specContext(launch);
+      prepareFolders(launch, context.user);
+      launching.add(launch.name);
+      try {
+        return await startContainer(launch, context);
+      } finally {
+        launching.delete(launch.name);
+      }
+    },
+
+    async list() {
+      const found = await engine.listContainers([`${LABELS.instance}=${instanceId}`]);
+      const present = new Set(found.map(({ Id }) => Id));
+      for (const id of known.keys()) if (!present.has(id)) known.delete(id);
+      return found.flatMap(({ Id: id, Labels: labels, Names: names }) => {
+        const folder = labels[LABELS.group] ?? '';
+        const name = labels[LABELS.name] ?? names[0]?.replace(/^\//, '') ?? id;
+        if (!FOLDER_PATTERN.test(folder) || launching.has(name)) return [];
+        return [known.get(id) ?? watch(id, name, folder as Folder, null)];
+      });
+    },
+
+    async close() {
+      watching.abort();
+      engine.close();
+    },
+
+    gatewayAddress: () => prepared().network.listenHost,
+    proxyHost: () => prepared().network.containerHost,
+    networkEnforcement: () => ({
+      enforced: prepared().network.enforced,
+      reason: prepared().network.notEnforcedBecause,
+    }),
+  };
+}
+
+function daemonUser(): User | null {
+  const { getuid, getgid } = process;
+  return getuid && getgid ? { uid: getuid(), gid: getgid() } : null;
+}
+
+const hasId = (answer: unknown): boolean => typeof answer === 'object' && answer !== null && 'Id' in answer;
+
+/** Resolves when the container is gone, also when it was, or when somebody else is removing it. */
+async function removeContainer(engine: Engine, id: string): Promise<void> {
+  try {
+    await engine.removeContainer(id);
+  } catch (error) {
+    if (!(error instanceof EngineError)) throw error;
+    if (error.status === 404) return;
+    if (error.status !== 409) throw error;
+    const waiting = await engine.wait(id, 'removed', AbortSignal.timeout(30_000)).catch((gone) => {
+      if (gone instanceof EngineError && gone.status === 404) return null;
+      throw gone;
+    });
+    await waiting?.ended;
+  }
+}
