@@ -1,0 +1,127 @@
+/**
+ * Files that were sent in either direction. Kept in memory up to a budget (the oldest go first), and beside the
+ * state file when there is one. A file id says nothing about the file, as in Telegram.
+ */
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { imageSize } from './image-size.ts';
+import type { MediaKind, SimFileRef } from './types.ts';
+
+const MEMORY_BYTES = 256 * 1024 * 1024;
+const FOLDERS: Readonly<Record<MediaKind, string>> = {
+  photo: 'photos',
+  document: 'documents',
+  audio: 'music',
+  voice: 'voice',
+  video: 'videos',
+};
+const SAFE_EXTENSION = /\.([A-Za-z0-9]{1,8})$/;
+
+export interface SimFile {
+  readonly id: string;
+  readonly uniqueId: string;
+  readonly kind: MediaKind;
+  readonly name: string;
+  readonly mime: string;
+  readonly size: number;
+  /** What getFile hands out; unique, and safe as a path. */
+  readonly path: string;
+  readonly width: number | null;
+  readonly height: number | null;
+}
+
+export class FileStore {
+  readonly #files = new Map<string, SimFile>();
+  readonly #bytes = new Map<string, Buffer>();
+  readonly #random: () => number;
+  readonly #directory: string | undefined;
+  #held = 0;
+  #count = 0;
+
+  constructor(random: () => number, directory?: string, saved: readonly SimFile[] = []) {
+    this.#random = random;
+    this.#directory = directory;
+    for (const file of saved) this.#files.set(file.id, file);
+    this.#count = saved.length;
+  }
+
+  add(kind: MediaKind, name: string, mime: string, bytes: Buffer): SimFile {
+    this.#count += 1;
+    const size = kind === 'photo' || kind === 'video' ? imageSize(bytes) : undefined;
+    const extension = SAFE_EXTENSION.exec(name)?.[1] ?? (kind === 'photo' ? 'jpg' : 'bin');
+    const uniqueId = `AQAD${this.#word(10)}`;
+    const file: SimFile = {
+      id: `${kind === 'photo' ? 'AgACAgI' : 'BQACAgI'}${this.#word(40)}`,
+      uniqueId,
+      kind,
+      name,
+      mime,
+      size: bytes.length,
+      path: `${FOLDERS[kind]}/file_${this.#count}_${uniqueId}.${extension}`,
+      width: size?.width ?? null,
+      height: size?.height ?? null,
+    };
+    this.#files.set(file.id, file);
+    this.#hold(file, bytes);
+    if (this.#directory) {
+      mkdirSync(this.#directory, { recursive: true });
+      writeFileSync(join(this.#directory, uniqueId), bytes);
+    }
+    return file;
+  }
+
+  byId(id: string): SimFile | undefined {
+    return this.#files.get(id);
+  }
+
+  byPath(path: string): SimFile | undefined {
+    for (const file of this.#files.values()) if (file.path === path) return file;
+    return undefined;
+  }
+
+  /** Undefined when it is gone: too much else was sent since. */
+  bytes(file: SimFile): Buffer | undefined {
+    const held = this.#bytes.get(file.id);
+    if (held || !this.#directory) return held;
+    const path = join(this.#directory, file.uniqueId);
+    if (!existsSync(path)) return undefined;
+    const bytes = readFileSync(path);
+    this.#hold(file, bytes);
+    return bytes;
+  }
+
+  save(): SimFile[] {
+    return [...this.#files.values()];
+  }
+
+  #hold(file: SimFile, bytes: Buffer): void {
+    this.#bytes.set(file.id, bytes);
+    this.#held += bytes.length;
+    for (const [id, old] of this.#bytes) {
+      if (this.#held <= MEMORY_BYTES || id === file.id) break;
+      this.#bytes.delete(id);
+      this.#held -= old.length;
+      if (!this.#directory) this.#files.delete(id);
+    }
+  }
+
+  #word(length: number): string {
+    const letters = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789';
+    return Array.from({ length }, () => letters.charAt(Math.floor(this.#random() * letters.length))).join('');
+  }
+}
+
+/** The file as it stands in a message. */
+export function fileRef(file: SimFile): SimFileRef {
+  const named = file.kind === 'document' || file.kind === 'audio' || file.kind === 'video';
+  const sized = file.kind === 'photo' || file.kind === 'video';
+  return {
+    file_id: file.id,
+    file_unique_id: file.uniqueId,
+    file_size: file.size,
+    ...(named ? { file_name: file.name } : {}),
+    ...(file.kind === 'photo' ? {} : { mime_type: file.mime }),
+    ...(sized ? { width: file.width ?? 320, height: file.height ?? 240 } : {}),
+    ...(file.kind === 'document' || file.kind === 'photo' ? {} : { duration: 1 }),
+  };
+}

@@ -1,0 +1,162 @@
+/**
+ * The shapes of the simulator. Messages, users and updates have the field names of Telegram's Bot API, so that
+ * what is stored is what is sent. Every stored object is treated as immutable: an edit stores a new object.
+ */
+export interface SimUser {
+  readonly id: number;
+  readonly is_bot: boolean;
+  readonly first_name: string;
+  readonly last_name?: string;
+  readonly username?: string;
+  readonly language_code?: string;
+}
+
+/** Someone a test or the page can speak as. `key` is the handle used in the control functions, e.g. `anna`. */
+export interface SimPerson {
+  readonly key: string;
+  readonly user: SimUser;
+}
+
+export type SimChatType = 'private' | 'group' | 'supergroup';
+export type BotStatus = 'member' | 'administrator' | 'kicked' | 'left';
+
+export interface SimChatRef {
+  readonly id: number;
+  readonly type: SimChatType;
+  readonly title?: string;
+  readonly first_name?: string;
+  readonly last_name?: string;
+  readonly username?: string;
+  readonly is_forum?: true;
+}
+
+export interface SimEntity {
+  readonly type: string;
+  readonly offset: number;
+  readonly length: number;
+  readonly url?: string;
+  readonly language?: string;
+  readonly user?: SimUser;
+  readonly custom_emoji_id?: string;
+}
+
+export interface SimFileRef {
+  readonly file_id: string;
+  readonly file_unique_id: string;
+  readonly file_size: number;
+  readonly file_name?: string;
+  readonly mime_type?: string;
+  readonly width?: number;
+  readonly height?: number;
+  readonly duration?: number;
+}
+
+export interface SimButton {
+  readonly text: string;
+  readonly callback_data?: string;
+  readonly url?: string;
+}
+
+export interface SimKeyboard {
+  readonly inline_keyboard: readonly (readonly SimButton[])[];
+}
+
+export const MEDIA_KINDS = ['photo', 'document', 'audio', 'voice', 'video'] as const;
+export type MediaKind = (typeof MEDIA_KINDS)[number];
+
+/** The parts of a message that are not its identity. */
+export interface SimContent {
+  readonly text?: string;
+  readonly entities?: readonly SimEntity[];
+  readonly caption?: string;
+  readonly caption_entities?: readonly SimEntity[];
+  readonly photo?: readonly SimFileRef[];
+  readonly document?: SimFileRef;
+  readonly audio?: SimFileRef;
+  readonly voice?: SimFileRef;
+  readonly video?: SimFileRef;
+  readonly media_group_id?: string;
+  readonly reply_markup?: SimKeyboard;
+  readonly new_chat_members?: readonly SimUser[];
+  readonly left_chat_member?: SimUser;
+  readonly new_chat_title?: string;
+  readonly migrate_to_chat_id?: number;
+  readonly migrate_from_chat_id?: number;
+  readonly forum_topic_created?: { readonly name: string; readonly icon_color: number };
+  readonly group_chat_created?: true;
+}
+
+export interface SimMessage extends SimContent {
+  readonly message_id: number;
+  readonly from: SimUser;
+  readonly chat: SimChatRef;
+  /** Whole seconds. */
+  readonly date: number;
+  readonly edit_date?: number;
+  readonly message_thread_id?: number;
+  readonly is_topic_message?: true;
+  readonly reply_to_message?: SimMessage;
+}
+
+export interface SimTopic {
+  readonly threadId: number;
+  readonly name: string;
+}
+
+/** A chat as the world keeps it. */
+export interface SimChat {
+  readonly id: number;
+  type: SimChatType;
+  title: string | null;
+  isForum: boolean;
+  botStatus: BotStatus;
+  members: number[];
+  admins: number[];
+  topics: SimTopic[];
+  migratedTo: number | null;
+  nextMessageId: number;
+  messages: Map<number, SimMessage>;
+  /** message id → user id → emoji. */
+  reactions: Map<number, Map<number, string[]>>;
+}
+
+export interface SimUpdate {
+  readonly update_id: number;
+  readonly [kind: string]: unknown;
+}
+
+/** One Bot API call, as it ended. */
+export interface SimCall {
+  /** Milliseconds since the epoch, by the simulator's clock, when the call was carried out or refused. */
+  readonly at: number;
+  readonly method: string;
+  readonly chatId: string | undefined;
+  /** As received; a file is `{file: name, size}`. */
+  readonly params: Readonly<Record<string, unknown>>;
+  /** The message that was sent or touched. */
+  readonly messageId: number | undefined;
+  readonly outcome:
+    | { readonly ok: true }
+    | { readonly ok: false; readonly status: number; readonly description: string };
+  /** The fault that was switched on for this call, if any. `outcome` still tells what the server did. */
+  readonly fault?: string;
+}
+
+/** How a call ends badly. `drop-response-after-accepting` carries it out and then cuts the connection. */
+export type SimFault =
+  | { readonly status: number; readonly retryAfter?: number; readonly description?: string }
+  | { readonly delayMs: number }
+  | 'reset'
+  | 'hang'
+  | 'garbage'
+  | 'drop-response-after-accepting';
+
+type DefinedKeys<T> = { [K in keyof T]-?: undefined extends T[K] ? never : K }[keyof T];
+export type Defined<T> = { [K in DefinedKeys<T>]: T[K] } & {
+  [K in Exclude<keyof T, DefinedKeys<T>>]?: Exclude<T[K], undefined>;
+};
+
+/** The same object without its undefined values. */
+export function defined<T extends object>(value: T): Defined<T> {
+  return Object.fromEntries(Object.entries(value).filter(([, v]) => v !== undefined)) as Defined<T>;
+}
