@@ -1,0 +1,192 @@
+/**
+ * The provider without a model. It is honest about it: it answers a handful of plain requests, uses the same tools
+ * as Claude, and echoes the rest. It makes a first start without any credential worth something, and tests repeatable.
+ * It may run without a container, so it runs no commands and touches only the group's folder and its own home.
+ */
+import * as fs from 'node:fs';
+import { dirname } from 'node:path';
+import type { TurnFile } from '../../../src/protocol.ts';
+import { type OfflineRequest, readOfflineRequest } from './offline-request.ts';
+import { OfflineMemory, OfflineSessions, pathInside } from './offline-store.ts';
+import type { Provider, TurnOutcome, TurnReport } from './provider.ts';
+import type { Tool } from './tools.ts';
+
+const LISTED_FILES = 50;
+const QUOTED_LENGTH = 1000;
+const MAX_WRITTEN_BYTES = 64 * 1024;
+
+/** Thrown by `fail`, the request that fails a turn on purpose. */
+class AskedToFail extends Error {}
+
+interface Turn {
+  file: TurnFile;
+  tools: readonly Tool[];
+  report: TurnReport;
+  signal: AbortSignal;
+  /** What was said in this session before this turn. */
+  history: readonly string[];
+}
+
+export function createOfflineProvider(options: { groupDir: string; home: string }): Provider {
+  const { groupDir } = options;
+  const memory = new OfflineMemory(groupDir);
+  const sessions = new OfflineSessions(options.home);
+
+  async function answer(request: OfflineRequest, turn: Turn): Promise<string> {
+    switch (request.kind) {
+      case 'help':
+        return helpText(turn.file);
+      case 'ping':
+        return 'pong';
+      case 'remember':
+        return remember(request.fact);
+      case 'recall':
+        return listed('I remember:', memory.facts(), 'I remember nothing yet.');
+      case 'history':
+        return listed(
+          'In this session you said:',
+          turn.history,
+          'You have said nothing in this session before.',
+        );
+      case 'send_message':
+        return use(turn, 'send_message', { text: request.text });
+      case 'send_file':
+        return sendFile(request, turn);
+      case 'list_files':
+        return listed('Files:', files(), 'There are no files here.');
+      case 'slow':
+        return slow(request.seconds, turn);
+      case 'fail':
+        throw new AskedToFail('failed because I was asked to');
+      case 'register':
+        return use(turn, 'register_group', {
+          chat_jid: request.chatJid,
+          name: request.name,
+          folder: request.folder,
+        });
+      case 'unregister':
+        return use(turn, 'unregister_group', { chat_jid: request.chatJid });
+      case 'refresh':
+        return use(turn, 'refresh_groups', {});
+      case 'echo':
+        return `I am the offline agent and cannot think. You said: “${shortened(request.text)}”`;
+    }
+  }
+
+  function remember(fact: string): string {
+    try {
+      memory.add(fact);
+      return 'Noted.';
+    } catch (error) {
+      return `I could not write that to CLAUDE.md: ${messageOf(error)}.`;
+    }
+  }
+
+  async function sendFile(request: { path: string; content: string | null }, turn: Turn): Promise<string> {
+    const path = pathInside(groupDir, request.path);
+    if (!path) return `${request.path} is not a file of this group's folder.`;
+    let note = '';
+    if (fs.existsSync(path)) {
+      if (request.content !== null) note = ' (It was there already; I did not overwrite it.)';
+    } else {
+      const content = `${request.content ?? 'Written by the offline agent.'}\n`;
+      fs.mkdirSync(dirname(path), { recursive: true });
+      fs.writeFileSync(path, content.slice(0, MAX_WRITTEN_BYTES), { flag: 'wx' });
+    }
+    return (await use(turn, 'send_file', { path: request.path })) + note;
+  }
+
+  function files(): string[] {
+    const names = fs
+      .readdirSync(groupDir, { withFileTypes: true })
+      .filter((entry) => !entry.name.startsWith('.'))
+      .map((entry) => (entry.isDirectory() ? `${entry.name}/` : entry.name))
+      .sort();
+    const more = names.length - LISTED_FILES;
+    return more > 0 ? [...names.slice(0, LISTED_FILES), `and ${more} more`] : names;
+  }
+
+  return {
+    async run(file, tools, report, signal): Promise<TurnOutcome> {
+      const session = sessions.open(file.session_id);
+      const turn: Turn = { file, tools, report, signal, history: sessions.said(session.id) };
+      if (session.id !== file.session_id) await report.session(session.id, session.fresh);
+      const requests = file.requests.length > 0 ? file.requests : [file.prompt];
+      const answers: string[] = [];
+      for (const request of requests) {
+        report.alive('thinking');
+        try {
+          answers.push(await answer(readOfflineRequest(request), turn));
+        } catch (error) {
+          if (!(error instanceof AskedToFail)) throw error;
+          return { status: 'error', code: 'agent', message: error.message };
+        }
+        if (signal.aborted) return { status: 'interrupted' };
+      }
+      sessions.add(session.id, requests);
+      await report.text(answers.join('\n\n'));
+      return { status: 'ok', usage: { input_tokens: 0, output_tokens: 0, cost_usd: 0 } };
+    },
+    close() {},
+  };
+}
+
+/** Uses a tool as Claude would, and repeats what it said. */
+async function use(turn: Turn, name: string, args: Record<string, unknown>): Promise<string> {
+  const tool = turn.tools.find((candidate) => candidate.name === name);
+  if (!tool) return `Only the main group may do that (${name}).`;
+  turn.report.alive(name);
+  return (await tool.call(args)).text;
+}
+
+async function slow(seconds: number, turn: Turn): Promise<string> {
+  const until = performance.now() + seconds * 1000;
+  while (!turn.signal.aborted && performance.now() < until) {
+    turn.report.alive('working slowly');
+    await pause(Math.min(1000, until - performance.now()), turn.signal);
+  }
+  return `That took ${seconds} seconds.`;
+}
+
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', done);
+      resolve();
+    };
+    const timer = setTimeout(done, Math.max(0, ms));
+    signal.addEventListener('abort', done, { once: true });
+  });
+}
+
+function helpText(turn: TurnFile): string {
+  const can = [
+    '`remember that …` and `what do you remember`',
+    '`what did I say before`',
+    '`say …` sends a message at once',
+    '`send file NAME with text …` and `list files`',
+    '`slow 10` works for ten seconds; `fail` fails on purpose',
+    '`ping`',
+    ...(turn.is_main
+      ? ['`register CHAT_ID as FOLDER`, `unregister CHAT_ID`, `refresh groups` (main group only)']
+      : []),
+  ];
+  return [
+    `Hello, I am ${turn.assistant_name}, running as the offline agent: there is no model behind me, I only follow a few plain requests.`,
+    '',
+    ...can.map((line) => `- ${line}`),
+    '',
+    'Anything else I repeat. Set a Claude credential to get an assistant that thinks.',
+  ].join('\n');
+}
+
+function listed(title: string, items: readonly string[], none: string): string {
+  return items.length === 0 ? none : [title, ...items.map((item) => `- ${item}`)].join('\n');
+}
+
+function shortened(text: string): string {
+  return text.length > QUOTED_LENGTH ? `${text.slice(0, QUOTED_LENGTH)}…` : text;
+}
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -1,0 +1,31 @@
+/**
+ * The seam inside the agent runner: what thinks. Two implementations, claude.ts and offline.ts.
+ * A provider knows turns and tools; it knows nothing of files, event numbers or control messages.
+ */
+import type { AgentErrorCode, TurnFile, Usage } from '../../../src/protocol.ts';
+import type { Tool } from './tools.ts';
+
+/** How a provider reports on the turn it runs. */
+export interface TurnReport {
+  /** A sign of life; `activity` is a tool's name or such a word, never content. Cheap: call it as often as you like. */
+  alive(activity: string): void;
+  /** A part of the reply. Resolves when it is durably with the host. */
+  text(text: string): Promise<void>;
+  /** The session the next turn should resume; `fresh` when the asked-for one was gone. */
+  session(sessionId: string, fresh: boolean): Promise<void>;
+}
+
+export type TurnOutcome =
+  | { status: 'ok'; usage?: Usage }
+  | { status: 'interrupted'; usage?: Usage }
+  | { status: 'error'; code: AgentErrorCode; message: string; usage?: Usage };
+
+export interface Provider {
+  /**
+   * Runs one turn to its end. Called for one turn at a time. When `signal` is aborted, ends soon with
+   * `interrupted`. Rejects only on a fault of this program; expected failures are an outcome.
+   */
+  run(turn: TurnFile, tools: readonly Tool[], report: TurnReport, signal: AbortSignal): Promise<TurnOutcome>;
+  /** Ends whatever runs, at once. Idempotent. */
+  close(): void;
+}

@@ -1,0 +1,137 @@
+/**
+ * Writes the events of one turn: numbered from 1 without a gap, nothing after `turn_finished`, signs of life thinned
+ * out. A full disk is waited for, since an answer that cannot be written is an answer lost.
+ */
+import {
+  type AgentEvent,
+  eventFileName,
+  MAX_TEXT_LENGTH,
+  PROTOCOL_VERSION,
+  type Usage,
+} from '../../../src/protocol.ts';
+import type { Mailbox } from './mailbox.ts';
+import type { TurnOutcome, TurnReport } from './provider.ts';
+import { errorCode } from './workspace.ts';
+
+/** Between two `progress` events at least; a change of activity waits no longer than this. */
+const PROGRESS_GAP_MS = 2_000;
+/** While the activity stays the same, one `progress` in this time is enough. */
+const PROGRESS_REPEAT_MS = 8_000;
+/** So that the longest text, escaped, stays below the size of a mailbox file. */
+const TEXT_PART_LENGTH = MAX_TEXT_LENGTH / 2;
+const RETRY_MS = 1_000;
+const RETRY_LIMIT_MS = 5 * 60_000;
+const TRANSIENT = new Set(['ENOSPC', 'EDQUOT', 'EIO', 'EMFILE', 'ENFILE']);
+
+type Body<E> = E extends AgentEvent ? Omit<E, 'protocol' | 'turn' | 'n'> : never;
+type EventBody = Body<AgentEvent>;
+
+export class TurnEvents implements TurnReport {
+  readonly #mailbox: Mailbox;
+  readonly #turn: string;
+  #next = 1;
+  #finished = false;
+  #lastProgressAt = Number.NEGATIVE_INFINITY;
+  #lastActivity = '';
+  #pendingActivity: string | null = null;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(mailbox: Mailbox, turn: string) {
+    this.#mailbox = mailbox;
+    this.#turn = turn;
+  }
+
+  started(): Promise<void> {
+    return this.#write({ type: 'turn_started' });
+  }
+
+  alive(activity: string): void {
+    this.#pendingActivity = activity.slice(0, 128) || 'working';
+    if (this.#finished || this.#timer) return;
+    const gap = this.#pendingActivity === this.#lastActivity ? PROGRESS_REPEAT_MS : PROGRESS_GAP_MS;
+    const wait = this.#lastProgressAt + gap - performance.now();
+    if (wait <= 0) this.#progress();
+    // The timer serves a change of activity; the same activity is reported at its next sign of life.
+    else if (gap === PROGRESS_GAP_MS) this.#timer = setTimeout(() => this.#progress(), wait);
+  }
+
+  async text(text: string): Promise<void> {
+    for (const part of parts(visible(text))) await this.#write({ type: 'text', text: part });
+  }
+
+  session(sessionId: string, fresh: boolean): Promise<void> {
+    return this.#write({ type: 'session', session_id: sessionId, fresh });
+  }
+
+  async finished(outcome: TurnOutcome): Promise<void> {
+    clearTimeout(this.#timer);
+    await this.#write(finishedBody(outcome));
+    this.#finished = true;
+  }
+
+  /** The last words of a dying process: tries once, without waiting. Never throws. */
+  finishedNow(outcome: TurnOutcome): void {
+    try {
+      this.#writeNow(finishedBody(outcome));
+      this.#finished = true;
+    } catch {
+      // The process ends non-zero; the host sees that.
+    }
+  }
+
+  #progress(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    const activity = this.#pendingActivity;
+    if (activity === null || this.#finished) return;
+    this.#lastProgressAt = performance.now();
+    this.#lastActivity = activity;
+    try {
+      this.#writeNow({ type: 'progress', activity });
+    } catch {
+      // A lost sign of life is made up for by the next one.
+    }
+  }
+
+  async #write(body: EventBody): Promise<void> {
+    for (let waited = 0; ; waited += RETRY_MS) {
+      try {
+        return this.#writeNow(body);
+      } catch (error) {
+        if (!TRANSIENT.has(errorCode(error)) || waited >= RETRY_LIMIT_MS) throw error;
+      }
+      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+    }
+  }
+
+  #writeNow(body: EventBody): void {
+    if (this.#finished) return;
+    const event = { protocol: PROTOCOL_VERSION, turn: this.#turn, n: this.#next, ...body };
+    this.#mailbox.put('events', eventFileName(this.#turn, this.#next), event);
+    this.#next += 1;
+  }
+}
+
+function finishedBody(outcome: TurnOutcome): EventBody {
+  const usage: { usage?: Usage } = outcome.usage ? { usage: outcome.usage } : {};
+  if (outcome.status !== 'error') return { type: 'turn_finished', status: outcome.status, ...usage };
+  const error = { code: outcome.code, message: outcome.message.slice(0, 4000) };
+  return { type: 'turn_finished', status: 'error', error, ...usage };
+}
+
+/** What people may see of a text: without <internal> blocks, which are the agent's notes to itself. */
+export function visible(text: string): string {
+  return text.replace(/<internal>[\s\S]*?(?:<\/internal>|$)/gi, '').trim();
+}
+
+/** Cuts a text into parts that fit an event, never between the halves of a surrogate pair. */
+export function parts(text: string, length = TEXT_PART_LENGTH): string[] {
+  const found: string[] = [];
+  for (let start = 0; start < text.length; ) {
+    let end = Math.min(start + length, text.length);
+    if (end < text.length && /[\uD800-\uDBFF]/.test(text.charAt(end - 1))) end -= 1;
+    found.push(text.slice(start, end));
+    start = end;
+  }
+  return found;
+}

@@ -1,0 +1,206 @@
+/**
+ * The agent's main loop: takes the turns meant for this container, each once, one at a time in order of arrival,
+ * and runs them with the provider. Obeys control files. Ends by itself when asked to close, or after a time without
+ * a turn; before it ends it looks once more, so that a turn that has just arrived is not left behind.
+ */
+import { controlFileSchema, type TurnFile, turnFileSchema } from '../../../src/protocol.ts';
+import type { CommandClient } from './commands.ts';
+import type { Mailbox } from './mailbox.ts';
+import type { Provider, TurnOutcome } from './provider.ts';
+import { createTools } from './tools.ts';
+import { TurnEvents } from './turn-events.ts';
+
+export interface TurnLoopOptions {
+  mailbox: Mailbox;
+  commands: CommandClient;
+  provider: Provider;
+  /** This container's name; turns and control files that name another are not ours. */
+  container: string;
+  /** Ends the loop after so long without a turn. */
+  idleExitMs: number;
+  /** Diagnostics only. */
+  log: (line: string) => void;
+}
+
+interface Waiting {
+  turn: TurnFile;
+  /** Why it cannot be run, when its file was not understood. */
+  problem: string | null;
+}
+
+export class TurnLoop {
+  readonly #options: TurnLoopOptions;
+  readonly #seenTurns = new Set<string>();
+  readonly #seenControls = new Set<string>();
+  readonly #interrupted = new Set<string>();
+  readonly #queue: Waiting[] = [];
+  #running: { id: string; events: TurnEvents; abort: AbortController } | null = null;
+  #closing = false;
+  #idleTimer: NodeJS.Timeout | undefined;
+  #end: (reason: 'idle' | 'closed') => void = () => {};
+  #fail: (error: unknown) => void = () => {};
+
+  constructor(options: TurnLoopOptions) {
+    this.#options = options;
+  }
+
+  /** Runs until the loop ends by itself; resolves with why. Rejects when the mailbox cannot be written any more. */
+  run(): Promise<'idle' | 'closed'> {
+    const ended = new Promise<'idle' | 'closed'>((resolve, reject) => {
+      this.#end = resolve;
+      this.#fail = reject;
+    });
+    const stop = this.#options.mailbox.onChange(() => this.#look());
+    this.#armIdle();
+    this.#look();
+    return ended.finally(() => {
+      stop();
+      clearTimeout(this.#idleTimer);
+    });
+  }
+
+  /** The last words of a dying process: the running turn, if any, failed. Never throws. */
+  failRunning(message: string): void {
+    this.#running?.events.finishedNow({ status: 'error', code: 'agent', message });
+  }
+
+  #look(): void {
+    this.#takeControls();
+    this.#takeTurns();
+    this.#next();
+  }
+
+  #takeTurns(): void {
+    for (const name of this.#options.mailbox.list('turns')) {
+      if (this.#seenTurns.has(name)) continue;
+      this.#seenTurns.add(name);
+      const waiting = this.#read(name);
+      if (waiting) this.#queue.push(waiting);
+    }
+  }
+
+  #read(name: string): Waiting | null {
+    let content: unknown;
+    try {
+      content = this.#options.mailbox.read('turns', name);
+    } catch (error) {
+      this.#options.log(`turn file ${name} could not be read: ${String(error)}`);
+      return null;
+    }
+    const owner = turnFileSchema.pick({ container: true, id: true }).safeParse(content);
+    if (!owner.success || owner.data.container !== this.#options.container) return null;
+    const parsed = turnFileSchema.safeParse(content);
+    if (parsed.success) return { turn: parsed.data, problem: null };
+    const problem = parsed.error.issues
+      .map((issue) => `${issue.path.join('.')}: ${issue.message}`)
+      .join('; ');
+    return { turn: unreadableTurn(owner.data), problem };
+  }
+
+  #takeControls(): void {
+    for (const name of this.#options.mailbox.list('control')) {
+      if (this.#seenControls.has(name)) continue;
+      this.#seenControls.add(name);
+      try {
+        const parsed = controlFileSchema.safeParse(this.#options.mailbox.read('control', name));
+        if (!parsed.success || parsed.data.container !== this.#options.container) continue;
+        if (parsed.data.type === 'close') this.#closing = true;
+        else this.#interrupt(parsed.data.turn);
+      } catch (error) {
+        this.#options.log(`control file ${name} could not be read: ${String(error)}`);
+      }
+    }
+  }
+
+  #interrupt(turn: string): void {
+    // Kept also for a turn whose file has not been seen yet.
+    this.#interrupted.add(turn);
+    if (this.#running?.id === turn) this.#running.abort.abort();
+  }
+
+  #next(): void {
+    if (this.#running) return;
+    const waiting = this.#queue.shift();
+    if (!waiting) {
+      if (this.#closing) this.#end('closed');
+      return;
+    }
+    clearTimeout(this.#idleTimer);
+    const { turn } = waiting;
+    const running = {
+      id: turn.id,
+      events: new TurnEvents(this.#options.mailbox, turn.id),
+      abort: new AbortController(),
+    };
+    this.#running = running;
+    if (this.#interrupted.has(turn.id)) running.abort.abort();
+    this.#runTurn(waiting, running.events, running.abort.signal).then(
+      () => {
+        this.#running = null;
+        this.#armIdle();
+        this.#look();
+      },
+      (error: unknown) => this.#fail(error),
+    );
+  }
+
+  async #runTurn({ turn, problem }: Waiting, events: TurnEvents, signal: AbortSignal): Promise<void> {
+    const startedAt = performance.now();
+    await events.started();
+    const outcome = problem === null ? await this.#outcome(turn, events, signal) : notUnderstood(problem);
+    await events.finished(outcome);
+    const seconds = ((performance.now() - startedAt) / 1000).toFixed(2);
+    const why = outcome.status === 'error' ? ` ${outcome.code}: ${outcome.message}` : '';
+    this.#options.log(`turn ${turn.id} ${outcome.status} after ${seconds} s${why}`);
+  }
+
+  async #outcome(turn: TurnFile, events: TurnEvents, signal: AbortSignal): Promise<TurnOutcome> {
+    if (signal.aborted) return { status: 'interrupted' };
+    const { commands, mailbox, provider } = this.#options;
+    const tools = createTools({ commands, mailbox, isMain: turn.is_main });
+    try {
+      return await provider.run(turn, tools, events, signal);
+    } catch (error) {
+      const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
+      this.#options.log(`turn ${turn.id} failed: ${message}`);
+      return {
+        status: 'error',
+        code: 'agent',
+        message: error instanceof Error ? error.message : String(error),
+      };
+    }
+  }
+
+  #armIdle(): void {
+    clearTimeout(this.#idleTimer);
+    this.#idleTimer = setTimeout(() => {
+      this.#look();
+      if (!this.#running) this.#end('idle');
+    }, this.#options.idleExitMs);
+  }
+}
+
+const notUnderstood = (problem: string): TurnOutcome => ({
+  status: 'error',
+  code: 'agent',
+  message: `the agent runner did not understand the turn file (another version?): ${problem}`,
+});
+
+/** Stands in for a turn of which only id and container could be read; it is only ever reported as failed. */
+function unreadableTurn(known: { id: string; container: string }): TurnFile {
+  return {
+    protocol: 1,
+    ...known,
+    kind: 'messages',
+    attempt: 1,
+    chat_jid: '0',
+    thread_id: null,
+    group_name: '',
+    is_main: false,
+    assistant_name: '',
+    timezone: 'UTC',
+    session_id: null,
+    prompt: '',
+    requests: [],
+  };
+}
