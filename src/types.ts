@@ -38,3 +38,59 @@ export interface Group {
 
 export type ProviderName = 'claude' | 'offline';
 export type RuntimeName = 'docker' | 'process';
+
+/** The final answers to "what became of this message?". Described in docs/durability.md. */
+export type Disposition =
+  | 'not_for_nina'
+  | 'not_allowed'
+  | 'host_command'
+  | 'service'
+  | 'own'
+  | 'answered'
+  | 'failed'
+  | 'stopped'
+  | 'unregistered';
+
+export interface NewMessage {
+  chatJid: ChatJid;
+  messageId: number;
+  threadId: number | null;
+  sender: string;
+  senderName: string;
+  content: string;
+  timestamp: Iso;
+  isBotMessage: boolean;
+  turnId: TurnId | null;
+  disposition: Disposition | null;
+  reason: string | null;
+  /** What made it meant for Nina: mention, reply, command, always. */
+  triggerKind: string | null;
+  /** The words without the mention, when it is meant for Nina. */
+  request: string | null;
+  replyTo: { messageId: number; name: string; text: string } | null;
+  receivedAt: Iso;
+}
+
+/** A message as a turn's prompt needs it. */
+export interface StoredMessage {
+  seq: Seq;
+  messageId: number;
+  threadId: number | null;
+  sender: string;
+  senderName: string;
+  content: string;
+  timestamp: Iso;
+  forNina: boolean;
+  request: string | null;
+  replyTo: { messageId: number; name: string; text: string } | null;
+  editedAt: Iso | null;
+}
+
+/** What a chat says about itself. */
+export interface ChatInfo {
+  chatJid: ChatJid;
+  name: string;
+  type: string;
+  username: string | null;
+  isForum: boolean;
+}

@@ -1,0 +1,210 @@
+/**
+ * Settings: environment over `.env` over defaults, validated once, frozen. The only reader of process.env.
+ * Every bad key is reported at once with what was expected (CONFIG_INVALID). Nothing happens on import.
+ */
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { parseEnv } from 'node:util';
+import { z } from 'zod';
+import { messageOf, NanoClawError } from './errors.ts';
+import type { ProviderName, RuntimeName } from './types.ts';
+
+/** The host's model credential. Only the credential proxy reads `value`. */
+export interface Credential {
+  kind: 'apiKey' | 'authToken' | 'oauth';
+  value: string;
+}
+
+export interface Config {
+  /** NANOCLAW_HOME, absolute: where data/, groups/, .env and nanoclaw.log live. */
+  home: string;
+  telegram: { token: string | null; apiRoot: string };
+  assistantName: string;
+  provider: ProviderName;
+  /** null when the provider is offline. */
+  credential: Credential | null;
+  anthropicBaseUrl: string;
+  runtime: RuntimeName | 'auto';
+  containerImage: string;
+  /** null: the engine's usual sockets are tried. */
+  dockerHost: string | null;
+  maxConcurrentContainers: number;
+  /** How long a warm agent may wait for its next turn. */
+  idleTimeoutMs: number;
+  /** How long a turn may show no sign of life. */
+  containerTimeoutMs: number;
+  containerMemoryMb: number;
+  containerCpus: number;
+  timezone: string;
+  logLevel: (typeof LOG_LEVELS)[number];
+  http: { host: string; port: number };
+}
+
+const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const;
+
+export function isTimezone(zone: string): boolean {
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: zone });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+const whole = (min: number, max: number, what: string) =>
+  z
+    .string()
+    .regex(/^\d+$/, `expected ${what}: a whole number from ${min} to ${max}`)
+    .transform(Number)
+    .refine((n) => n >= min && n <= max, `expected ${what}: a whole number from ${min} to ${max}`);
+const httpUrl = (what: string) =>
+  z.string().refine((value) => /^https?:$/.test(URL.canParse(value) ? new URL(value).protocol : ''), {
+    message: `expected ${what}: a URL that begins with http:// or https://`,
+  });
+const oneOf = <const T extends readonly string[]>(values: T) =>
+  z.enum(values, { error: `expected one of: ${values.join(', ')}` });
+
+/** Every setting, as text. Each key is described in .env.example; a test holds the two together. */
+export const settingsSchema = z.object({
+  TELEGRAM_BOT_TOKEN: z
+    .string()
+    .regex(/^\d+:[\w-]{10,}$/, 'expected the token from BotFather, like 123456789:AAE…')
+    .optional(),
+  TELEGRAM_API_ROOT: httpUrl('the root of a Bot API server').optional(),
+  ASSISTANT_NAME: z
+    .string()
+    .regex(/^[\p{L}\p{N}_][\p{L}\p{M}\p{N}_-]{0,31}$/u, 'expected one word of up to 32 letters, digits, - or _')
+    .default('Nina'),
+  ANTHROPIC_API_KEY: z.string().optional(),
+  CLAUDE_CODE_OAUTH_TOKEN: z.string().optional(),
+  ANTHROPIC_AUTH_TOKEN: z.string().optional(),
+  ANTHROPIC_BASE_URL: httpUrl('the root of a Messages API').default('https://api.anthropic.com'),
+  AGENT_PROVIDER: oneOf(['auto', 'claude', 'offline']).default('auto'),
+  CONTAINER_RUNTIME: oneOf(['auto', 'docker', 'process']).default('auto'),
+  CONTAINER_IMAGE: z
+    .string()
+    .regex(/^[a-z0-9][\w./:@-]*$/, 'expected an image name like nanoclaw-agent:latest')
+    .default('nanoclaw-agent:latest'),
+  DOCKER_HOST: z
+    .string()
+    .regex(/^(unix|tcp|http|https|ssh):\/\/.+/, 'expected unix:///path/to.sock or tcp://host:port')
+    .optional(),
+  MAX_CONCURRENT_CONTAINERS: whole(1, 100, 'how many agents may run at once').default(5),
+  IDLE_TIMEOUT: whole(1000, 86_400_000, 'milliseconds an idle agent is kept').default(1_800_000),
+  CONTAINER_TIMEOUT: whole(5000, 86_400_000, 'milliseconds without a sign of life').default(1_800_000),
+  CONTAINER_MEMORY_MB: whole(256, 1_048_576, 'mebibytes of memory for an agent').default(2048),
+  CONTAINER_CPUS: z
+    .string()
+    .refine((v) => Number(v) >= 0.1 && Number(v) <= 256, 'expected a number of processors from 0.1 to 256')
+    .transform(Number)
+    .default(2),
+  TZ: z
+    .string()
+    .refine((zone) => isTimezone(zone.replace(/^:/, '')), 'expected an IANA time zone like Europe/Berlin')
+    .transform((zone) => zone.replace(/^:/, ''))
+    .optional(),
+  LOG_LEVEL: oneOf(LOG_LEVELS).default('info'),
+  NANOCLAW_HOME: z.string().optional(),
+  HTTP_HOST: z.string().regex(/^[\w.:-]+$/, 'expected an address to listen on, like 127.0.0.1').default('127.0.0.1'),
+  HTTP_PORT: whole(0, 65_535, 'a port').default(7420),
+});
+type Settings = z.infer<typeof settingsSchema>;
+
+/**
+ * Reads and checks the settings. Throws CONFIG_INVALID with one line per bad key; no value of a secret is ever
+ * in the message.
+ */
+export function loadConfig(env: NodeJS.ProcessEnv = process.env, cwd: string = process.cwd()): Config {
+  const home = homeOf(env, cwd);
+  const merged: Record<string, string> = {};
+  for (const [key, value] of [...Object.entries(readDotEnv(home)), ...Object.entries(env)]) {
+    // An empty value means "not set": that is how people switch a setting off in a file.
+    if (value !== undefined && value !== '' && key in settingsSchema.shape) merged[key] = value;
+  }
+  const parsed = settingsSchema.safeParse(merged);
+  const problems: string[] = [];
+  if (!parsed.success) {
+    for (const issue of parsed.error.issues) problems.push(`${issue.path.join('.')}: ${issue.message}`);
+  }
+  const settings: Partial<Settings> = parsed.success ? parsed.data : {};
+  problems.push(...contradictions(parsed.success ? settings : merged));
+  if (problems.length > 0 || !parsed.success) {
+    throw new NanoClawError('CONFIG_INVALID', `Wrong settings:\n${problems.map((p) => `  ${p}`).join('\n')}`, {
+      fix: `Change them in the environment or in ${path.join(home, '.env')}; .env.example describes each.`,
+    });
+  }
+  return toConfig(parsed.data, home);
+}
+
+/** NANOCLAW_HOME as an absolute path, without reading any other setting. */
+export function homeOf(env: NodeJS.ProcessEnv = process.env, cwd: string = process.cwd()): string {
+  return path.resolve(cwd, env.NANOCLAW_HOME || '.');
+}
+
+function contradictions(s: Record<string, unknown>): string[] {
+  const problems: string[] = [];
+  const hasCredential = Boolean(s.ANTHROPIC_API_KEY || s.ANTHROPIC_AUTH_TOKEN || s.CLAUDE_CODE_OAUTH_TOKEN);
+  const claude = s.AGENT_PROVIDER === 'claude' || (s.AGENT_PROVIDER !== 'offline' && hasCredential);
+  if (s.AGENT_PROVIDER === 'claude' && !hasCredential) {
+    problems.push(
+      'AGENT_PROVIDER: claude needs ANTHROPIC_API_KEY, CLAUDE_CODE_OAUTH_TOKEN or ANTHROPIC_AUTH_TOKEN; set one, or AGENT_PROVIDER=offline',
+    );
+  }
+  if (claude && s.CONTAINER_RUNTIME === 'process') {
+    problems.push(
+      'CONTAINER_RUNTIME: process has no isolation and runs the offline agent only; expected docker or auto for Claude, or AGENT_PROVIDER=offline',
+    );
+  }
+  if (s.TELEGRAM_API_ROOT && !s.TELEGRAM_BOT_TOKEN) {
+    problems.push('TELEGRAM_BOT_TOKEN: expected the token for the Bot API server that TELEGRAM_API_ROOT names');
+  }
+  return problems;
+}
+
+function readDotEnv(home: string): Record<string, string | undefined> {
+  const file = path.join(home, '.env');
+  try {
+    return parseEnv(readFileSync(file, 'utf8'));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return {};
+    throw new NanoClawError('CONFIG_INVALID', `${file} cannot be read: ${messageOf(error)}`, {
+      fix: 'Make it a readable file of KEY=value lines, or remove it.',
+    });
+  }
+}
+
+function toConfig(s: Settings, home: string): Config {
+  const credential = credentialOf(s);
+  const provider: ProviderName =
+    s.AGENT_PROVIDER === 'auto' ? (credential ? 'claude' : 'offline') : s.AGENT_PROVIDER;
+  return Object.freeze({
+    home,
+    telegram: {
+      token: s.TELEGRAM_BOT_TOKEN ?? null,
+      apiRoot: (s.TELEGRAM_API_ROOT ?? 'https://api.telegram.org').replace(/\/+$/, ''),
+    },
+    assistantName: s.ASSISTANT_NAME,
+    provider,
+    credential: provider === 'claude' ? credential : null,
+    anthropicBaseUrl: s.ANTHROPIC_BASE_URL.replace(/\/+$/, ''),
+    runtime: s.CONTAINER_RUNTIME,
+    containerImage: s.CONTAINER_IMAGE,
+    dockerHost: s.DOCKER_HOST ?? null,
+    maxConcurrentContainers: s.MAX_CONCURRENT_CONTAINERS,
+    idleTimeoutMs: s.IDLE_TIMEOUT,
+    containerTimeoutMs: s.CONTAINER_TIMEOUT,
+    containerMemoryMb: s.CONTAINER_MEMORY_MB,
+    containerCpus: s.CONTAINER_CPUS,
+    timezone: s.TZ ?? Intl.DateTimeFormat().resolvedOptions().timeZone,
+    logLevel: s.LOG_LEVEL,
+    http: { host: s.HTTP_HOST, port: s.HTTP_PORT },
+  });
+}
+
+/** An API key wins over an OAuth token as in Claude Code; an auth token is for gateways and comes second. */
+function credentialOf(s: Settings): Credential | null {
+  if (s.ANTHROPIC_API_KEY) return { kind: 'apiKey', value: s.ANTHROPIC_API_KEY };
+  if (s.ANTHROPIC_AUTH_TOKEN) return { kind: 'authToken', value: s.ANTHROPIC_AUTH_TOKEN };
+  if (s.CLAUDE_CODE_OAUTH_TOKEN) return { kind: 'oauth', value: s.CLAUDE_CODE_OAUTH_TOKEN };
+  return null;
+}

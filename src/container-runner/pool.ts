@@ -1,0 +1,162 @@
+/**
+ * The agents that live, at most one per group and at most `cap` in all. A warm agent waits for its group's next
+ * turn; it gives way when another group needs its place, and goes after the idle time.
+ *   launching → busy ⇄ idle → closing → gone          (any state → gone, when the agent ends by itself)
+ * Invariants: an agent that is closing is never given a turn, and nobody is launched for the group before it is gone.
+ */
+import { randomBytes } from 'node:crypto';
+import type { Db } from '../db.ts';
+import { messageOf } from '../errors.ts';
+import type { Clock, Timer } from '../lib/clock.ts';
+import type { Logger } from '../log.ts';
+import { ensureGroupFolders } from '../mailbox/layout.ts';
+import type { AgentContainer, AgentExit, AgentLaunch, AgentRuntime } from '../runtime/agent-runtime.ts';
+import { type Folder, type Group, iso, type ProviderName } from '../types.ts';
+
+export interface Agent {
+  readonly container: AgentContainer;
+  readonly folder: Folder;
+  state: 'busy' | 'idle' | 'closing';
+  idleSince: number;
+  idleTimer?: Timer;
+}
+
+export interface PoolOptions {
+  db: Db;
+  clock: Clock;
+  log: Logger;
+  runtime: () => AgentRuntime;
+  home: string;
+  cap: number;
+  idleTimeoutMs: number;
+  provider: ProviderName;
+  timezoneOf: (group: Group) => string;
+  /** A model endpoint and a token of its own for a new agent; null for a provider that needs none. */
+  issueModelAccess: () => { baseUrl: string; token: string; tokenSha256: string } | null;
+  onStarted: (folder: Folder) => void;
+  onExit: (agent: Agent, exit: AgentExit) => void;
+}
+
+export interface Pool {
+  /** The group's agent, marked busy: the warm one, or a new one. Throws what launching throws. */
+  acquire(group: Group): Promise<Agent>;
+  /** The turn is over: the agent waits for the next. */
+  release(agent: Agent): void;
+  /** Kills and removes. Resolves when it is gone. */
+  close(agent: Agent): Promise<void>;
+  /** Takes over an agent that an earlier daemon started. */
+  adopt(container: AgentContainer, state: 'busy' | 'idle'): Agent;
+  agents(): Agent[];
+}
+
+export function createPool(options: PoolOptions): Pool {
+  const { db, clock, log } = options;
+  const agents = new Map<Folder, Agent>();
+  const closings = new Map<Agent, Promise<void>>();
+  let launching = 0;
+
+  async function acquire(group: Group): Promise<Agent> {
+    const warm = agents.get(group.folder);
+    if (warm && warm.state !== 'closing') {
+      warm.idleTimer?.cancel();
+      warm.state = 'busy';
+      return warm;
+    }
+    if (warm) await close(warm);
+    launching += 1;
+    try {
+      await makeRoom();
+      return adopt(await launch(group), 'busy');
+    } finally {
+      launching -= 1;
+    }
+  }
+
+  /** The least recently used idle agent gives way. */
+  async function makeRoom(): Promise<void> {
+    while (agents.size + launching > options.cap) {
+      const idle = [...agents.values()].filter((a) => a.state === 'idle').sort((a, b) => a.idleSince - b.idleSince)[0];
+      const leaving = idle ?? [...agents.values()].find((a) => a.state === 'closing');
+      if (!leaving) return; // all are busy: the queue's cap holds the number
+      if (idle) log.debug({ event: 'agent_gives_way', group: idle.folder, container: idle.container.name });
+      await close(leaving);
+    }
+  }
+
+  async function launch(group: Group): Promise<AgentContainer> {
+    const paths = ensureGroupFolders(options.home, group.folder);
+    const name = `nanoclaw-${group.folder}-${randomBytes(4).toString('hex')}`;
+    const runtime = options.runtime();
+    const access = options.issueModelAccess();
+    const launch: AgentLaunch = {
+      name,
+      folder: group.folder,
+      isMain: group.isMain,
+      provider: options.provider,
+      groupDir: paths.groupDir,
+      globalDir: paths.globalDir,
+      mailboxDir: paths.mailbox,
+      homeDir: paths.homeDir,
+      projectDir: group.isMain ? options.home : null,
+      extraMounts: [],
+      model: access === null ? null : { baseUrl: access.baseUrl, token: access.token },
+      timezone: options.timezoneOf(group),
+    };
+    db.agents.containerStarted(name, group.folder, runtime.name, access?.tokenSha256 ?? null, iso(clock.now()));
+    options.onStarted(group.folder);
+    try {
+      const startedAt = clock.monotonic();
+      const container = await runtime.launch(launch);
+      db.agents.setEngineId(name, container.id);
+      log.info({ event: 'agent_started', group: group.folder, container: name, ms: Math.round(clock.monotonic() - startedAt) });
+      return container;
+    } catch (error) {
+      db.agents.containerEnded(name, iso(clock.now()));
+      throw error;
+    }
+  }
+
+  function adopt(container: AgentContainer, state: 'busy' | 'idle'): Agent {
+    const agent: Agent = { container, folder: container.folder, state: 'busy', idleSince: clock.monotonic() };
+    agents.set(agent.folder, agent);
+    options.onStarted(agent.folder);
+    void container.exited.then((exit) => gone(agent, exit));
+    if (state === 'idle') release(agent);
+    return agent;
+  }
+
+  function gone(agent: Agent, exit: AgentExit): void {
+    agent.idleTimer?.cancel();
+    const expected = agent.state === 'closing';
+    agent.state = 'closing';
+    if (db.sqlite.open) db.agents.containerEnded(agent.container.name, iso(clock.now()));
+    log[expected ? 'debug' : 'info']({ event: 'agent_ended', group: agent.folder, container: agent.container.name, code: exit.code, oomKilled: exit.oomKilled });
+    options.onExit(agent, exit);
+    void close(agent); // removes what the engine keeps of it, and frees its place
+  }
+
+  function release(agent: Agent): void {
+    if (agent.state !== 'busy') return;
+    agent.state = 'idle';
+    agent.idleSince = clock.monotonic();
+    agent.idleTimer = clock.after(options.idleTimeoutMs, () => void close(agent));
+  }
+
+  function close(agent: Agent): Promise<void> {
+    const known = closings.get(agent);
+    if (known) return known;
+    agent.idleTimer?.cancel();
+    agent.state = 'closing';
+    const closing = agent.container
+      .remove()
+      .catch((error: unknown) => log.warn({ event: 'agent_remove_failed', container: agent.container.name }, messageOf(error)))
+      .finally(() => {
+        if (agents.get(agent.folder) === agent) agents.delete(agent.folder);
+        closings.delete(agent);
+      });
+    closings.set(agent, closing);
+    return closing;
+  }
+
+  return { acquire, release, close, adopt, agents: () => [...agents.values()] };
+}

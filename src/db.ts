@@ -1,0 +1,45 @@
+/**
+ * The database: the one place where work lives. Opens the file, brings the schema up to date and returns the
+ * repositories. Everything here is synchronous; multi-row work runs inside `transaction`, which commits with
+ * synchronous=FULL, so what it returned from is on the disk.
+ * Invariants: cursors are sequence numbers, never timestamps; a row in `messages` with disposition NULL is owed
+ * an answer; a turn in state queued or running owns its messages. It never calls out: no files, no network.
+ */
+import { agentRepository } from './db/agents.ts';
+import { groupRepository } from './db/groups.ts';
+import { inboxRepository } from './db/inbox.ts';
+import { messageRepository } from './db/messages.ts';
+import { openDatabase, type Sqlite } from './db/open.ts';
+import { outboxRepository } from './db/outbox.ts';
+import { turnRepository } from './db/turns.ts';
+
+export function createDb(file: string) {
+  const sqlite: Sqlite = openDatabase(file);
+  const inbox = inboxRepository(sqlite);
+  return {
+    sqlite,
+    instanceId: inbox.meta('instance_id') ?? '',
+    groups: groupRepository(sqlite),
+    messages: messageRepository(sqlite),
+    turns: turnRepository(sqlite),
+    outbox: outboxRepository(sqlite),
+    inbox,
+    agents: agentRepository(sqlite),
+    /** Runs `work` in one IMMEDIATE transaction; nested calls join it. Throws what `work` throws, after a rollback. */
+    transaction<T>(work: () => T): T {
+      if (sqlite.inTransaction) return work();
+      return sqlite.transaction(work).immediate();
+    },
+    /** Runs `work` so that its changes are undone when it throws, without ending the transaction around it. */
+    savepoint<T>(work: () => T): T {
+      return sqlite.transaction(work)();
+    },
+    close(): void {
+      if (!sqlite.open) return;
+      sqlite.pragma('wal_checkpoint(TRUNCATE)');
+      sqlite.close();
+    },
+  };
+}
+
+export type Db = ReturnType<typeof createDb>;

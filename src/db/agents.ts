@@ -1,0 +1,71 @@
+/** What belongs to agents: their containers, sessions, commands, and the audit log. */
+import type { Folder, Iso } from '../types.ts';
+import type { Sqlite } from './open.ts';
+
+export function agentRepository(db: Sqlite) {
+  const started = db.prepare(
+    'INSERT INTO containers (name, group_folder, runtime, token_sha256, started_at) VALUES (?, ?, ?, ?, ?)',
+  );
+  const engineId = db.prepare('UPDATE containers SET engine_id = ? WHERE name = ?');
+  const ended = db.prepare('UPDATE containers SET ended_at = ? WHERE name = ? AND ended_at IS NULL');
+  const byToken = db.prepare<[string], { name: string; group_folder: string }>(
+    'SELECT name, group_folder FROM containers WHERE token_sha256 = ? AND ended_at IS NULL',
+  );
+  const live = db
+    .prepare<[], string>('SELECT name FROM containers INDEXED BY containers_live WHERE ended_at IS NULL')
+    .pluck();
+  const session = db
+    .prepare<[string, number], string>('SELECT session_id FROM sessions WHERE group_folder = ? AND thread_id = ?')
+    .pluck();
+  const setSession = db.prepare(
+    `INSERT INTO sessions (group_folder, thread_id, session_id, updated_at) VALUES (?, ?, ?, ?)
+     ON CONFLICT (group_folder, thread_id) DO UPDATE SET session_id = excluded.session_id, updated_at = excluded.updated_at`,
+  );
+  const dropSession = db.prepare('DELETE FROM sessions WHERE group_folder = ? AND thread_id = ?');
+  const command = db.prepare<[string, string], { outcome: string; reason: string | null }>(
+    'SELECT outcome, reason FROM ipc_commands WHERE group_folder = ? AND id = ?',
+  );
+  const noteCommand = db.prepare(
+    `INSERT INTO ipc_commands (id, group_folder, type, outcome, reason, created_at) VALUES (?, ?, ?, ?, ?, ?)`,
+  );
+  const audit = db.prepare(
+    'INSERT INTO audit_log (at, actor, group_folder, action, outcome, detail) VALUES (?, ?, ?, ?, ?, ?)',
+  );
+
+  return {
+    containerStarted(name: string, folder: Folder, runtime: string, tokenSha256: string | null, at: Iso): void {
+      started.run(name, folder, runtime, tokenSha256, at);
+    },
+    setEngineId(name: string, id: string): void {
+      engineId.run(id, name);
+    },
+    /** From now on the container's token is worth nothing. */
+    containerEnded(name: string, at: Iso): void {
+      ended.run(at, name);
+    },
+    byToken(tokenSha256: string): { container: string; folder: Folder } | null {
+      const row = byToken.get(tokenSha256);
+      return row ? { container: row.name, folder: row.group_folder as Folder } : null;
+    },
+    liveContainers: (): string[] => live.all(),
+    session: (folder: Folder, threadId: number | null): string | null => session.get(folder, threadId ?? 0) ?? null,
+    setSession(folder: Folder, threadId: number | null, sessionId: string, at: Iso): void {
+      setSession.run(folder, threadId ?? 0, sessionId, at);
+    },
+    dropSession(folder: Folder, threadId: number | null): void {
+      dropSession.run(folder, threadId ?? 0);
+    },
+    /** What became of this command when it was taken before; null when it is new. */
+    command: (folder: Folder, id: string): { outcome: string; reason: string | null } | null =>
+      command.get(folder, id) ?? null,
+    noteCommand(c: { id: string; folder: Folder; type: string; outcome: 'done' | 'refused'; reason: string | null; at: Iso }): void {
+      noteCommand.run(c.id, c.folder, c.type, c.outcome, c.reason, c.at);
+    },
+    /** Append only. `actor` is "operator", "telegram:<id>" or "agent:<folder>". */
+    audit(entry: { at: Iso; actor: string; folder: string | null; action: string; outcome: string; detail: string | null }): void {
+      audit.run(entry.at, entry.actor, entry.folder, entry.action, entry.outcome, entry.detail);
+    },
+  };
+}
+
+export type AgentRepository = ReturnType<typeof agentRepository>;

@@ -1,0 +1,112 @@
+/** Registrations and the chats the bot has seen. */
+import type { ChatInfo, ChatJid, Folder, Group, Iso } from '../types.ts';
+import type { Sqlite } from './open.ts';
+
+/** A chat as known, and the folder it is registered with, if any. */
+export interface KnownChat extends ChatInfo {
+  botStatus: string | null;
+  lastActivity: Iso;
+  folder: Folder | null;
+}
+
+interface GroupRow {
+  chat_jid: string;
+  name: string;
+  folder: string;
+  trigger: string;
+  requires_trigger: number;
+  is_main: number;
+  timezone: string | null;
+  added_at: string;
+}
+
+const toGroup = (row: GroupRow): Group => ({
+  chatJid: row.chat_jid as ChatJid,
+  name: row.name,
+  folder: row.folder as Folder,
+  trigger: row.trigger,
+  requiresTrigger: row.requires_trigger === 1,
+  isMain: row.is_main === 1,
+  timezone: row.timezone,
+  addedAt: row.added_at as Iso,
+});
+
+const COLUMNS = 'chat_jid, name, folder, "trigger", requires_trigger, is_main, timezone, added_at';
+
+export function groupRepository(db: Sqlite) {
+  const byJid = db.prepare<[string], GroupRow>(`SELECT ${COLUMNS} FROM registered_groups WHERE chat_jid = ?`);
+  const byFolder = db.prepare<[string], GroupRow>(`SELECT ${COLUMNS} FROM registered_groups WHERE folder = ?`);
+  const main = db.prepare<[], GroupRow>(`SELECT ${COLUMNS} FROM registered_groups WHERE is_main = 1`);
+  const all = db.prepare<[], GroupRow>(`SELECT ${COLUMNS} FROM registered_groups ORDER BY is_main DESC, added_at, folder`);
+  // What was said before the registration is not Nina's business: she is shown only what came after.
+  const insert = db.prepare(
+    `INSERT INTO registered_groups (${COLUMNS}, shown_seq)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, (SELECT coalesce(max(seq), 0) FROM messages))`,
+  );
+  const update = db.prepare(
+    'UPDATE registered_groups SET name = ?, "trigger" = ?, requires_trigger = ?, timezone = ? WHERE chat_jid = ?',
+  );
+  const remove = db.prepare('DELETE FROM registered_groups WHERE chat_jid = ?');
+  const seen = db.prepare(
+    `INSERT INTO chats (chat_jid, name, type, username, is_forum, first_seen, last_activity) VALUES (?, ?, ?, ?, ?, ?, ?)
+     ON CONFLICT (chat_jid) DO UPDATE SET name = excluded.name, type = excluded.type, username = excluded.username,
+       is_forum = excluded.is_forum, last_activity = max(last_activity, excluded.last_activity)`,
+  );
+  const status = db.prepare('UPDATE chats SET bot_status = ? WHERE chat_jid = ?');
+  const known = db.prepare<
+    [],
+    { chat_jid: string; name: string; type: string; username: string | null; is_forum: number; bot_status: string | null; last_activity: string; folder: string | null }
+  >(
+    `SELECT c.chat_jid, c.name, c.type, c.username, c.is_forum, c.bot_status, c.last_activity, g.folder
+     FROM chats c LEFT JOIN registered_groups g USING (chat_jid) ORDER BY c.last_activity DESC LIMIT 1000`,
+  );
+  // A group that became a supergroup: everything that is still to happen moves to the new id.
+  const moves = [
+    'UPDATE registered_groups SET chat_jid = ? WHERE chat_jid = ?',
+    "UPDATE turns SET chat_jid = ? WHERE chat_jid = ? AND state IN ('queued', 'running')",
+    "UPDATE outbox SET chat_jid = ? WHERE chat_jid = ? AND state IN ('pending', 'sending', 'uncertain')",
+    'UPDATE OR IGNORE messages SET chat_jid = ? WHERE chat_jid = ? AND disposition IS NULL',
+  ].map((sql) => db.prepare(sql));
+  const find = (row: GroupRow | undefined) => (row === undefined ? null : toGroup(row));
+
+  return {
+    byJid: (jid: ChatJid): Group | null => find(byJid.get(jid)),
+    byFolder: (folder: string): Group | null => find(byFolder.get(folder)),
+    main: (): Group | null => find(main.get()),
+    all: (): Group[] => all.all().map(toGroup),
+    /** Throws SQLITE_CONSTRAINT when the chat or the folder is taken; callers check first for a better sentence. */
+    insert(g: Group): void {
+      insert.run(g.chatJid, g.name, g.folder, g.trigger, +g.requiresTrigger, +g.isMain, g.timezone, g.addedAt);
+    },
+    update(g: Pick<Group, 'chatJid' | 'name' | 'trigger' | 'requiresTrigger' | 'timezone'>): void {
+      update.run(g.name, g.trigger, +g.requiresTrigger, g.timezone, g.chatJid);
+    },
+    remove: (jid: ChatJid): boolean => remove.run(jid).changes > 0,
+    /** In the caller's transaction. Nothing happens when the new chat is registered already. */
+    migrate(from: ChatJid, to: ChatJid): boolean {
+      if (byJid.get(from) === undefined || byJid.get(to) !== undefined) return false;
+      for (const move of moves) move.run(to, from);
+      return true;
+    },
+    chatSeen(chat: ChatInfo, at: Iso): void {
+      seen.run(chat.chatJid, chat.name, chat.type, chat.username, +chat.isForum, at, at);
+    },
+    setBotStatus(jid: ChatJid, botStatus: string): void {
+      status.run(botStatus, jid);
+    },
+    /** The 1,000 most recently active chats. */
+    knownChats: (): KnownChat[] =>
+      known.all().map((row) => ({
+        chatJid: row.chat_jid as ChatJid,
+        name: row.name,
+        type: row.type,
+        username: row.username,
+        isForum: row.is_forum === 1,
+        botStatus: row.bot_status,
+        lastActivity: row.last_activity as Iso,
+        folder: row.folder as Folder | null,
+      })),
+  };
+}
+
+export type GroupRepository = ReturnType<typeof groupRepository>;

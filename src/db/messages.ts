@@ -1,0 +1,131 @@
+/**
+ * Messages of registered groups. `disposition` NULL means: meant for Nina and not settled yet.
+ * Every query that runs per message is an index search (test/behaviour/query-plans.test.ts).
+ */
+import type { ChatJid, Disposition, Iso, NewMessage, Seq, StoredMessage } from '../types.ts';
+import type { Sqlite } from './open.ts';
+
+interface Row {
+  seq: number;
+  message_id: number;
+  thread_id: number | null;
+  sender: string;
+  sender_name: string;
+  content: string;
+  timestamp: string;
+  disposition: string | null;
+  turn_id: string | null;
+  request: string | null;
+  reply_to_message_id: number | null;
+  reply_to_name: string | null;
+  reply_to_text: string | null;
+  edited_at: string | null;
+}
+
+const COLUMNS = `seq, message_id, thread_id, sender, sender_name, content, timestamp, disposition, turn_id, request,
+  reply_to_message_id, reply_to_name, reply_to_text, edited_at`;
+
+const toMessage = (row: Row): StoredMessage => ({
+  seq: row.seq as Seq,
+  messageId: row.message_id,
+  threadId: row.thread_id,
+  sender: row.sender,
+  senderName: row.sender_name,
+  content: row.content,
+  timestamp: row.timestamp as Iso,
+  forNina: row.disposition === null,
+  request: row.request,
+  replyTo:
+    row.reply_to_message_id === null
+      ? null
+      : { messageId: row.reply_to_message_id, name: row.reply_to_name ?? '', text: row.reply_to_text ?? '' },
+  editedAt: row.edited_at as Iso | null,
+});
+
+export function messageRepository(db: Sqlite) {
+  const insert = db.prepare(
+    `INSERT INTO messages (chat_jid, message_id, thread_id, sender, sender_name, content, timestamp, is_bot_message,
+       turn_id, disposition, reason, trigger_kind, request, reply_to_message_id, reply_to_name, reply_to_text, received_at)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (chat_jid, message_id) DO NOTHING`,
+  );
+  const byId = db.prepare<[string, number], Row>(`SELECT ${COLUMNS} FROM messages WHERE chat_jid = ? AND message_id = ?`);
+  const replace = db.prepare(
+    `UPDATE messages SET content = ?, edited_at = ?, disposition = ?, trigger_kind = ?, request = ?,
+       turn_id = NULL WHERE seq = ?`,
+  );
+  const noteEdit = db.prepare('UPDATE messages SET edited_content = ?, edited_at = ? WHERE seq = ?');
+  const firstOpen = db
+    .prepare<[string], number | null>('SELECT min(seq) FROM messages WHERE chat_jid = ? AND disposition IS NULL')
+    .pluck();
+  const forward = db.prepare<[string, number, number, number], Row>(
+    `SELECT ${COLUMNS} FROM messages WHERE chat_jid = ? AND seq >= ?
+       AND (disposition IS NULL OR (disposition = 'not_for_nina' AND seq > ?)) ORDER BY seq LIMIT ?`,
+  );
+  const before = db.prepare<[string, number, number, number], Row>(
+    `SELECT ${COLUMNS} FROM messages WHERE chat_jid = ? AND seq > ? AND seq < ? AND disposition = 'not_for_nina'
+     ORDER BY seq DESC LIMIT ?`,
+  );
+  const countBefore = db
+    .prepare<[string, number, number], number>(
+      `SELECT count(*) FROM messages WHERE chat_jid = ? AND seq > ? AND seq < ? AND disposition = 'not_for_nina'`,
+    )
+    .pluck();
+  const shown = db
+    .prepare<[string], number>('SELECT shown_seq FROM registered_groups WHERE chat_jid = ?')
+    .pluck();
+  const openChats = db
+    .prepare<[], string>('SELECT DISTINCT chat_jid FROM messages INDEXED BY messages_open WHERE disposition IS NULL')
+    .pluck();
+  const newer = db
+    .prepare<[string, number], number>(
+      'SELECT 1 FROM messages WHERE chat_jid = ? AND seq > ? AND is_bot_message = 0 LIMIT 1',
+    )
+    .pluck();
+  const disposeOpen = db.prepare(
+    'UPDATE messages SET disposition = ?, reason = ? WHERE chat_jid = ? AND disposition IS NULL AND turn_id IS NULL',
+  );
+
+  return {
+    /** Returns the new sequence number, or null when this chat already has the message. */
+    insert(m: NewMessage): Seq | null {
+      const done = insert.run(
+        m.chatJid, m.messageId, m.threadId, m.sender, m.senderName, m.content, m.timestamp, +m.isBotMessage,
+        m.turnId, m.disposition, m.reason, m.triggerKind, m.request,
+        m.replyTo?.messageId ?? null, m.replyTo?.name ?? null, m.replyTo?.text ?? null, m.receivedAt,
+      );
+      return done.changes === 0 ? null : (Number(done.lastInsertRowid) as Seq);
+    },
+    /** `claimed`: a turn has it or has had it. */
+    byMessageId(jid: ChatJid, messageId: number): (StoredMessage & { claimed: boolean; disposition: string | null }) | null {
+      const row = byId.get(jid, messageId);
+      return row ? { ...toMessage(row), claimed: row.turn_id !== null, disposition: row.disposition } : null;
+    },
+    /** An edit before any turn answered the message: the new text is the message, and no turn has it. */
+    replaceContent(at: Seq, content: string, editedAt: Iso, d: Disposition | null, triggerKind: string | null, request: string | null): void {
+      replace.run(content, editedAt, d, triggerKind, request, at);
+    },
+    /** An edit afterwards is kept beside the text that was answered. */
+    noteEdit(at: Seq, content: string, editedAt: Iso): void {
+      noteEdit.run(content, editedAt, at);
+    },
+    /** The oldest message of the chat that waits for an answer. */
+    firstOpen: (jid: ChatJid): Seq | null => (firstOpen.get(jid) ?? null) as Seq | null,
+    shownSeq: (jid: ChatJid): Seq => (shown.get(jid) ?? 0) as Seq,
+    /** From `start` on, oldest first: what waits, and the context in between that was not shown yet. */
+    forward: (jid: ChatJid, start: Seq, shownSeq: Seq, limit: number): StoredMessage[] =>
+      forward.all(jid, start, shownSeq, limit).map(toMessage),
+    /** Context after `shownSeq` and before `end`, NEWEST first. */
+    contextBefore: (jid: ChatJid, shownSeq: Seq, end: Seq, limit: number): StoredMessage[] =>
+      before.all(jid, shownSeq, end, limit).map(toMessage),
+    countContextBefore: (jid: ChatJid, shownSeq: Seq, end: Seq): number => countBefore.get(jid, shownSeq, end) ?? 0,
+    /** Somebody has written since. */
+    hasNewer: (jid: ChatJid, after: Seq): boolean => newer.get(jid, after) === 1,
+    chatsWithOpen: (): ChatJid[] => openChats.all() as ChatJid[],
+    /** Settles whatever waits in a chat and is in no turn. */
+    disposeOpen(jid: ChatJid, disposition: Disposition, reason: string): number {
+      return disposeOpen.run(disposition, reason, jid).changes;
+    },
+  };
+}
+
+export type MessageRepository = ReturnType<typeof messageRepository>;

@@ -1,0 +1,102 @@
+/**
+ * The schema, as numbered steps. A step is one transaction together with its own record; steps are only added,
+ * never changed. The columns named in DESIGN.md are public: operators query them.
+ */
+export interface Migration {
+  id: number;
+  name: string;
+  sql: string;
+}
+
+export const MIGRATIONS: readonly Migration[] = [
+  {
+    id: 1,
+    name: 'the spine',
+    sql: `
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+
+-- Telegram updates, stored in the transaction that moves the offset. No payload for unregistered chats.
+CREATE TABLE inbox (
+  bot_id INTEGER NOT NULL, update_id INTEGER NOT NULL, kind TEXT NOT NULL, chat_jid TEXT,
+  received_at TEXT NOT NULL, payload TEXT, error TEXT,
+  PRIMARY KEY (bot_id, update_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE chats (
+  chat_jid TEXT PRIMARY KEY, name TEXT NOT NULL, type TEXT NOT NULL, username TEXT,
+  is_forum INTEGER NOT NULL DEFAULT 0, bot_status TEXT, first_seen TEXT NOT NULL, last_activity TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE registered_groups (
+  chat_jid TEXT PRIMARY KEY, name TEXT NOT NULL, folder TEXT NOT NULL UNIQUE, "trigger" TEXT NOT NULL,
+  requires_trigger INTEGER NOT NULL, is_main INTEGER NOT NULL, timezone TEXT, added_at TEXT NOT NULL,
+  -- Messages up to this one have been shown to the agent (or counted as left out).
+  shown_seq INTEGER NOT NULL DEFAULT 0
+) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX registered_groups_one_main ON registered_groups (is_main) WHERE is_main = 1;
+
+CREATE TABLE messages (
+  seq INTEGER PRIMARY KEY AUTOINCREMENT, chat_jid TEXT NOT NULL, message_id INTEGER NOT NULL, thread_id INTEGER,
+  sender TEXT NOT NULL, sender_name TEXT NOT NULL, content TEXT NOT NULL, timestamp TEXT NOT NULL,
+  is_bot_message INTEGER NOT NULL DEFAULT 0, turn_id TEXT,
+  -- NULL: meant for Nina and not settled yet. See docs/durability.md for the values.
+  disposition TEXT, reason TEXT, trigger_kind TEXT, request TEXT,
+  reply_to_message_id INTEGER, reply_to_name TEXT, reply_to_text TEXT,
+  edited_at TEXT, edited_content TEXT, received_at TEXT NOT NULL,
+  UNIQUE (chat_jid, message_id)
+) STRICT;
+CREATE INDEX messages_by_time ON messages (chat_jid, timestamp);
+CREATE INDEX messages_by_seq ON messages (chat_jid, seq);
+CREATE INDEX messages_open ON messages (chat_jid, seq) WHERE disposition IS NULL;
+CREATE INDEX messages_by_turn ON messages (turn_id) WHERE turn_id IS NOT NULL;
+
+CREATE TABLE turns (
+  id TEXT PRIMARY KEY, chat_jid TEXT NOT NULL, group_folder TEXT NOT NULL, thread_id INTEGER, kind TEXT NOT NULL,
+  state TEXT NOT NULL CHECK (state IN ('queued', 'running', 'done', 'retried', 'failed', 'stopped')),
+  attempt INTEGER NOT NULL, container_id TEXT,
+  queued_at TEXT NOT NULL, started_at TEXT, finished_at TEXT, error_code TEXT, error TEXT,
+  input_tokens INTEGER, output_tokens INTEGER, cost_usd REAL,
+  -- Messages after from_seq up to to_seq are this turn's; omitted of them did not fit into its prompt.
+  from_seq INTEGER, to_seq INTEGER, omitted INTEGER NOT NULL DEFAULT 0,
+  -- Events taken so far, and the reply they have brought.
+  last_event INTEGER NOT NULL DEFAULT 0, reply TEXT NOT NULL DEFAULT ''
+) STRICT, WITHOUT ROWID;
+CREATE INDEX turns_open ON turns (chat_jid) WHERE state IN ('queued', 'running');
+CREATE INDEX turns_by_chat ON turns (chat_jid, queued_at);
+
+CREATE TABLE outbox (
+  id INTEGER PRIMARY KEY AUTOINCREMENT, chat_jid TEXT NOT NULL, thread_id INTEGER, turn_id TEXT, reply_to INTEGER,
+  text TEXT NOT NULL, file_path TEXT,
+  state TEXT NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'sending', 'sent', 'uncertain', 'failed')),
+  attempts INTEGER NOT NULL DEFAULT 0, repeated INTEGER NOT NULL DEFAULT 0, not_before TEXT, sent_message_id INTEGER,
+  error TEXT, created_at TEXT NOT NULL, sent_at TEXT
+) STRICT;
+CREATE INDEX outbox_open ON outbox (chat_jid, id) WHERE state IN ('pending', 'sending', 'uncertain');
+CREATE INDEX outbox_by_turn ON outbox (turn_id) WHERE turn_id IS NOT NULL;
+
+CREATE TABLE sessions (
+  group_folder TEXT NOT NULL, thread_id INTEGER NOT NULL DEFAULT 0, session_id TEXT NOT NULL, updated_at TEXT NOT NULL,
+  PRIMARY KEY (group_folder, thread_id)
+) STRICT, WITHOUT ROWID;
+
+-- Agents that were started. token_sha256 is the hash of the container's own token for the model proxy.
+CREATE TABLE containers (
+  name TEXT PRIMARY KEY, group_folder TEXT NOT NULL, runtime TEXT NOT NULL, engine_id TEXT, token_sha256 TEXT,
+  started_at TEXT NOT NULL, ended_at TEXT
+) STRICT, WITHOUT ROWID;
+CREATE INDEX containers_live ON containers (group_folder) WHERE ended_at IS NULL;
+CREATE INDEX containers_by_token ON containers (token_sha256) WHERE ended_at IS NULL;
+
+CREATE TABLE ipc_commands (
+  id TEXT NOT NULL, group_folder TEXT NOT NULL, type TEXT NOT NULL, outcome TEXT NOT NULL, reason TEXT,
+  created_at TEXT NOT NULL,
+  PRIMARY KEY (group_folder, id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE audit_log (
+  id INTEGER PRIMARY KEY AUTOINCREMENT, at TEXT NOT NULL, actor TEXT NOT NULL, group_folder TEXT,
+  action TEXT NOT NULL, outcome TEXT NOT NULL, detail TEXT
+) STRICT;
+`,
+  },
+];

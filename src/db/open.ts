@@ -1,0 +1,86 @@
+/**
+ * Opens the database file: pragmas set and read back, schema brought up to date, an instance id given.
+ * Never overwrites a file that is not ours or is newer than this program.
+ */
+import { randomUUID } from 'node:crypto';
+import { mkdirSync } from 'node:fs';
+import path from 'node:path';
+import Database from 'better-sqlite3';
+import { messageOf, NanoClawError } from '../errors.ts';
+import { iso } from '../types.ts';
+import { MIGRATIONS, type Migration } from './migrations.ts';
+
+export type Sqlite = Database.Database;
+
+/** Where the database lies under a home. */
+export const databaseFile = (home: string): string => path.join(home, 'data', 'nanoclaw.db');
+
+/** Throws DATABASE_CORRUPT, SCHEMA_NEWER or HOME_UNWRITABLE. */
+export function openDatabase(file: string, migrations: readonly Migration[] = MIGRATIONS): Sqlite {
+  let db: Sqlite | undefined;
+  try {
+    if (file !== ':memory:') mkdirSync(path.dirname(file), { recursive: true });
+    db = new Database(file, { timeout: 5000 });
+    configure(db);
+    migrate(db, migrations);
+    return db;
+  } catch (error) {
+    db?.close();
+    throw explain(error, file);
+  }
+}
+
+function configure(db: Sqlite): void {
+  db.pragma('journal_mode = WAL');
+  // WAL silently lowers this to NORMAL on first use, and NORMAL can lose commits that Telegram was told about.
+  db.pragma('synchronous = FULL');
+  db.pragma('foreign_keys = ON');
+  db.pragma('busy_timeout = 5000');
+  db.pragma('journal_size_limit = 67108864');
+  db.pragma('mmap_size = 0');
+  db.exec('CREATE TABLE IF NOT EXISTS migrations (id INTEGER PRIMARY KEY, name TEXT NOT NULL, at TEXT NOT NULL) STRICT');
+  db.pragma('synchronous = FULL');
+  const level = db.pragma('synchronous', { simple: true });
+  if (level !== 2) throw new Error(`synchronous is ${String(level)}, expected 2 (FULL)`);
+}
+
+/** Each step commits together with its record. Follows graphile/worker's migrate. */
+function migrate(db: Sqlite, migrations: readonly Migration[]): void {
+  const newest = migrations.at(-1)?.id ?? 0;
+  const seen = schemaVersion(db);
+  if (seen > newest) {
+    throw new NanoClawError('SCHEMA_NEWER', `The database has schema ${seen}; this program knows up to ${newest}.`, {
+      fix: 'Start the newer version of NanoClaw again, or restore a backup made with this one.',
+    });
+  }
+  const record = db.prepare('INSERT INTO migrations (id, name, at) VALUES (?, ?, ?)');
+  for (const step of migrations.filter((m) => m.id > seen)) {
+    db.transaction(() => {
+      if (schemaVersion(db) >= step.id) return; // another process was faster
+      db.exec(step.sql);
+      record.run(step.id, step.name, iso(Date.now()));
+      if (step.id === 1) {
+        db.prepare('INSERT INTO meta (key, value) VALUES (?, ?)').run('instance_id', randomUUID());
+      }
+    }).immediate();
+  }
+}
+
+export function schemaVersion(db: Sqlite): number {
+  return db.prepare<[], number>('SELECT coalesce(max(id), 0) FROM migrations').pluck().get() ?? 0;
+}
+
+function explain(error: unknown, file: string): unknown {
+  const code = (error as { code?: string }).code ?? '';
+  if (error instanceof NanoClawError) return error;
+  if (code === 'SQLITE_CORRUPT' || code === 'SQLITE_NOTADB') {
+    return new NanoClawError('DATABASE_CORRUPT', `${file} is damaged or not a database: ${messageOf(error)}.`, {
+      fix: 'Nothing was changed. Keep the file aside and bring back the newest backup from data/backups (nanoclaw restore).',
+      cause: error,
+    });
+  }
+  return new NanoClawError('HOME_UNWRITABLE', `${file} cannot be opened: ${messageOf(error)}.`, {
+    fix: `Give the user that runs NanoClaw write access to ${path.dirname(file)}, and check the disk.`,
+    cause: error,
+  });
+}

@@ -1,0 +1,127 @@
+/**
+ * Replies, stored before they are sent. Per chat strictly in order of id.
+ *   pending → sending → sent | pending (said no, try later) | uncertain (nobody knows) | failed
+ *   uncertain → sending once more, marked ↻ → sent | failed
+ */
+import type { ChatJid, Iso, TurnId } from '../types.ts';
+import type { Sqlite } from './open.ts';
+
+export interface OutboxEntry {
+  id: number;
+  chatJid: ChatJid;
+  threadId: number | null;
+  turnId: TurnId | null;
+  replyTo: number | null;
+  text: string;
+  /** A file to send, relative to the group's folder; `text` is its caption. */
+  filePath: string | null;
+  state: 'pending' | 'sending' | 'uncertain';
+  attempts: number;
+  /** True once a send with an unknown result has been repeated. */
+  repeated: boolean;
+  notBefore: Iso | null;
+}
+
+interface Row {
+  id: number;
+  chat_jid: string;
+  thread_id: number | null;
+  turn_id: string | null;
+  reply_to: number | null;
+  text: string;
+  file_path: string | null;
+  state: string;
+  attempts: number;
+  repeated: number;
+  not_before: string | null;
+}
+
+const OPEN = "state IN ('pending', 'sending', 'uncertain')";
+
+export function outboxRepository(db: Sqlite) {
+  const insert = db.prepare(
+    'INSERT INTO outbox (chat_jid, thread_id, turn_id, reply_to, text, file_path, created_at) VALUES (?, ?, ?, ?, ?, ?, ?)',
+  );
+  const next = db.prepare<[string], Row>(
+    `SELECT id, chat_jid, thread_id, turn_id, reply_to, text, file_path, state, attempts, repeated, not_before
+     FROM outbox WHERE chat_jid = ? AND ${OPEN} ORDER BY id LIMIT 1`,
+  );
+  const chats = db.prepare<[], string>(`SELECT DISTINCT chat_jid FROM outbox INDEXED BY outbox_open WHERE ${OPEN}`).pluck();
+  const count = db.prepare<[], number>(`SELECT count(*) FROM outbox INDEXED BY outbox_open WHERE ${OPEN}`).pluck();
+  const oldest = db
+    .prepare<[], string | null>(`SELECT min(created_at) FROM outbox INDEXED BY outbox_open WHERE ${OPEN}`)
+    .pluck();
+  const sending = db.prepare(
+    "UPDATE outbox SET state = 'sending', attempts = attempts + 1, repeated = max(repeated, ?) WHERE id = ?",
+  );
+  const sent = db.prepare("UPDATE outbox SET state = 'sent', sent_message_id = ?, sent_at = ?, error = NULL WHERE id = ?");
+  const later = db.prepare("UPDATE outbox SET state = 'pending', not_before = ?, error = ? WHERE id = ?");
+  const uncertain = db.prepare("UPDATE outbox SET state = 'uncertain', not_before = ?, error = ? WHERE id = ?");
+  const failed = db.prepare("UPDATE outbox SET state = 'failed', error = ? WHERE id = ?");
+  const plain = db.prepare('UPDATE outbox SET reply_to = NULL, thread_id = ? WHERE id = ?');
+  const recover = db.prepare(
+    "UPDATE outbox SET state = CASE repeated WHEN 1 THEN 'failed' ELSE 'uncertain' END, error = 'the daemon ended while it was being sent' WHERE state = 'sending'",
+  );
+
+  return {
+    add(entry: {
+      chatJid: ChatJid;
+      threadId: number | null;
+      turnId: TurnId | null;
+      replyTo: number | null;
+      text: string;
+      filePath?: string | null;
+      at: Iso;
+    }): number {
+      const done = insert.run(entry.chatJid, entry.threadId, entry.turnId, entry.replyTo, entry.text, entry.filePath ?? null, entry.at);
+      return Number(done.lastInsertRowid);
+    },
+    /** The chat's oldest entry that is not settled. */
+    next(jid: ChatJid): OutboxEntry | null {
+      const row = next.get(jid);
+      if (!row) return null;
+      return {
+        id: row.id,
+        chatJid: row.chat_jid as ChatJid,
+        threadId: row.thread_id,
+        turnId: row.turn_id as TurnId | null,
+        replyTo: row.reply_to,
+        text: row.text,
+        filePath: row.file_path,
+        state: row.state as OutboxEntry['state'],
+        attempts: row.attempts,
+        repeated: row.repeated === 1,
+        notBefore: row.not_before as Iso | null,
+      };
+    },
+    chatsWithOpen: (): ChatJid[] => chats.all() as ChatJid[],
+    backlog: (): { count: number; oldest: Iso | null } => ({
+      count: count.get() ?? 0,
+      oldest: (oldest.get() ?? null) as Iso | null,
+    }),
+    markSending(id: number, repeat: boolean): void {
+      sending.run(+repeat, id);
+    },
+    markSent(id: number, sentMessageId: number, at: Iso): void {
+      sent.run(sentMessageId, at, id);
+    },
+    /** Telegram did not take it; try again at `notBefore`. */
+    postpone(id: number, notBefore: Iso, error: string): void {
+      later.run(notBefore, error, id);
+    },
+    markUncertain(id: number, notBefore: Iso, error: string): void {
+      uncertain.run(notBefore, error, id);
+    },
+    markFailed(id: number, error: string): void {
+      failed.run(error, id);
+    },
+    /** Without the reply mark, and in the given topic: what it referred to is gone. */
+    detach(id: number, threadId: number | null): void {
+      plain.run(threadId, id);
+    },
+    /** At start: what was being sent when the last daemon ended has an unknown result. Returns how many. */
+    recover: (): number => recover.run().changes,
+  };
+}
+
+export type OutboxRepository = ReturnType<typeof outboxRepository>;

@@ -1,0 +1,173 @@
+/**
+ * The ledger of turns. One row is one attempt:
+ *   queued → running → done | retried | failed | stopped        (queued → retried | stopped, too)
+ * A turn owns its messages through messages.turn_id from its claim until it ends; `retried` gives them back.
+ */
+import type { Usage } from '../protocol.ts';
+import type { ChatJid, Disposition, Folder, Iso, Seq, TurnId } from '../types.ts';
+import type { Sqlite } from './open.ts';
+
+export type TurnState = 'queued' | 'running' | 'done' | 'retried' | 'failed' | 'stopped';
+export type TurnKind = 'messages' | 'task';
+
+export interface Turn {
+  id: TurnId;
+  chatJid: ChatJid;
+  folder: Folder;
+  threadId: number | null;
+  kind: TurnKind;
+  state: TurnState;
+  attempt: number;
+  containerName: string | null;
+  queuedAt: Iso;
+  startedAt: Iso | null;
+  finishedAt: Iso | null;
+  errorCode: string | null;
+  error: string | null;
+  fromSeq: Seq | null;
+  toSeq: Seq | null;
+  omitted: number;
+  lastEvent: number;
+  reply: string;
+}
+
+interface Row {
+  id: string;
+  chat_jid: string;
+  group_folder: string;
+  thread_id: number | null;
+  kind: string;
+  state: string;
+  attempt: number;
+  container_id: string | null;
+  queued_at: string;
+  started_at: string | null;
+  finished_at: string | null;
+  error_code: string | null;
+  error: string | null;
+  from_seq: number | null;
+  to_seq: number | null;
+  omitted: number;
+  last_event: number;
+  reply: string;
+}
+
+const COLUMNS = `id, chat_jid, group_folder, thread_id, kind, state, attempt, container_id, queued_at, started_at,
+  finished_at, error_code, error, from_seq, to_seq, omitted, last_event, reply`;
+
+const toTurn = (row: Row): Turn => ({
+  id: row.id as TurnId,
+  chatJid: row.chat_jid as ChatJid,
+  folder: row.group_folder as Folder,
+  threadId: row.thread_id,
+  kind: row.kind as TurnKind,
+  state: row.state as TurnState,
+  attempt: row.attempt,
+  containerName: row.container_id,
+  queuedAt: row.queued_at as Iso,
+  startedAt: row.started_at as Iso | null,
+  finishedAt: row.finished_at as Iso | null,
+  errorCode: row.error_code,
+  error: row.error,
+  fromSeq: row.from_seq as Seq | null,
+  toSeq: row.to_seq as Seq | null,
+  omitted: row.omitted,
+  lastEvent: row.last_event,
+  reply: row.reply,
+});
+
+export function turnRepository(db: Sqlite) {
+  const insert = db.prepare(
+    `INSERT INTO turns (id, chat_jid, group_folder, thread_id, kind, state, attempt, queued_at, from_seq, to_seq, omitted)
+     VALUES (?, ?, ?, ?, ?, 'queued', ?, ?, ?, ?, ?)`,
+  );
+  const claimMessage = db.prepare('UPDATE messages SET turn_id = ? WHERE seq = ?');
+  const byId = db.prepare<[string], Row>(`SELECT ${COLUMNS} FROM turns WHERE id = ?`);
+  const open = db.prepare<[], Row>(
+    `SELECT ${COLUMNS} FROM turns INDEXED BY turns_open WHERE state IN ('queued', 'running') ORDER BY queued_at`,
+  );
+  const openOf = db.prepare<[string], Row>(
+    `SELECT ${COLUMNS} FROM turns WHERE chat_jid = ? AND state IN ('queued', 'running')`,
+  );
+  const latest = db.prepare<[string, number], Row>(
+    `SELECT ${COLUMNS} FROM turns WHERE chat_jid = ? ORDER BY queued_at DESC LIMIT ?`,
+  );
+  const run = db.prepare(
+    "UPDATE turns SET state = 'running', container_id = ?, started_at = ? WHERE id = ? AND state = 'queued'",
+  );
+  const takeEvent = db.prepare(
+    "UPDATE turns SET last_event = ?, reply = reply || ? WHERE id = ? AND state = 'running' AND last_event < ?",
+  );
+  const finish = db.prepare(
+    `UPDATE turns SET state = ?, finished_at = ?, error_code = ?, error = ?, input_tokens = ?, output_tokens = ?,
+       cost_usd = ? WHERE id = ? AND state IN ('queued', 'running')`,
+  );
+  const settleMessages = db.prepare(
+    'UPDATE messages SET disposition = ?, reason = ? WHERE turn_id = ? AND disposition IS NULL',
+  );
+  const releaseMessages = db.prepare('UPDATE messages SET turn_id = NULL WHERE turn_id = ?');
+  const moveShown = db.prepare('UPDATE registered_groups SET shown_seq = max(shown_seq, ?) WHERE chat_jid = ?');
+  const lastMessage = db
+    .prepare<[string], number>(
+      'SELECT message_id FROM messages WHERE turn_id = ? AND trigger_kind IS NOT NULL ORDER BY seq DESC LIMIT 1',
+    )
+    .pluck();
+
+  return {
+    /** In the caller's transaction: creates the turn and gives it its messages. */
+    claim(turn: {
+      id: TurnId;
+      chatJid: ChatJid;
+      folder: Folder;
+      threadId: number | null;
+      kind: TurnKind;
+      attempt: number;
+      at: Iso;
+      fromSeq: Seq | null;
+      toSeq: Seq | null;
+      omitted: number;
+      messages: readonly Seq[];
+    }): void {
+      insert.run(turn.id, turn.chatJid, turn.folder, turn.threadId, turn.kind, turn.attempt, turn.at, turn.fromSeq, turn.toSeq, turn.omitted);
+      for (const one of turn.messages) claimMessage.run(turn.id, one);
+    },
+    byId: (id: string): Turn | null => {
+      const row = byId.get(id);
+      return row ? toTurn(row) : null;
+    },
+    open: (): Turn[] => open.all().map(toTurn),
+    openOf: (jid: ChatJid): Turn[] => openOf.all(jid).map(toTurn),
+    /** Newest first. */
+    latest: (jid: ChatJid, limit: number): Turn[] => latest.all(jid, limit).map(toTurn),
+    /** The container is about to be told. False when the turn is no longer queued. */
+    markRunning: (id: TurnId, containerName: string, at: Iso): boolean => run.run(containerName, at, id).changes === 1,
+    /** Notes event `n` and what it adds to the reply. False when it was taken before or the turn has ended. */
+    takeEvent: (id: TurnId, n: number, text: string): boolean => takeEvent.run(n, text, id, n).changes === 1,
+    /** Ends the turn. False when it had ended already: then nothing else may be done for it. */
+    finish(
+      id: TurnId,
+      state: Exclude<TurnState, 'queued' | 'running'>,
+      at: Iso,
+      error: { code: string; message: string } | null,
+      usage: Usage | null,
+    ): boolean {
+      return (
+        finish.run(state, at, error?.code ?? null, error?.message ?? null, usage?.input_tokens ?? null, usage?.output_tokens ?? null, usage?.cost_usd ?? null, id)
+          .changes === 1
+      );
+    },
+    /** The turn's messages get their final answer and count as shown. */
+    settleMessages(turn: Turn, disposition: Disposition, reason: string | null): void {
+      settleMessages.run(disposition, reason, turn.id);
+      if (turn.toSeq !== null) moveShown.run(turn.toSeq, turn.chatJid);
+    },
+    /** The turn's messages wait again. */
+    releaseMessages(turn: Turn): void {
+      releaseMessages.run(turn.id);
+    },
+    /** Telegram id of the newest message that the turn answers. */
+    triggerMessageId: (id: TurnId): number | null => lastMessage.get(id) ?? null,
+  };
+}
+
+export type TurnRepository = ReturnType<typeof turnRepository>;

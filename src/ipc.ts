@@ -1,0 +1,229 @@
+/**
+ * IPC: what agents leave in their mailboxes, taken once.
+ *   file → read safely → parse (zod) → who is this (the folder) → may it (policy) → do + note, one transaction →
+ *   answer in in/results → remove the file
+ * Dying anywhere is safe: a file is removed last, and a command that was noted is only answered again.
+ * Invariants: the payload never says who asks; a bad file is set aside with the reason and the others go on;
+ * the events of a turn are taken in order and each once. It never follows a link out of a mailbox.
+ */
+import path from 'node:path';
+import { z } from 'zod';
+import type { Db } from './db.ts';
+import { messageOf, NanoClawError } from './errors.ts';
+import { type CommandContext, type CommandEffect, runCommand } from './ipc/commands.ts';
+import type { Clock, Timer } from './lib/clock.ts';
+import type { FileEvents } from './lib/file-events.ts';
+import type { Logger } from './log.ts';
+import { groupPaths } from './mailbox/layout.ts';
+import { type MailboxDirectory, openMailboxDirectory } from './mailbox/read.ts';
+import { writeResult } from './mailbox/write.ts';
+import { type AgentEvent, COMMAND_DIRECTORY, type Command, commandSchema, eventSchema, MAILBOX, type ResultFile } from './protocol.ts';
+import { type ChatJid, type Folder, type Group, iso } from './types.ts';
+
+export interface IpcOptions {
+  db: Db;
+  home: string;
+  clock: Clock;
+  log: Logger;
+  fileEvents: FileEvents;
+  /** How often the mailboxes of live agents are looked at without an event. */
+  sweepMs: number;
+  commands: CommandContext;
+  /** Takes an event and commits it. Returns false to leave the file for the next look (an earlier one is missing). */
+  onEvent: (folder: Folder, event: AgentEvent) => boolean;
+  /** An event of a turn could not be read: its number counts as taken. */
+  onLostEvent: (folder: Folder, turn: string, n: number) => void;
+  wakeDelivery: (jid: ChatJid) => void;
+  groupsChanged: () => void;
+}
+
+export interface Ipc {
+  /** Watches the mailbox of a group whose agent lives. Idempotent. */
+  attach(folder: Folder): void;
+  detach(folder: Folder): void;
+  /** Takes what is there now, whether attached or not. */
+  drain(folder: Folder): void;
+  stop(): void;
+}
+
+const EVENT_NAME = /^([0-9a-f-]{36})-(\d{6})\.json$/;
+const OUT_DIRECTORIES = [MAILBOX.messages, MAILBOX.tasks, MAILBOX.events] as const;
+
+export function createIpc(options: IpcOptions): Ipc {
+  const { db, home, clock, log, fileEvents } = options;
+  const attached = new Map<Folder, { close(): void }>();
+  const pending = new Set<Folder>();
+  let sweep: Timer | undefined;
+  let stopped = false;
+
+  function attach(folder: Folder): void {
+    if (stopped || attached.has(folder)) return;
+    const { mailbox } = groupPaths(home, folder);
+    const watchers = OUT_DIRECTORIES.map((dir) => fileEvents.watch(path.join(mailbox, dir), () => soon(folder)));
+    attached.set(folder, { close: () => watchers.forEach((w) => w.close()) });
+    sweep ??= clock.after(options.sweepMs, sweepAll);
+  }
+
+  function sweepAll(): void {
+    for (const folder of attached.keys()) drainSafely(folder);
+    sweep = attached.size > 0 && !stopped ? clock.after(options.sweepMs, sweepAll) : undefined;
+  }
+
+  /** Several events of one moment are one look. */
+  function soon(folder: Folder): void {
+    if (pending.has(folder)) return;
+    pending.add(folder);
+    queueMicrotask(() => {
+      pending.delete(folder);
+      if (!stopped) drainSafely(folder);
+    });
+  }
+
+  function drainSafely(folder: Folder): void {
+    try {
+      drain(folder);
+    } catch (error) {
+      // The files stay; the next event or sweep tries again.
+      log.error({ event: 'ipc_failed', group: folder, err: error }, messageOf(error));
+    }
+  }
+
+  function drain(folder: Folder): void {
+    const { mailbox } = groupPaths(home, folder);
+    // Commands first: what was asked before the turn ended belongs before its end.
+    for (const dir of OUT_DIRECTORIES) {
+      const directory = openMailboxDirectory(path.join(mailbox, dir));
+      if (!directory) continue;
+      try {
+        for (let again = true; again && !stopped; ) again = drainDirectory(folder, dir, directory);
+      } finally {
+        directory.close();
+      }
+    }
+  }
+
+  /** Returns true when there is more to take at once. */
+  function drainDirectory(folder: Folder, dir: (typeof OUT_DIRECTORIES)[number], directory: MailboxDirectory): boolean {
+    const { names, bad, more } = directory.list();
+    for (const name of bad) setAside(folder, directory, name, 'the name is not that of a mailbox file');
+    let waiting = false;
+    for (const name of names) {
+      if (dir === MAILBOX.events) waiting = !takeEvent(folder, directory, name) || waiting;
+      else takeCommand(folder, dir, directory, name);
+    }
+    return more || waiting;
+  }
+
+  /** Returns false when an earlier event must come first and the directory should be listed again. */
+  function takeEvent(folder: Folder, directory: MailboxDirectory, name: string): boolean {
+    const read = readJson(directory, name, eventSchema);
+    if (read === 'gone') return true;
+    if ('reason' in read) {
+      const [, turn, n] = EVENT_NAME.exec(name) ?? [];
+      if (turn && n) options.onLostEvent(folder, turn, Number(n));
+      setAside(folder, directory, name, read.reason);
+      return true;
+    }
+    if (!options.onEvent(folder, read.value)) return false;
+    directory.remove(name);
+    return true;
+  }
+
+  function takeCommand(folder: Folder, dir: string, directory: MailboxDirectory, name: string): void {
+    const read = readJson(directory, name, commandSchema);
+    if (read === 'gone') return;
+    const asker = db.groups.byFolder(folder);
+    if ('reason' in read || !asker) {
+      setAside(folder, directory, name, 'reason' in read ? read.reason : 'the group is not registered any more');
+      const id = 'reason' in read ? read.id : read.value.id;
+      if (id) answer(folder, { id, ok: false, reason: 'reason' in read ? read.reason : 'this group is not registered any more' });
+      return;
+    }
+    const command = read.value;
+    if (`out/${COMMAND_DIRECTORY[command.type]}` !== dir) {
+      const reason = `${command.type} belongs into out/${COMMAND_DIRECTORY[command.type]}`;
+      setAside(folder, directory, name, reason);
+      answer(folder, { id: command.id, ok: false, reason });
+      return;
+    }
+    answer(folder, execute(asker, command));
+    directory.remove(name);
+  }
+
+  /** Effect and note in one transaction; a command that was noted before is only answered again. */
+  function execute(asker: Group, command: Command): ResultFile {
+    const { folder } = asker;
+    const { id, type } = command;
+    let effect: CommandEffect | undefined;
+    const result = db.transaction((): ResultFile => {
+      const before = db.agents.command(folder, id);
+      if (before) return toResult(id, before.outcome === 'done', before.reason ?? '');
+      const at = iso(clock.now());
+      try {
+        effect = db.savepoint(() => runCommand(options.commands, asker, command));
+        db.agents.noteCommand({ id, folder, type, outcome: 'done', reason: effect.detail, at });
+        return toResult(id, true, effect.detail);
+      } catch (error) {
+        if (!(error instanceof NanoClawError) || error.kind !== 'rejected') throw error;
+        db.agents.noteCommand({ id, folder, type, outcome: 'refused', reason: error.message, at });
+        db.agents.audit({ at, actor: `agent:${folder}`, folder, action: type, outcome: 'refused', detail: error.message });
+        log.warn({ event: 'command_refused', group: folder, command: id, type, code: error.code }, error.message);
+        return toResult(id, false, error.message);
+      }
+    });
+    if (effect?.wakeDelivery) options.wakeDelivery(effect.wakeDelivery);
+    if (effect?.groupsChanged) options.groupsChanged();
+    return result;
+  }
+
+  function answer(folder: Folder, result: ResultFile): void {
+    writeResult(groupPaths(home, folder), result);
+  }
+
+  function setAside(folder: Folder, directory: MailboxDirectory, name: string, reason: string): void {
+    directory.setAside(name, groupPaths(home, folder).quarantine, iso(clock.now()).replace(/[:.]/g, '-'));
+    log.warn({ event: 'file_set_aside', group: folder, file: name.slice(0, 128) }, reason);
+  }
+
+  return {
+    attach,
+    detach(folder) {
+      attached.get(folder)?.close();
+      attached.delete(folder);
+    },
+    drain,
+    stop() {
+      stopped = true;
+      sweep?.cancel();
+      for (const { close } of attached.values()) close();
+      attached.clear();
+    },
+  };
+}
+
+const toResult = (id: string, ok: boolean, text: string): ResultFile =>
+  ok ? { id, ok, detail: text } : { id, ok, reason: text };
+
+type Read<T> = 'gone' | { value: T } | { reason: string; id: string | null };
+
+function readJson<T>(directory: MailboxDirectory, name: string, schema: z.ZodType<T>): Read<T> {
+  let text: string;
+  try {
+    text = directory.read(name);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return 'gone';
+    return { reason: messageOf(error), id: null };
+  }
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch {
+    return { reason: 'the file is not JSON', id: null };
+  }
+  const parsed = schema.safeParse(json);
+  if (parsed.success) return { value: parsed.data };
+  const issue = parsed.error.issues[0];
+  const where = issue && issue.path.length > 0 ? `${issue.path.join('.')}: ` : '';
+  const id = z.object({ id: z.uuid() }).safeParse(json);
+  return { reason: `the file is not a valid command or event: ${where}${issue?.message ?? 'unknown'}`.slice(0, 500), id: id.success ? id.data.id : null };
+}

@@ -1,0 +1,96 @@
+/**
+ * What each command does. Every handler runs inside the transaction that notes the command, so its effect happens
+ * once per id. It returns a sentence for the model and what to wake after the commit; it throws NanoClawError
+ * (rejected) to refuse, which undoes whatever it did.
+ */
+import { randomUUID } from 'node:crypto';
+import { mkdirSync } from 'node:fs';
+import path from 'node:path';
+import type { Db } from '../db.ts';
+import { NanoClawError } from '../errors.ts';
+import { copyOut } from '../mailbox/copy-out.ts';
+import { groupPaths } from '../mailbox/layout.ts';
+import { mayCommand } from '../policy.ts';
+import type { Command } from '../protocol.ts';
+import { type RegistryOptions, registerGroup, unregisterGroup } from '../registry.ts';
+import type { Router } from '../router.ts';
+import { type ChatJid, chatJid, type Group } from '../types.ts';
+
+export interface CommandContext {
+  db: Db;
+  home: string;
+  registry: RegistryOptions;
+  record: Router['record'];
+}
+
+export interface CommandEffect {
+  /** A sentence for the model: what has happened. */
+  detail: string;
+  wakeDelivery?: ChatJid;
+  groupsChanged?: boolean;
+}
+
+/** Judges by policy.ts and runs. `asker` is the group whose folder the command was found in. */
+export function runCommand(context: CommandContext, asker: Group, command: Command): CommandEffect {
+  const target = targetOf(context, asker, command);
+  const verdict = mayCommand(asker, command.type, target);
+  if (!verdict.allowed) throw new NanoClawError('COMMAND_REFUSED', verdict.reason);
+  switch (command.type) {
+    case 'send_message':
+      return send(context, asker, registered(target, command.chat_jid), command.text);
+    case 'send_file':
+      return sendFile(context, asker, registered(target, command.chat_jid), command.path, command.caption ?? '');
+    case 'register_group': {
+      const group = registerGroup(
+        context.registry,
+        {
+          chatJid: command.chat_jid,
+          name: command.name,
+          folder: command.folder,
+          trigger: command.trigger,
+          requiresTrigger: command.requires_trigger,
+        },
+        `agent:${asker.folder}`,
+      );
+      return { detail: `Registered "${group.name}" with folder ${group.folder}, trigger ${group.trigger}.`, groupsChanged: true };
+    }
+    case 'unregister_group': {
+      const group = unregisterGroup(context.registry, chatJid(command.chat_jid), `agent:${asker.folder}`);
+      return { detail: `Unregistered "${group.name}". Its folder ${group.folder} stays.`, groupsChanged: true };
+    }
+    case 'refresh_groups':
+      return { detail: 'available_groups.json is fresh.', groupsChanged: true };
+  }
+}
+
+/** The group a command concerns: the one it names, else the asker's own. */
+function targetOf({ db }: CommandContext, asker: Group, command: Command): Group | null {
+  if ('chat_jid' in command && command.chat_jid !== undefined) return db.groups.byJid(chatJid(command.chat_jid));
+  return asker;
+}
+
+function registered(target: Group | null, named: string | undefined): Group {
+  if (target) return target;
+  throw new NanoClawError('GROUP_UNKNOWN', `chat ${named ?? ''} is not registered; expected the chat_jid of a registered group`);
+}
+
+function send({ db, record }: CommandContext, asker: Group, target: Group, text: string): CommandEffect {
+  const turn = db.turns.openOf(asker.chatJid).find((t) => t.state === 'running') ?? null;
+  const own = target.chatJid === asker.chatJid;
+  record({ chatJid: target.chatJid, threadId: own ? (turn?.threadId ?? null) : null, turnId: turn?.id ?? null, replyTo: null, text });
+  return { detail: `Accepted; it is being sent to "${target.name}".`, wakeDelivery: target.chatJid };
+}
+
+function sendFile({ db, home, record }: CommandContext, asker: Group, target: Group, file: string, caption: string): CommandEffect {
+  const outbox = path.join(home, 'data', 'outbox');
+  mkdirSync(outbox, { recursive: true });
+  const name = path.basename(file).replace(/[^\p{L}\p{N}._ -]/gu, '_').slice(-100);
+  const copy = path.join(outbox, `${randomUUID()}-${name}`);
+  // The agent knows its folder as /workspace/group; both ways of naming a file mean the same.
+  const relative = file.replace(/^\/workspace\/group\//, '');
+  copyOut(groupPaths(home, asker.folder).groupDir, relative, copy);
+  const turn = db.turns.openOf(asker.chatJid).find((t) => t.state === 'running') ?? null;
+  const own = target.chatJid === asker.chatJid;
+  record({ chatJid: target.chatJid, threadId: own ? (turn?.threadId ?? null) : null, turnId: turn?.id ?? null, replyTo: null, text: caption, filePath: copy });
+  return { detail: `Accepted; the file is being sent to "${target.name}".`, wakeDelivery: target.chatJid };
+}

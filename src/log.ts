@@ -1,0 +1,58 @@
+/**
+ * The log: JSON lines to nanoclaw.log, and readable lines to the terminal when there is one.
+ * One child per component, an `event` name in each line, ids instead of content. Message text never above debug.
+ */
+import pino from 'pino';
+
+export type Logger = pino.Logger;
+
+export interface LogOptions {
+  file: string | null;
+  level: string;
+  /** Also write here as short readable lines (stderr of `start`). */
+  console?: { write(line: string): void };
+  /** Strings that must never appear in a line: tokens and keys. */
+  secrets?: readonly string[];
+}
+
+/** Opens the log. Lines are written synchronously in small buffers: what was logged before a crash is there. */
+export function createLogger(options: LogOptions): Logger {
+  const secrets = (options.secrets ?? []).filter((secret) => secret.length >= 8);
+  const redact = (line: string) =>
+    secrets.reduce((text, secret) => (text.includes(secret) ? text.replaceAll(secret, '[redacted]') : text), line);
+  const file = options.file === null ? null : pino.destination({ dest: options.file, sync: true, append: true, mkdir: true });
+  const sink = {
+    write(line: string) {
+      const clean = redact(line);
+      file?.write(clean);
+      options.console?.write(readable(clean));
+    },
+  };
+  return pino(
+    {
+      level: options.level,
+      base: null,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+      serializers: { err: pino.stdSerializers.err },
+    },
+    sink,
+  );
+}
+
+/** A logger that writes nothing. */
+export const silentLogger = (): Logger => pino({ level: 'silent' });
+
+function readable(line: string): string {
+  try {
+    const { time, level, component, event, msg, err, ...rest } = JSON.parse(line) as Record<string, unknown>;
+    const details = Object.entries(rest)
+      .filter(([key]) => key !== 'pid' && key !== 'hostname')
+      .map(([key, value]) => `${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`)
+      .join(' ');
+    const reason = err && typeof err === 'object' && 'message' in err ? ` (${String(err.message)})` : '';
+    return `${String(time).slice(11, 19)} ${String(level).padEnd(5)} ${component ? `${String(component)}: ` : ''}${String(msg ?? event ?? '')}${reason}${details ? `  ${details}` : ''}\n`;
+  } catch {
+    return line;
+  }
+}

@@ -1,0 +1,53 @@
+/**
+ * The host's side of a mailbox: files for the agent. Each is written in the host-only staging folder and renamed
+ * in, so the agent sees it whole or not at all. They are hints: the truth is in the database, which is why a file
+ * need not survive a power cut (after one, the container that would read it is gone, too).
+ */
+import { existsSync, renameSync, rmSync } from 'node:fs';
+import path from 'node:path';
+import { writeFileAtomic } from '../lib/atomic-file.ts';
+import { type ControlFile, MAILBOX, type ResultFile, type TurnFile } from '../protocol.ts';
+import type { GroupPaths } from './layout.ts';
+
+const turnName = (id: string) => `${id}.json`;
+
+/** Writes a turn where the agent does not see it yet. */
+export function stageTurn(paths: GroupPaths, turn: TurnFile): void {
+  writeFileAtomic(path.join(paths.staging, turnName(turn.id)), JSON.stringify(turn), { sync: false });
+}
+
+/** Shows a staged turn to the agent. Does nothing when it was shown before. */
+export function publishTurn(paths: GroupPaths, id: string): void {
+  const staged = path.join(paths.staging, turnName(id));
+  if (existsSync(staged)) renameSync(staged, path.join(paths.mailbox, MAILBOX.turns, turnName(id)));
+}
+
+/** The agent was shown the turn, or is about to be. */
+export function turnFileExists(paths: GroupPaths, id: string): boolean {
+  return (
+    existsSync(path.join(paths.staging, turnName(id))) || existsSync(path.join(paths.mailbox, MAILBOX.turns, turnName(id)))
+  );
+}
+
+export function removeTurn(paths: GroupPaths, id: string): void {
+  rmSync(path.join(paths.staging, turnName(id)), { force: true });
+  rmSync(path.join(paths.mailbox, MAILBOX.turns, turnName(id)), { force: true });
+}
+
+/** `number` must never repeat within a mailbox. */
+export function writeControl(paths: GroupPaths, number: string, control: ControlFile): void {
+  put(paths, path.join(MAILBOX.control, `${number}.json`), control);
+}
+
+export function writeResult(paths: GroupPaths, result: ResultFile): void {
+  put(paths, path.join(MAILBOX.results, `${result.id}.json`), result);
+}
+
+/** A snapshot that replaces the last one, e.g. available_groups. */
+export function writeSnapshot(paths: GroupPaths, name: string, content: unknown): void {
+  put(paths, path.join('in', `${name}.json`), content);
+}
+
+function put(paths: GroupPaths, relative: string, content: unknown): void {
+  writeFileAtomic(path.join(paths.mailbox, relative), JSON.stringify(content), { stagingDir: paths.staging, sync: false });
+}

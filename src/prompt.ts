@@ -1,0 +1,98 @@
+/**
+ * A batch of messages as the XML that the agent reads. Pure. Nothing that people write can leave its element:
+ * all text and attributes are escaped, characters that XML forbids are replaced.
+ */
+import type { StoredMessage } from './types.ts';
+
+/** Limits of one prompt: messages, and bytes of the rendered messages in UTF-8. */
+export const MAX_BATCH_MESSAGES = 200;
+export const MAX_BATCH_BYTES = 64 * 1024;
+const MAX_QUOTE_LENGTH = 500;
+
+export interface PromptInput {
+  groupName: string;
+  timezone: string;
+  nowMs: number;
+  messages: readonly StoredMessage[];
+  /** Older messages that did not fit. */
+  omitted: number;
+  /** 1 for the first try. */
+  attempt: number;
+}
+
+export function renderPrompt(input: PromptInput): string {
+  const lines = [
+    `<context group="${escapeXml(input.groupName)}" timezone="${escapeXml(input.timezone)}" now="${localTime(input.nowMs, input.timezone)}"/>`,
+  ];
+  if (input.attempt > 1) {
+    lines.push(
+      `<note>This is attempt ${input.attempt}. An earlier one failed before it finished; what it sent or changed may already be there. Do not repeat it.</note>`,
+    );
+  }
+  const omitted = input.omitted > 0 ? ` omitted_older="${input.omitted}"` : '';
+  lines.push(`<messages${omitted}>`);
+  for (const message of input.messages) lines.push(renderMessage(message, input.timezone));
+  lines.push('</messages>');
+  return lines.join('\n');
+}
+
+/** One message; `for_you` marks those that are meant for the assistant, the others are context. */
+export function renderMessage(m: StoredMessage, timezone: string): string {
+  const attributes = [
+    `id="${m.messageId}"`,
+    `sender="${escapeXml(m.senderName)}"`,
+    `sender_id="${escapeXml(m.sender)}"`,
+    `time="${localTime(Date.parse(m.timestamp), timezone)}"`,
+    ...(m.threadId === null ? [] : [`topic="${m.threadId}"`]),
+    ...(m.forNina ? ['for_you="yes"'] : []),
+    ...(m.editedAt === null ? [] : ['edited="yes"']),
+  ];
+  const quote = m.replyTo
+    ? `<reply_to id="${m.replyTo.messageId}" sender="${escapeXml(m.replyTo.name)}">${escapeXml(shorten(m.replyTo.text))}</reply_to>`
+    : '';
+  return `<message ${attributes.join(' ')}>${quote}${escapeXml(m.content)}</message>`;
+}
+
+/** `2026-11-02 09:00:05 Mon`, in the zone. */
+export function localTime(ms: number, timezone: string): string {
+  const parts: Record<string, string> = {};
+  for (const { type, value } of formatter(timezone).formatToParts(ms)) parts[type] = value;
+  return `${parts.year}-${parts.month}-${parts.day} ${parts.hour}:${parts.minute}:${parts.second} ${parts.weekday}`;
+}
+
+// A formatter costs 30 µs to make; this is a cache of pure values, bounded by the number of zones.
+const formatters = new Map<string, Intl.DateTimeFormat>();
+function formatter(timeZone: string): Intl.DateTimeFormat {
+  const known = formatters.get(timeZone);
+  if (known) return known;
+  const made = new Intl.DateTimeFormat('en-CA', {
+    timeZone,
+    hourCycle: 'h23',
+    year: 'numeric',
+    month: '2-digit',
+    day: '2-digit',
+    hour: '2-digit',
+    minute: '2-digit',
+    second: '2-digit',
+    weekday: 'short',
+  });
+  formatters.set(timeZone, made);
+  return made;
+}
+
+const ENTITIES: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&apos;' };
+
+/** For text and attribute values alike. What XML 1.0 cannot hold (controls, lone surrogates) becomes U+FFFD. */
+export function escapeXml(text: string): string {
+  return (
+    text
+      .toWellFormed()
+      // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what XML 1.0 forbids
+      .replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/g, '\ufffd')
+      .replace(/[&<>"']/g, (c) => ENTITIES[c] ?? c)
+  );
+}
+
+function shorten(text: string): string {
+  return text.length <= MAX_QUOTE_LENGTH ? text : `${text.slice(0, MAX_QUOTE_LENGTH)}…`;
+}

@@ -1,0 +1,147 @@
+/**
+ * Registrations: the rules for names and folders, the folders themselves, and the readable mirror
+ * data/registered_groups.json. Used alike by the command line, by main's agent and by the simulator's first start.
+ */
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import type { Db } from './db.ts';
+import { NanoClawError } from './errors.ts';
+import { writeFileAtomic } from './lib/atomic-file.ts';
+import { ensureGroupFolders } from './mailbox/layout.ts';
+import { type ChatJid, chatJid, FOLDER_PATTERN, type Folder, type Group, type Iso, RESERVED_FOLDERS } from './types.ts';
+
+export interface NewGroup {
+  chatJid: string;
+  name: string;
+  folder: string;
+  trigger?: string | undefined;
+  /** Default: false for main and for private chats, true for groups. */
+  requiresTrigger?: boolean | undefined;
+  isMain?: boolean | undefined;
+  timezone?: string | undefined;
+}
+
+export interface RegistryOptions {
+  db: Db;
+  home: string;
+  assistantName: string;
+  now: () => Iso;
+}
+
+/** Checks, stores, makes the folders, writes the mirror. Throws GROUP_INVALID or GROUP_EXISTS; then nothing changed. */
+export function registerGroup(options: RegistryOptions, input: NewGroup, actor: string): Group {
+  const { db, home, now } = options;
+  const group = validated(options, input);
+  db.transaction(() => {
+    const taken = db.groups.byJid(group.chatJid);
+    if (taken) throw exists(`chat ${group.chatJid} is registered already, with folder "${taken.folder}"`);
+    if (db.groups.byFolder(group.folder)) throw exists(`folder "${group.folder}" belongs to another group already`);
+    const main = group.isMain ? db.groups.main() : null;
+    if (main) throw exists(`there is a main group already: "${main.name}" (${main.chatJid})`);
+    db.groups.insert(group);
+    db.agents.audit({ at: now(), actor, folder: group.folder, action: 'register_group', outcome: 'done', detail: group.chatJid });
+    prepareFolders(home, group);
+  });
+  writeMirror(options);
+  return group;
+}
+
+/** What waits in the chat gets its disposition. The folder with its files stays. Throws GROUP_UNKNOWN. */
+export function unregisterGroup(options: RegistryOptions, jid: ChatJid, actor: string): Group {
+  const group = options.db.groups.byJid(jid);
+  if (!group) throw new NanoClawError('GROUP_UNKNOWN', `chat ${jid} is not registered`);
+  if (group.isMain) throw new NanoClawError('GROUP_INVALID', 'the main group cannot be unregistered by a command; use nanoclaw groups remove --force');
+  removeGroup(options, group, actor);
+  return group;
+}
+
+/** As unregisterGroup, without its protection of main: for the operator. */
+export function removeGroup(options: RegistryOptions, group: Group, actor: string): void {
+  const { db, now } = options;
+  db.transaction(() => {
+    db.messages.disposeOpen(group.chatJid, 'unregistered', 'the group was unregistered');
+    db.groups.remove(group.chatJid);
+    db.agents.audit({ at: now(), actor, folder: group.folder, action: 'unregister_group', outcome: 'done', detail: group.chatJid });
+  });
+  writeMirror(options);
+}
+
+/** data/registered_groups.json: an object by chat id. */
+export function writeMirror({ db, home }: Pick<RegistryOptions, 'db' | 'home'>): void {
+  const mirror: Record<string, unknown> = {};
+  for (const g of db.groups.all()) {
+    mirror[g.chatJid] = {
+      name: g.name,
+      folder: g.folder,
+      trigger: g.trigger,
+      requires_trigger: g.requiresTrigger,
+      is_main: g.isMain,
+      timezone: g.timezone,
+      added_at: g.addedAt,
+    };
+  }
+  const file = path.join(home, 'data', 'registered_groups.json');
+  const text = `${JSON.stringify(mirror, null, 2)}\n`;
+  mkdirSync(path.dirname(file), { recursive: true });
+  if (existsSync(file) && readFileSync(file, 'utf8') === text) return;
+  writeFileAtomic(file, text);
+}
+
+/** Folders and a first CLAUDE.md, where there is none. */
+export function prepareFolders(home: string, group: Pick<Group, 'folder' | 'name' | 'isMain'>): void {
+  const paths = ensureGroupFolders(home, group.folder);
+  seed(path.join(paths.globalDir, 'CLAUDE.md'), GLOBAL_MEMORY);
+  seed(path.join(paths.groupDir, 'CLAUDE.md'), group.isMain ? MAIN_MEMORY : groupMemory(group.name));
+}
+
+function seed(file: string, text: string): void {
+  if (!existsSync(file)) writeFileAtomic(file, text);
+}
+
+function validated({ assistantName, now }: RegistryOptions, input: NewGroup): Group {
+  const problems: string[] = [];
+  if (!/^-?\d{1,20}$/.test(input.chatJid)) problems.push('chat: expected a Telegram chat id such as -1001234567890');
+  const name = input.name.trim();
+  if (name === '' || name.length > 128) problems.push('name: expected 1 to 128 characters');
+  if (!FOLDER_PATTERN.test(input.folder)) {
+    problems.push('folder: expected 1 to 63 of a-z, 0-9, - and _, beginning with a letter or a digit');
+  } else if (RESERVED_FOLDERS.has(input.folder)) {
+    problems.push(`folder: "${input.folder}" is reserved; expected another name`);
+  } else if (input.folder === 'main' && input.isMain !== true) {
+    problems.push('folder: "main" is for the main group (--main)');
+  }
+  const trigger = input.trigger?.trim() ?? `@${assistantName}`;
+  if (trigger === '' || trigger.length > 64) problems.push('trigger: expected 1 to 64 characters');
+  if (problems.length > 0) throw new NanoClawError('GROUP_INVALID', problems.join('; '));
+  const isPrivate = !input.chatJid.startsWith('-');
+  return {
+    chatJid: chatJid(input.chatJid),
+    name,
+    folder: input.folder as Folder,
+    trigger,
+    requiresTrigger: input.requiresTrigger ?? !(input.isMain || isPrivate),
+    isMain: input.isMain ?? false,
+    timezone: input.timezone ?? null,
+    addedAt: now(),
+  };
+}
+
+const exists = (why: string) => new NanoClawError('GROUP_EXISTS', why);
+
+const GLOBAL_MEMORY = `# For all groups
+
+Read by the assistant in every group, written from the main group.
+`;
+const MAIN_MEMORY = `# Main
+
+The main group: from here the other groups are administered.
+
+- Other chats and their folders: \`/workspace/ipc/in/available_groups.json\`, \`/workspace/project/data/registered_groups.json\`.
+- All messages: \`sqlite3 /workspace/project/data/nanoclaw.db\` (read-only).
+
+What you should remember goes below.
+`;
+const groupMemory = (name: string) => `# ${name.replace(/\s+/g, ' ')}
+
+What the assistant should know about this group and remember goes below.
+`;

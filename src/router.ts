@@ -1,0 +1,209 @@
+/**
+ * The router. Inbound: takes a batch of updates and, in ONE transaction, stores them, gives each message its
+ * disposition or leaves it open for the queue, and moves the offset. Outbound: turns a text into outbox entries.
+ * Invariants: when accept() returns, everything is on the disk; an update is taken once; one bad update never
+ * holds up the others; of a chat that is not registered only its metadata is kept.
+ * It never calls the network, starts a turn or waits: it wakes those who do.
+ */
+import type { Update } from 'grammy/types';
+import type { Db } from './db.ts';
+import { messageOf } from './errors.ts';
+import type { Clock } from './lib/clock.ts';
+import type { Logger } from './log.ts';
+import { answerCommand } from './router/chat-commands.ts';
+import { splitText, stripInternal } from './router/reply-text.ts';
+import type { BotIdentity } from './telegram/api.ts';
+import { type Incoming, type IncomingMessage, parseUpdate } from './telegram/update.ts';
+import { commandOf, requestOf, type TriggerKind, triggerOf } from './trigger.ts';
+import { type ChatJid, type Disposition, type Group, type Iso, iso, type TurnId } from './types.ts';
+
+export interface RouterOptions {
+  db: Db;
+  clock: Clock;
+  log: Logger;
+  assistantName: string;
+  /** There is a message to answer in this chat. */
+  wakeQueue: (jid: ChatJid) => void;
+  /** There is something to send to this chat. */
+  wakeDelivery: (jid: ChatJid) => void;
+  /** The list of known chats has changed. */
+  chatsChanged: () => void;
+  describe: (group: Group) => string;
+}
+
+export interface Reply {
+  chatJid: ChatJid;
+  threadId: number | null;
+  turnId: TurnId | null;
+  /** Message that this answers; shown as a reply. */
+  replyTo: number | null;
+  text: string;
+  /** A file of the host's, already copied out of the group's reach; `text` is its caption. */
+  filePath?: string;
+}
+
+export interface Router {
+  /** Throws when the batch could not be committed: then nothing of it was. */
+  accept(bot: BotIdentity, updates: readonly Update[], nextOffset: number): void;
+  /** In the caller's transaction: puts a reply into the outbox, in parts. Call wakeDelivery after the commit. */
+  record(reply: Reply): void;
+}
+
+export function createRouter(options: RouterOptions): Router {
+  const { db, clock, log } = options;
+
+  function accept(bot: BotIdentity, updates: readonly Update[], nextOffset: number): void {
+    const woken = { queue: new Set<ChatJid>(), delivery: new Set<ChatJid>(), chats: false };
+    db.transaction(() => {
+      for (const update of updates) acceptOne(bot, update, woken);
+      db.inbox.setOffset(bot.id, nextOffset);
+    });
+    for (const jid of woken.delivery) options.wakeDelivery(jid);
+    for (const jid of woken.queue) options.wakeQueue(jid);
+    if (woken.chats) options.chatsChanged();
+  }
+
+  type Woken = { queue: Set<ChatJid>; delivery: Set<ChatJid>; chats: boolean };
+
+  function acceptOne(bot: BotIdentity, update: Update, woken: Woken): void {
+    const at = iso(clock.now());
+    const incoming = parseUpdate(update);
+    const jid = 'message' in incoming ? incoming.message.chat.chatJid : 'chat' in incoming ? incoming.chat.chatJid : incoming.chatJid;
+    const group = jid === null ? null : db.groups.byJid(jid);
+    const isNew = db.inbox.insert({
+      botId: bot.id,
+      updateId: update.update_id,
+      kind: incoming.kind === 'other' ? incoming.name : incoming.kind,
+      chatJid: jid,
+      at,
+      payload: group === null ? null : JSON.stringify(update),
+    });
+    if (!isNew) return;
+    try {
+      db.savepoint(() => apply(bot, incoming, group, woken));
+    } catch (error) {
+      db.inbox.fail(bot.id, update.update_id, messageOf(error));
+      log.error({ event: 'update_failed', update: update.update_id, err: error }, 'an update could not be applied; it is kept in inbox');
+    }
+  }
+
+  function apply(bot: BotIdentity, incoming: Incoming, group: Group | null, woken: Woken): void {
+    if (incoming.kind === 'other') return;
+    const at = iso(clock.now());
+    if (incoming.kind === 'my_chat_member') {
+      db.groups.chatSeen(incoming.chat, at);
+      db.groups.setBotStatus(incoming.chat.chatJid, incoming.status);
+      woken.chats = true;
+      return;
+    }
+    const { message } = incoming;
+    if (group === null) {
+      db.groups.chatSeen(message.chat, at);
+      woken.chats = true;
+      return;
+    }
+    if (incoming.kind === 'edited_message') return applyEdit(bot, message, incoming.editedAt, group, woken);
+    db.groups.chatSeen(message.chat, at);
+    if (message.migratedTo !== null && db.groups.migrate(group.chatJid, message.migratedTo)) {
+      log.info({ event: 'group_migrated', group: group.folder, from: group.chatJid, to: message.migratedTo });
+      woken.queue.add(message.migratedTo);
+      woken.delivery.add(message.migratedTo);
+      return;
+    }
+    store(bot, message, group, woken);
+  }
+
+  function store(bot: BotIdentity, message: IncomingMessage, group: Group, woken: Woken): void {
+    const verdict = judge(bot, message, group);
+    const stored = db.messages.insert({
+      chatJid: group.chatJid,
+      messageId: message.messageId,
+      threadId: message.threadId,
+      sender: message.sender,
+      senderName: message.senderName,
+      content: message.text,
+      timestamp: message.timestamp,
+      isBotMessage: false,
+      turnId: null,
+      disposition: verdict.disposition,
+      reason: verdict.reason ?? null,
+      triggerKind: verdict.kind ?? null,
+      request: verdict.disposition === null ? requestFor(bot, message, group) : null,
+      replyTo: message.replyTo,
+      receivedAt: iso(clock.now()),
+    });
+    if (stored === null) return;
+    if (verdict.disposition === null) woken.queue.add(group.chatJid);
+    if (verdict.answer !== undefined) {
+      record({ chatJid: group.chatJid, threadId: message.threadId, turnId: null, replyTo: null, text: verdict.answer });
+      woken.delivery.add(group.chatJid);
+    }
+  }
+
+  interface VerdictOn {
+    disposition: Disposition | null;
+    reason?: string;
+    kind?: TriggerKind;
+    answer?: string;
+  }
+
+  function judge(bot: BotIdentity, message: IncomingMessage, group: Group): VerdictOn {
+    if (message.service) return { disposition: 'service' };
+    if (message.senderIsBot) return { disposition: 'not_allowed', reason: 'sent by another bot' };
+    const command = commandOf(message.text, message.entities, bot.username);
+    if (command) {
+      const { assistantName, describe } = options;
+      const answer = answerCommand({ db, group, assistantName, describe }, command);
+      if (answer !== null) return { disposition: 'host_command', reason: `/${command.name}`, answer };
+    }
+    const kind = kindOf(bot, message, group);
+    return kind === null ? { disposition: 'not_for_nina' } : { disposition: null, kind };
+  }
+
+  const kindOf = (bot: BotIdentity, message: IncomingMessage, group: Group): TriggerKind | null =>
+    triggerOf({
+      text: message.text,
+      entities: message.entities,
+      repliesToBot: message.replyTo?.senderId === String(bot.id),
+      botUsername: bot.username,
+      trigger: group.trigger,
+      requiresTrigger: group.requiresTrigger,
+    });
+
+  const requestFor = (bot: BotIdentity, message: IncomingMessage, group: Group): string =>
+    requestOf({ text: message.text, trigger: group.trigger, botUsername: bot.username });
+
+  /**
+   * Before an answer the edit is the message. Afterwards nothing runs again, unless the edit makes a message
+   * that was only context into one for Nina. An edit of a message we never had is none of our business.
+   */
+  function applyEdit(bot: BotIdentity, message: IncomingMessage, editedAt: Iso, group: Group, woken: Woken): void {
+    const known = db.messages.byMessageId(group.chatJid, message.messageId);
+    if (known === null || known.content === message.text) return;
+    const wasOpen = known.disposition === null;
+    const wasContext = known.disposition === 'not_for_nina';
+    const kind = kindOf(bot, message, group);
+    if ((wasOpen && !known.claimed) || (wasContext && (kind !== null || !known.claimed))) {
+      const request = kind === null ? null : requestFor(bot, message, group);
+      db.messages.replaceContent(known.seq, message.text, editedAt, kind === null ? 'not_for_nina' : null, kind, request);
+      if (kind !== null) woken.queue.add(group.chatJid);
+    } else {
+      db.messages.noteEdit(known.seq, message.text, editedAt);
+    }
+  }
+
+  function record(reply: Reply): void {
+    const at = iso(clock.now());
+    const { chatJid, threadId, turnId, replyTo, filePath } = reply;
+    if (filePath !== undefined) {
+      db.outbox.add({ chatJid, threadId, turnId, replyTo, text: reply.text, filePath, at });
+      return;
+    }
+    const parts = splitText(stripInternal(reply.text)).filter((part) => part.trim() !== '');
+    parts.forEach((text, index) => {
+      db.outbox.add({ chatJid, threadId, turnId, replyTo: index === 0 ? replyTo : null, text, at });
+    });
+  }
+
+  return { accept, record };
+}

@@ -1,0 +1,198 @@
+/**
+ * From the outbox to Telegram: one worker per chat that has something to send, strictly in order.
+ *
+ *   next entry → wait (not_before, pacing) → COMMIT sending → request ─┬─ yes ───────── COMMIT sent + own message
+ *                                                                       ├─ no, later ── COMMIT pending (429, 5xx, offline)
+ *                                                                       ├─ no, never ── COMMIT failed
+ *                                                                       └─ unknown ──── COMMIT uncertain → once more, marked ↻
+ *
+ * It never drops an entry because of an outage, and never repeats one whose result is unknown more than once.
+ */
+import type { Db } from '../db.ts';
+import type { OutboxEntry } from '../db/outbox.ts';
+import { messageOf } from '../errors.ts';
+import { type Clock, sleep } from '../lib/clock.ts';
+import type { Logger } from '../log.ts';
+import { NetworkError, type Telegram, TelegramError } from '../telegram/api.ts';
+import { type ChatJid, chatJid, iso } from '../types.ts';
+import type { Pacing } from './pacing.ts';
+
+/** Before the text of a repeat whose first try may have arrived. */
+export const REPEAT_MARK = '↻ ';
+const UNKNOWN_WAIT_MS = 5000;
+const OUTAGE_STEPS_MS = [1000, 2000, 5000, 10_000, 20_000, 30_000];
+
+export interface DeliveryOptions {
+  db: Db;
+  telegram: Telegram;
+  clock: Clock;
+  log: Logger;
+  pacing: Pacing;
+  /** Who our own messages are from, once known. */
+  bot: () => { id: number; name: string } | null;
+}
+
+export interface Delivery {
+  /** Takes up what an earlier daemon left. */
+  start(): void;
+  /** There is something to send to this chat. */
+  wake(jid: ChatJid): void;
+  /** Lets the sends in flight end; nothing new begins. */
+  stop(): Promise<void>;
+}
+
+export function createDelivery(options: DeliveryOptions): Delivery {
+  const { db, telegram, clock, log, pacing } = options;
+  const stopped = new AbortController();
+  const workers = new Map<ChatJid, Promise<void>>();
+
+  function wake(jid: ChatJid): void {
+    if (stopped.signal.aborted || workers.has(jid)) return;
+    const worker = work(jid)
+      .catch((error: unknown) => log.error({ event: 'delivery_failed', chat: jid, err: error }, messageOf(error)))
+      .finally(() => {
+        workers.delete(jid);
+        // Something may have been added after the last look and before this line.
+        if (!stopped.signal.aborted && db.sqlite.open && db.outbox.next(jid)) void retrySoon(jid);
+      });
+    workers.set(jid, worker);
+  }
+
+  async function retrySoon(jid: ChatJid): Promise<void> {
+    await sleep(clock, 1000, stopped.signal);
+    wake(jid);
+  }
+
+  async function work(jid: ChatJid): Promise<void> {
+    for (let entry = db.outbox.next(jid); entry && !stopped.signal.aborted; entry = db.outbox.next(jid)) {
+      const waitMs = entry.notBefore === null ? 0 : Date.parse(entry.notBefore) - clock.now();
+      const paceMs = pacing.delay(jid, clock.monotonic());
+      if (waitMs > 0 || paceMs > 0) {
+        await sleep(clock, Math.min(Math.max(waitMs, paceMs), 60_000), stopped.signal);
+        continue;
+      }
+      await send(entry);
+    }
+  }
+
+  async function send(entry: OutboxEntry): Promise<void> {
+    const repeat = entry.state !== 'pending';
+    pacing.sent(entry.chatJid, clock.monotonic());
+    db.outbox.markSending(entry.id, repeat);
+    const message = {
+      chatJid: entry.chatJid,
+      threadId: entry.threadId,
+      replyTo: entry.replyTo,
+      text: repeat ? REPEAT_MARK + entry.text : entry.text,
+    };
+    try {
+      const messageId =
+        entry.filePath === null
+          ? await telegram.sendMessage(message)
+          : await telegram.sendDocument({ ...message, path: entry.filePath, fileName: fileNameOf(entry.filePath) });
+      settle(entry, messageId);
+    } catch (error) {
+      if (error instanceof TelegramError) refused(entry, error);
+      else unreachable(entry, error, repeat);
+    }
+  }
+
+  function settle(entry: OutboxEntry, messageId: number): void {
+    const at = iso(clock.now());
+    const bot = options.bot();
+    db.transaction(() => {
+      db.outbox.markSent(entry.id, messageId, at);
+      if (bot === null || db.groups.byJid(entry.chatJid) === null) return;
+      db.messages.insert({
+        chatJid: entry.chatJid,
+        messageId,
+        threadId: entry.threadId,
+        sender: String(bot.id),
+        senderName: bot.name,
+        content: entry.text,
+        timestamp: at,
+        isBotMessage: true,
+        turnId: entry.turnId,
+        disposition: 'own',
+        reason: null,
+        triggerKind: null,
+        request: null,
+        replyTo: null,
+        receivedAt: at,
+      });
+    });
+    log.debug({ event: 'sent', chat: entry.chatJid, outbox: entry.id, turn: entry.turnId });
+  }
+
+  function refused(entry: OutboxEntry, error: TelegramError): void {
+    const { status, message } = error;
+    if (error.migratedTo !== null) {
+      const to = chatJid(error.migratedTo);
+      db.transaction(() => {
+        db.outbox.postpone(entry.id, iso(clock.now()), message);
+        db.groups.migrate(entry.chatJid, to);
+      });
+      wake(to);
+      return;
+    }
+    if (status === 429) {
+      const waitMs = (error.retryAfterS ?? 5) * 1000;
+      pacing.block(entry.chatJid, clock.monotonic() + waitMs);
+      return postpone(entry, waitMs, message);
+    }
+    // A refused token or an internal error at Telegram's side says nothing about this message.
+    if (status >= 500 || status === 401 || status === 404) return postpone(entry, outageMs(entry), message);
+    if (entry.threadId !== null && /thread not found/i.test(message)) {
+      db.outbox.detach(entry.id, null);
+      return postpone(entry, 0, message);
+    }
+    db.outbox.markFailed(entry.id, message);
+    log.error({ event: 'send_refused', chat: entry.chatJid, outbox: entry.id, status }, `Telegram refuses a message: ${message}`);
+  }
+
+  function unreachable(entry: OutboxEntry, error: unknown, repeat: boolean): void {
+    const reason = messageOf(error);
+    if (error instanceof NetworkError && error.delivered === 'no') {
+      // A repeat that never left stays a repeat: the first try may still have arrived.
+      if (repeat) db.outbox.markUncertain(entry.id, iso(clock.now() + outageMs(entry)), reason);
+      else postpone(entry, outageMs(entry), reason);
+      return;
+    }
+    if (repeat) {
+      db.outbox.markFailed(entry.id, `result unknown twice, it may have arrived: ${reason}`);
+      log.error({ event: 'send_unknown_twice', chat: entry.chatJid, outbox: entry.id }, reason);
+      return;
+    }
+    db.outbox.markUncertain(entry.id, iso(clock.now() + UNKNOWN_WAIT_MS), reason);
+    log.warn({ event: 'send_unknown', chat: entry.chatJid, outbox: entry.id }, `${reason}; repeating once`);
+  }
+
+  function postpone(entry: OutboxEntry, waitMs: number, reason: string): void {
+    const until = iso(clock.now() + waitMs);
+    if (entry.state === 'pending') db.outbox.postpone(entry.id, until, reason);
+    else db.outbox.markUncertain(entry.id, until, reason);
+    log.warn({ event: 'send_postponed', chat: entry.chatJid, outbox: entry.id, waitMs }, reason);
+  }
+
+  return {
+    start() {
+      const recovered = db.outbox.recover();
+      if (recovered > 0) log.warn({ event: 'outbox_recovered', count: recovered }, 'sends with an unknown result are repeated once');
+      for (const jid of db.outbox.chatsWithOpen()) wake(jid);
+    },
+    wake,
+    async stop() {
+      stopped.abort();
+      await Promise.allSettled(workers.values());
+    },
+  };
+}
+
+const outageMs = (entry: OutboxEntry): number =>
+  OUTAGE_STEPS_MS[Math.min(entry.attempts, OUTAGE_STEPS_MS.length - 1)] ?? 30_000;
+
+/** Stored as <uuid>-<name>: the name is what people see. */
+function fileNameOf(path: string): string {
+  const base = path.split('/').at(-1) ?? 'file';
+  return base.length > 37 ? base.slice(37) : base;
+}

@@ -1,0 +1,137 @@
+/**
+ * The Bot API as the daemon uses it, and its grammY implementation. Two Api objects: polling has its own, so that
+ * a long poll never holds up a send, with a time limit a little above the poll's (grammY's default is 500 s).
+ * "Telegram said no" (TelegramError) and "the network failed" (NetworkError) are different things: only of the
+ * second the result may be unknown. No retry happens here; that is the outbox' business.
+ */
+import { Api, GrammyError, HttpError, InputFile } from 'grammy';
+import type { Update } from 'grammy/types';
+import { messageOf } from '../errors.ts';
+import { ALLOWED_UPDATES } from './update.ts';
+
+export interface BotIdentity {
+  id: number;
+  username: string;
+  name: string;
+  /** Privacy mode is off. */
+  readsAllMessages: boolean;
+}
+
+export interface Telegram {
+  getMe(signal: AbortSignal): Promise<BotIdentity>;
+  /** A long poll of at most `timeoutS` seconds. */
+  getUpdates(offset: number, timeoutS: number, signal: AbortSignal): Promise<Update[]>;
+  /** Returns the new message's id. */
+  sendMessage(message: OutgoingMessage): Promise<number>;
+  sendDocument(message: OutgoingMessage & { path: string; fileName: string }): Promise<number>;
+  sendTyping(chatJid: string, threadId: number | null): Promise<void>;
+  /** Updates that wait at Telegram's side, and the webhook, if one is set. */
+  webhookInfo(): Promise<{ pending: number; url: string }>;
+}
+
+export interface OutgoingMessage {
+  chatJid: string;
+  threadId: number | null;
+  replyTo: number | null;
+  text: string;
+}
+
+/** Telegram answered with an error: the request had no effect. */
+export class TelegramError extends Error {
+  readonly status: number;
+  /** Seconds, with 429. */
+  readonly retryAfterS: number | null;
+  readonly migratedTo: number | null;
+  constructor(status: number, description: string, retryAfterS: number | null = null, migratedTo: number | null = null) {
+    super(description);
+    this.name = 'TelegramError';
+    this.status = status;
+    this.retryAfterS = retryAfterS;
+    this.migratedTo = migratedTo;
+  }
+}
+
+/** No usable answer came. `delivered: 'unknown'` when the request may have reached Telegram all the same. */
+export class NetworkError extends Error {
+  readonly delivered: 'no' | 'unknown';
+  constructor(message: string, delivered: 'no' | 'unknown') {
+    super(message);
+    this.name = 'NetworkError';
+    this.delivered = delivered;
+  }
+}
+
+const SEND_TIMEOUT_S = 60;
+/** Above the poll's own time, for the way there and back. */
+export const POLL_GRACE_S = 10;
+/** Errors that happen before anything is written to a connection. */
+const NEVER_SENT = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'ENETDOWN', 'EADDRNOTAVAIL']);
+
+export function createTelegram(token: string, apiRoot: string, pollTimeoutS: number): Telegram {
+  const sender = new Api(token, { apiRoot, timeoutSeconds: SEND_TIMEOUT_S });
+  const poller = new Api(token, { apiRoot, timeoutSeconds: pollTimeoutS + POLL_GRACE_S });
+  const options = (m: OutgoingMessage) => ({
+    ...(m.threadId === null ? {} : { message_thread_id: m.threadId }),
+    ...(m.replyTo === null
+      ? {}
+      : { reply_parameters: { message_id: m.replyTo, allow_sending_without_reply: true } }),
+  });
+  return {
+    getMe: (signal) =>
+      call(async () => {
+        const me = await poller.getMe(signal as never);
+        return {
+          id: me.id,
+          username: me.username,
+          name: me.first_name,
+          readsAllMessages: me.can_read_all_group_messages === true,
+        };
+      }),
+    getUpdates: (offset, timeoutS, signal) =>
+      call(() =>
+        poller.getUpdates({ offset, timeout: timeoutS, limit: 100, allowed_updates: [...ALLOWED_UPDATES] }, signal as never),
+      ),
+    sendMessage: (m) =>
+      call(async () => {
+        const sent = await sender.sendMessage(m.chatJid, m.text, { ...options(m), link_preview_options: { is_disabled: true } });
+        return sent.message_id;
+      }),
+    sendDocument: (m) =>
+      call(async () => {
+        const file = new InputFile(m.path, m.fileName);
+        const caption = m.text === '' ? {} : { caption: m.text };
+        return (await sender.sendDocument(m.chatJid, file, { ...options(m), ...caption })).message_id;
+      }),
+    sendTyping: (jid, threadId) =>
+      call(async () => {
+        await sender.sendChatAction(jid, 'typing', threadId === null ? {} : { message_thread_id: threadId });
+      }),
+    webhookInfo: () =>
+      call(async () => {
+        const info = await sender.getWebhookInfo();
+        return { pending: info.pending_update_count, url: info.url ?? '' };
+      }),
+  };
+}
+
+async function call<T>(request: () => Promise<T>): Promise<T> {
+  try {
+    return await request();
+  } catch (error) {
+    throw translate(error);
+  }
+}
+
+/** No secret in the messages: grammY's own may hold the URL and with it the token. */
+function translate(error: unknown): Error {
+  if (error instanceof GrammyError) {
+    const { retry_after: retry, migrate_to_chat_id: migrated } = error.parameters;
+    return new TelegramError(error.error_code, error.description, retry ?? null, migrated ?? null);
+  }
+  if (error instanceof HttpError) {
+    const cause = error.error as { code?: string; type?: string } | undefined;
+    const code = cause?.code ?? cause?.type ?? 'no answer';
+    return new NetworkError(`the connection to the Bot API failed (${code})`, NEVER_SENT.has(code) ? 'no' : 'unknown');
+  }
+  return new NetworkError(`the request failed (${messageOf(error).replaceAll(/\/bot[^/\s]+/g, '/bot…')})`, 'unknown');
+}

@@ -1,0 +1,139 @@
+/**
+ * Telegram's updates as we need them. Pure, total: whatever the server sends, this returns something.
+ * Albums, stickers and the like become a short text, so that the agent knows that something was there.
+ */
+import type { Message, MessageEntity, Update } from 'grammy/types';
+import type { Entity } from '../trigger.ts';
+import { type ChatInfo, type ChatJid, chatJid, type Iso, iso } from '../types.ts';
+
+/** What the poller asks for. Sticky at Telegram's side, so it is sent with every poll. */
+export const ALLOWED_UPDATES = [
+  'message',
+  'edited_message',
+  'callback_query',
+  'my_chat_member',
+  'chat_member',
+  'message_reaction',
+] as const;
+
+export interface IncomingMessage {
+  chat: ChatInfo;
+  isPrivate: boolean;
+  messageId: number;
+  threadId: number | null;
+  sender: string;
+  senderName: string;
+  /** Another bot. */
+  senderIsBot: boolean;
+  timestamp: Iso;
+  text: string;
+  entities: readonly Entity[];
+  replyTo: { messageId: number; name: string; text: string; senderId: string } | null;
+  /** A change in the chat (someone joined, a new title, …) rather than something that was said. */
+  service: boolean;
+  /** The group has become this supergroup. */
+  migratedTo: ChatJid | null;
+}
+
+export type Incoming =
+  | { kind: 'message'; message: IncomingMessage }
+  | { kind: 'edited_message'; message: IncomingMessage; editedAt: Iso }
+  | { kind: 'my_chat_member'; chat: ChatInfo; status: string }
+  | { kind: 'other'; name: string; chatJid: ChatJid | null };
+
+/** Never throws for JSON of any shape that has an update_id. */
+export function parseUpdate(update: Update): Incoming {
+  if (update.message?.chat) return { kind: 'message', message: toIncoming(update.message) };
+  if (update.edited_message?.chat) {
+    const message = toIncoming(update.edited_message);
+    return { kind: 'edited_message', message, editedAt: seconds(update.edited_message.edit_date ?? update.edited_message.date) };
+  }
+  if (update.my_chat_member?.chat) {
+    const { chat, new_chat_member: member } = update.my_chat_member;
+    return { kind: 'my_chat_member', chat: toChat(chat), status: String(member?.status ?? 'unknown') };
+  }
+  const name = Object.keys(update).find((key) => key !== 'update_id') ?? 'empty';
+  const inner = (update as unknown as Record<string, { chat?: { id?: number }; message?: { chat?: { id?: number } } }>)[name];
+  const id = inner?.chat?.id ?? inner?.message?.chat?.id;
+  return { kind: 'other', name, chatJid: id === undefined ? null : chatJid(id) };
+}
+
+function toChat(chat: Message['chat']): ChatInfo {
+  const c = chat as unknown as { id: number; type: string; title?: string; first_name?: string; last_name?: string; username?: string; is_forum?: boolean };
+  const name = c.title ?? ([c.first_name, c.last_name].filter(Boolean).join(' ') || String(c.id));
+  return { chatJid: chatJid(c.id), name, type: c.type ?? 'unknown', username: c.username ?? null, isForum: c.is_forum === true };
+}
+
+function toIncoming(m: Message): IncomingMessage {
+  const chat = toChat(m.chat);
+  const from = senderOf(m);
+  const service = serviceText(m);
+  const said = m.text ?? m.caption ?? '';
+  const prefix = service ?? attachmentText(m);
+  const shift = prefix === null ? 0 : prefix.length + (said === '' ? 0 : 1);
+  const reply = m.reply_to_message;
+  return {
+    chat,
+    isPrivate: chat.type === 'private',
+    messageId: m.message_id,
+    threadId: m.is_topic_message ? (m.message_thread_id ?? null) : null,
+    sender: from.id,
+    senderName: from.name,
+    senderIsBot: from.isBot,
+    timestamp: seconds(m.date),
+    text: prefix === null ? said : said === '' ? prefix : `${prefix} ${said}`,
+    entities: entitiesOf(m, shift),
+    // In a topic, every message "replies" to the one that opened the topic; that is no reply.
+    replyTo:
+      reply && !('forum_topic_created' in reply && reply.forum_topic_created)
+        ? { messageId: reply.message_id, name: senderOf(reply).name, text: m.quote?.text ?? reply.text ?? reply.caption ?? attachmentText(reply) ?? '', senderId: senderOf(reply).id }
+        : null,
+    service: service !== null,
+    migratedTo: m.migrate_to_chat_id === undefined ? null : chatJid(m.migrate_to_chat_id),
+  };
+}
+
+function senderOf(m: Message): { id: string; name: string; isBot: boolean } {
+  // Channels and anonymous administrators speak as a chat; `from` is then a stand-in bot.
+  if (m.sender_chat) return { id: String(m.sender_chat.id), name: toChat(m.sender_chat as Message['chat']).name, isBot: false };
+  if (!m.from) return { id: '0', name: 'unknown', isBot: false };
+  const name = [m.from.first_name, m.from.last_name].filter(Boolean).join(' ') || m.from.username || String(m.from.id);
+  return { id: String(m.from.id), name, isBot: m.from.is_bot };
+}
+
+function entitiesOf(m: Message, shift: number): Entity[] {
+  const raw: readonly MessageEntity[] = m.entities ?? m.caption_entities ?? [];
+  return raw.map(({ type, offset, length }) => ({ type, offset: offset + shift, length }));
+}
+
+const seconds = (unix: number): Iso => iso((Number.isFinite(unix) ? unix : 0) * 1000);
+
+function attachmentText(m: Message): string | null {
+  if (m.sticker) return `[sticker ${m.sticker.emoji ?? ''}]`.replace(' ]', ']');
+  if (m.animation) return '[animation]';
+  if (m.photo) return '[photo]';
+  if (m.video) return '[video]';
+  if (m.video_note) return '[video message]';
+  if (m.voice) return `[voice message, ${m.voice.duration} s]`;
+  if (m.audio) return `[audio ${m.audio.file_name ?? m.audio.title ?? ''}]`.replace(' ]', ']');
+  if (m.document) return `[file ${m.document.file_name ?? ''}]`.replace(' ]', ']');
+  if (m.location) return `[location ${m.location.latitude}, ${m.location.longitude}]`;
+  if (m.contact) return `[contact ${m.contact.first_name} ${m.contact.phone_number}]`;
+  if (m.poll) return `[poll: ${m.poll.question} – ${m.poll.options.map((o) => o.text).join(' / ')}]`;
+  if (m.dice) return `[dice ${m.dice.emoji} ${m.dice.value}]`;
+  return null;
+}
+
+function serviceText(m: Message): string | null {
+  const names = (people: readonly { first_name: string }[]) => people.map((p) => p.first_name).join(', ');
+  if (m.new_chat_members) return `[joined: ${names(m.new_chat_members)}]`;
+  if (m.left_chat_member) return `[left: ${names([m.left_chat_member])}]`;
+  if (m.new_chat_title) return `[new title: ${m.new_chat_title}]`;
+  if (m.migrate_to_chat_id !== undefined) return '[the group became a supergroup]';
+  if (m.migrate_from_chat_id !== undefined) return '[the group became this supergroup]';
+  if (m.pinned_message) return '[a message was pinned]';
+  if (m.forum_topic_created) return `[topic created: ${m.forum_topic_created.name}]`;
+  if (m.group_chat_created || m.supergroup_chat_created) return '[the group was created]';
+  const said = m.text !== undefined || m.caption !== undefined || attachmentText(m) !== null;
+  return said ? null : '[service message]';
+}
