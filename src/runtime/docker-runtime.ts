@@ -14,6 +14,7 @@ import type { EngineInfo } from '../docker/engine-types.ts';
 import { DEFAULT_IMAGE, ensureImage } from '../docker/image.ts';
 import { NanoClawError } from '../errors.ts';
 import { type Clock, sleep, systemClock } from '../lib/clock.ts';
+import { type Logger, silentLogger } from '../log.ts';
 import { FOLDER_PATTERN, type Folder } from '../types.ts';
 import type { AgentContainer, AgentExit, AgentLaunch, AgentRuntime } from './agent-runtime.ts';
 import { type AgentNetwork, ensureNetwork } from './docker-network.ts';
@@ -42,17 +43,11 @@ export interface DockerRuntimeOptions {
   /** URL of the forward proxy for this launch, with the container's token; null for no internet. Default: none. */
   proxyUrl?: (launch: AgentLaunch) => string | null;
   clock?: Clock;
-  log?: RuntimeLog;
+  log?: Logger;
 }
 
 /** An engine that has not acknowledged a wait after so long answers only at the end. */
 const WAIT_TAKEN_MS = 2000;
-
-/** Stable event names with ids; matches a pino child logger. */
-export interface RuntimeLog {
-  info(fields: object, event: string): void;
-  warn(fields: object, event: string): void;
-}
 
 export interface DockerRuntime extends AgentRuntime {
   readonly name: 'docker';
@@ -68,7 +63,7 @@ export function createDockerRuntime(options: DockerRuntimeOptions): DockerRuntim
   const { engine, instanceId } = options;
   const image = options.image ?? DEFAULT_IMAGE;
   const clock = options.clock ?? systemClock;
-  const log: RuntimeLog = options.log ?? { info() {}, warn() {} };
+  const log = options.log ?? silentLogger();
   const limits: Limits = { ...DEFAULT_LIMITS, ...options.limits };
   const resolvConf = join(options.stateDir, 'resolv.conf');
   const watching = new AbortController();
@@ -88,16 +83,19 @@ export function createDockerRuntime(options: DockerRuntimeOptions): DockerRuntim
     const info = ready?.info ?? (await engine.info());
     if (imageChecked) imageChecked = await imageIsThere();
     if (!imageChecked) {
-      const onProgress = (line: string) => log.info({ line }, 'image_progress');
+      const onProgress = (line: string) => log.info({ event: 'image_progress' }, line);
       const { projectRoot, baseImage } = options;
       const state = await ensureImage(engine, { image, projectRoot, baseImage, onProgress });
-      if (state.warning) log.warn({ image, warning: state.warning }, 'image_outdated');
-      else log.info({ image, state: state.state }, 'image_ready');
+      if (state.warning) log.warn({ event: 'image_outdated', image }, state.warning);
+      else log.info({ event: 'image_ready', image, state: state.state }, 'the agent image is there');
       imageChecked = true;
     }
     const network = await ensureNetwork(engine, instanceId, info, ready?.network ?? null);
     if (network.notEnforcedBecause && !ready)
-      log.warn({ reason: network.notEnforcedBecause }, 'network_not_enforced');
+      log.warn(
+        { event: 'network_not_enforced' },
+        `The network rules cannot be enforced: ${network.notEnforcedBecause}.`,
+      );
     await mkdir(options.stateDir, { recursive: true });
     // Nothing listens there, so that a look-up fails at once instead of after the engine's resolver timed out.
     await writeFile(resolvConf, 'nameserver 127.0.0.1\noptions timeout:1 attempts:1\n', { mode: 0o644 });
@@ -168,7 +166,10 @@ export function createDockerRuntime(options: DockerRuntimeOptions): DockerRuntim
     try {
       const first = await waitBeforeStart(id);
       await engine.start(id);
-      log.info({ group: launch.folder, container: launch.name }, 'container_started');
+      log.debug(
+        { event: 'container_started', group: launch.folder, container: launch.name },
+        'agent container started',
+      );
       return watch(id, launch.name, launch.folder, first?.ended ?? null);
     } catch (error) {
       await removeContainer(engine, id).catch(() => {}); // a sweep finds it by its label

@@ -1,0 +1,249 @@
+/**
+ * The forward proxy: the one way from a container to the public internet.
+ *
+ * A container shows its own token (Proxy-Authorization, Basic). The proxy resolves the name itself, judges every address
+ * and connects to the very one it judged, so a name that resolves differently a moment later gains nothing. Never
+ * connects to this host, private or special ranges, nor to ports other than 80 and 443 (mail, SSH and databases are not
+ * the web). CONNECT tunnels and plain http:// requests; nothing is kept, cached or looked into.
+ */
+import { lookup } from 'node:dns/promises';
+import http, { type IncomingMessage, type ServerResponse } from 'node:http';
+import net, { isIP, type Socket } from 'node:net';
+import { networkInterfaces } from 'node:os';
+import type { Duplex } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { type Clock, systemClock } from '../lib/clock.ts';
+import type { Logger } from '../log.ts';
+import { withoutHopHeaders } from './hop-headers.ts';
+import { listenSocket, listenTcp, stop, type TcpAddress } from './listener.ts';
+import { hashToken, type ResolveToken, type TokenHolder } from './proxy-token.ts';
+import { canonicalAddress, whyNotPublic } from './public-address.ts';
+import { createRefusalLog } from './refusal-log.ts';
+
+export const WEB_PORTS: ReadonlySet<number> = new Set([80, 443]);
+
+export interface EgressProxyOptions {
+  resolveToken: ResolveToken;
+  /** Null allows; a reason refuses. `host` is lower case without a final dot, a name or an address. Must not throw. */
+  policy(folder: string, host: string, port: number): string | null;
+  log: Logger;
+  /** Told of each refusal, for the audit. Must not throw. */
+  onRefused?(refusal: { holder: TokenHolder; host: string; port: number; reason: string }): void;
+  /** All addresses of a name. Default: the host's resolver. */
+  resolve?(host: string): Promise<string[]>;
+  /** Addresses of this host, never connected to. Default: all its interfaces, as of now. */
+  ownAddresses?(): string[];
+  /** Judges an address; default whyNotPublic. For tests that have no public internet. */
+  judge?(address: string): string | null;
+  ports?: ReadonlySet<number>;
+  /** Open connections at once per container. Default 64. */
+  maxConnections?: number;
+  /** Closes a tunnel without a byte in either direction. Default 5 min. */
+  idleTimeoutMs?: number;
+  connectTimeoutMs?: number;
+  clock?: Clock;
+}
+
+export interface EgressProxy {
+  listen(host: string, port: number): Promise<TcpAddress>;
+  listenSocket(path: string, mode: number): Promise<void>;
+  /** Idempotent; cuts open tunnels. */
+  close(): Promise<void>;
+}
+
+/** A refusal as the client sees it. */
+class Refused extends Error {
+  readonly status: number;
+  constructor(status: number, reason: string) {
+    super(reason);
+    this.status = status;
+  }
+}
+
+export function createEgressProxy(options: EgressProxyOptions): EgressProxy {
+  const resolve =
+    options.resolve ?? (async (host) => (await lookup(host, { all: true })).map((found) => found.address));
+  const ownAddresses = options.ownAddresses ?? interfaceAddresses;
+  const judge = options.judge ?? whyNotPublic;
+  const ports = options.ports ?? WEB_PORTS;
+  const maxConnections = options.maxConnections ?? 64;
+  const idleTimeoutMs = options.idleTimeoutMs ?? 300_000;
+  const connectTimeoutMs = options.connectTimeoutMs ?? 10_000;
+  const logRefusal = createRefusalLog(options.log, options.clock ?? systemClock, 'connection_refused');
+  const open = new Map<string, number>();
+  const sockets = new Set<Duplex>();
+
+  function holderOf(request: IncomingMessage): TokenHolder {
+    const basic =
+      /^Basic ([A-Za-z0-9+/=]{1,512})$/i.exec(request.headers['proxy-authorization'] ?? '')?.[1] ?? '';
+    const token = Buffer.from(basic, 'base64').toString('latin1').split(':')[1];
+    const holder = token ? options.resolveToken(hashToken(token)) : null;
+    if (!holder) throw new Refused(407, 'no valid token');
+    return holder;
+  }
+
+  /** The address to connect to. Throws Refused. */
+  async function admit(holder: TokenHolder, host: string, port: number): Promise<string> {
+    const refuse = (status: number, reason: string): Refused => {
+      logRefusal(holder, `${host}:${port} refused: ${reason}`);
+      options.onRefused?.({ holder, host, port, reason });
+      return new Refused(status, reason);
+    };
+    if (!ports.has(port)) throw refuse(403, `port ${port} is not allowed`);
+    const policy = options.policy(holder.folder, host, port);
+    if (policy !== null) throw refuse(403, policy);
+    const found = isIP(host) ? [host] : await resolve(host).catch(() => []);
+    if (found.length === 0) throw new Refused(502, 'the name does not resolve');
+    const own = new Set(ownAddresses().map(canonicalAddress));
+    let why = '';
+    for (const address of found) {
+      const reason = own.has(canonicalAddress(address)) ? "this host's own address" : judge(address);
+      if (reason === null) return address;
+      why = reason;
+    }
+    throw refuse(403, `${host} is not on the public internet (${why})`);
+  }
+
+  /** Counts the connection against its container until `stream` closes. Throws Refused. */
+  function take(holder: TokenHolder, stream: Duplex | ServerResponse): void {
+    const count = open.get(holder.container) ?? 0;
+    if (count >= maxConnections) {
+      logRefusal(holder, `more than ${maxConnections} connections at once`);
+      throw new Refused(429, `more than ${maxConnections} connections at once`);
+    }
+    open.set(holder.container, count + 1);
+    stream.once('close', () => {
+      const left = (open.get(holder.container) ?? 1) - 1;
+      if (left > 0) open.set(holder.container, left);
+      else open.delete(holder.container);
+    });
+  }
+
+  async function tunnel(request: IncomingMessage, client: Duplex, head: Buffer): Promise<void> {
+    client.on('error', () => client.destroy());
+    sockets.add(client);
+    client.once('close', () => sockets.delete(client));
+    try {
+      const holder = holderOf(request);
+      take(holder, client);
+      const { host, port } = authority(request.url ?? '', null);
+      const address = await admit(holder, host, port);
+      const remote = await dial(address, port, connectTimeoutMs);
+      if (client.destroyed) return void remote.destroy();
+      client.write('HTTP/1.1 200 Connection established\r\n\r\n');
+      if (head.length) remote.write(head);
+      joined(client, remote, idleTimeoutMs);
+    } catch (error) {
+      const { status, message } = refusalOf(error);
+      const challenge = status === 407 ? 'Proxy-Authenticate: Basic realm="nanoclaw"\r\n' : '';
+      const text = `NanoClaw: ${message}\n`;
+      client.end(
+        `HTTP/1.1 ${status} ${http.STATUS_CODES[status]}\r\n${challenge}Content-Type: text/plain\r\nContent-Length: ${Buffer.byteLength(text)}\r\nConnection: close\r\n\r\n${text}`,
+      );
+    }
+  }
+
+  async function plain(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    try {
+      const holder = holderOf(request);
+      take(holder, response);
+      if (!URL.canParse(request.url ?? '')) throw new Refused(400, 'this is a forward proxy');
+      const url = new URL(request.url ?? '');
+      if (url.protocol !== 'http:') throw new Refused(400, 'only http:// and CONNECT');
+      const { host, port } = authority(url.host, 80);
+      const address = await admit(holder, host, port);
+      const headers = { ...withoutHopHeaders(request.headers), host: url.host };
+      const out = http.request({
+        host: address,
+        port,
+        method: request.method,
+        path: `${url.pathname}${url.search}`,
+        headers,
+        agent: false,
+        timeout: idleTimeoutMs,
+      });
+      response.on('close', () => out.destroy());
+      out.on('timeout', () => out.destroy(new Error('timeout')));
+      const answered = new Promise<IncomingMessage>((done, failed) =>
+        out.once('response', done).on('error', failed),
+      );
+      request.on('error', () => out.destroy());
+      request.pipe(out);
+      const answer = await answered;
+      response.writeHead(answer.statusCode ?? 502, withoutHopHeaders(answer.headers));
+      response.flushHeaders();
+      await pipeline(answer, response);
+    } catch (error) {
+      if (response.headersSent) return void response.destroy();
+      const { status, message } = refusalOf(error);
+      const challenge = status === 407 ? { 'proxy-authenticate': 'Basic realm="nanoclaw"' } : {};
+      response.writeHead(status, { 'content-type': 'text/plain', connection: 'close', ...challenge });
+      response.end(`NanoClaw: ${message}\n`);
+    }
+  }
+
+  const servers: http.Server[] = [];
+  const added = () => {
+    const server = http.createServer({ headersTimeout: 10_000, maxHeaderSize: 64 * 1024 });
+    server.maxConnections = 1024;
+    server.on('request', (request, response) => void plain(request, response));
+    server.on('connect', (request, client, head) => void tunnel(request, client, head));
+    servers.push(server);
+    return server;
+  };
+
+  return {
+    listen: (host, port) => listenTcp(added(), host, port),
+    listenSocket: (path, mode) => listenSocket(added(), path, mode),
+    async close() {
+      const stopped = servers.splice(0).map((server) => stop(server, 0));
+      for (const socket of sockets) socket.destroy();
+      await Promise.all(stopped);
+    },
+  };
+}
+
+/** "host:port" in one spelling. Only characters that a name or an address can have. Throws Refused. */
+function authority(text: string, defaultPort: number | null): { host: string; port: number } {
+  const match = /^(?:\[([0-9a-f:.]{2,45})\]|([a-z0-9._-]{1,253}))(?::(\d{1,5}))?$/i.exec(text);
+  const host = (match?.[1] ?? match?.[2] ?? '').toLowerCase().replace(/\.$/, '');
+  const port = match?.[3] === undefined ? defaultPort : Number(match[3]);
+  if (!host || port === null || port < 1 || port > 65_535) throw new Refused(400, 'not a host and port');
+  return { host, port };
+}
+
+function refusalOf(error: unknown): Refused {
+  return error instanceof Refused ? error : new Refused(502, 'the server cannot be reached');
+}
+
+function dial(host: string, port: number, timeoutMs: number): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const socket = net.connect({ host, port, noDelay: true, allowHalfOpen: true });
+    socket.setTimeout(timeoutMs, () => socket.destroy(new Error('timeout')));
+    socket.once('error', reject);
+    socket.once('connect', () => {
+      socket.setTimeout(0);
+      socket.removeListener('error', reject);
+      resolve(socket);
+    });
+  });
+}
+
+/** Both directions until both have ended, one breaks, or nothing moves. The idle timer sees either direction. */
+function joined(client: Duplex, remote: Socket, idleTimeoutMs: number): void {
+  const end = () => {
+    client.destroy();
+    remote.destroy();
+  };
+  remote.setTimeout(idleTimeoutMs, end);
+  remote.on('error', end);
+  client.on('error', end);
+  client.once('close', end);
+  remote.once('close', end);
+  client.pipe(remote);
+  remote.pipe(client);
+}
+
+function interfaceAddresses(): string[] {
+  return Object.values(networkInterfaces()).flatMap((list) => (list ?? []).map((each) => each.address));
+}

@@ -1,0 +1,230 @@
+/**
+ * The credential proxy: agents reach the model through it, and only the model.
+ *
+ * A container shows its own token; the host's credential is put in its place on the way out and never comes back: not in
+ * headers, not in a body that echoes it. Only the paths of the model API pass (model-routes.ts). Bytes stream both ways as
+ * they come, with back-pressure; whichever side goes away takes the other with it. Counts requests and tokens per
+ * group. Never logs a header's value or a body.
+ */
+import http, { type IncomingMessage, type ServerResponse } from 'node:http';
+import https from 'node:https';
+import { pipeline } from 'node:stream/promises';
+import { messageOf } from '../errors.ts';
+import { type Clock, systemClock } from '../lib/clock.ts';
+import type { Logger } from '../log.ts';
+import { listenSocket, listenTcp, stop, type TcpAddress } from './listener.ts';
+import { ownToken, type ProxyCredential, requestHeaders, responseHeaders, routeOf } from './model-routes.ts';
+import { hashToken, type ResolveToken, type TokenHolder } from './proxy-token.ts';
+import { createRefusalLog } from './refusal-log.ts';
+import { watchedStream } from './secret-filter.ts';
+import { UsageSniffer } from './usage-sniffer.ts';
+
+export const MAX_MODEL_BODY_BYTES = 64 * 1024 * 1024;
+const TOO_LARGE = 'The request is larger than 64 MiB.';
+const CONNECT_TIMEOUT_MS = 15_000;
+/** Without a byte from the model server; an answer that is not streamed may take 10 minutes. */
+const IDLE_TIMEOUT_MS = 660_000;
+
+export interface ModelProxyOptions {
+  /** Root of the Messages API, e.g. https://api.anthropic.com or http://127.0.0.1:8080/prefix. */
+  upstream: URL;
+  credential: ProxyCredential | null;
+  resolveToken: ResolveToken;
+  log: Logger;
+  /** The model server answered 401 or 403. Called on each; the caller decides what to tell whom. Must not throw. */
+  onCredentialFailure(failure: { status: number; holder: TokenHolder }): void;
+  clock?: Clock;
+}
+
+export interface ModelUse {
+  requests: number;
+  /** Requests that the model server did not answer, or with a status of 400 and above. */
+  failures: number;
+  inputTokens: number;
+  outputTokens: number;
+}
+
+export interface ModelProxy {
+  listen(host: string, port: number): Promise<TcpAddress>;
+  /** The same on a unix socket, which replaces one that lies there. */
+  listenSocket(path: string, mode: number): Promise<void>;
+  /** Use since the start, by group folder. */
+  stats(): ReadonlyMap<string, Readonly<ModelUse>>;
+  /** Idempotent; cuts what still streams after `graceMs` (default 0). */
+  close(graceMs?: number): Promise<void>;
+}
+
+export function createModelProxy(options: ModelProxyOptions): ModelProxy {
+  const { upstream, credential, log } = options;
+  const secure = upstream.protocol === 'https:';
+  const agentOptions = { keepAlive: true, maxFreeSockets: 16, timeout: IDLE_TIMEOUT_MS };
+  const agent = secure ? new https.Agent(agentOptions) : new http.Agent(agentOptions);
+  const prefix = upstream.pathname.replace(/\/+$/, '');
+  const use = new Map<string, ModelUse>();
+  const refused = createRefusalLog(log, options.clock ?? systemClock, 'model_request_refused');
+
+  const handle = (request: IncomingMessage, response: ServerResponse): void => {
+    const route = routeOf(request.method, request.url);
+    const token = ownToken(request.headers);
+    const holder = token === null ? null : options.resolveToken(hashToken(token));
+    if (route.kind === 'health') answer(response, 200, { status: 'ok' });
+    else if (!holder) {
+      refused(null, 'a request without a valid token');
+      const message = 'This token is not known here, or its container has ended.';
+      fail(response, 401, 'authentication_error', message);
+    } else if (route.kind === 'refused') {
+      refused(holder, route.reason);
+      fail(response, 403, 'permission_error', `Refused by NanoClaw: ${route.reason}.`);
+    } else if (Number(request.headers['content-length'] ?? 0) > MAX_MODEL_BODY_BYTES) {
+      fail(response, 413, 'request_too_large', TOO_LARGE);
+    } else forward(request, response, route.path, holder);
+  };
+
+  function forward(
+    request: IncomingMessage,
+    response: ServerResponse,
+    path: string,
+    holder: TokenHolder,
+  ): void {
+    const counted = use.get(holder.folder) ?? { requests: 0, failures: 0, inputTokens: 0, outputTokens: 0 };
+    use.set(holder.folder, counted);
+    counted.requests++;
+    const headers = requestHeaders(request.headers, credential, upstream.host);
+    // Uncompressed, so that tokens can be counted and an echoed credential be seen.
+    headers['accept-encoding'] = 'identity';
+    if (request.method === 'GET') delete headers['content-length'];
+    let settled = false;
+    const failed = (status: number, type: string, message: string) => {
+      if (settled) return;
+      settled = true;
+      counted.failures++;
+      out.destroy();
+      if (!response.headersSent) fail(response, status, type, message);
+      else response.destroy();
+    };
+
+    const out = (secure ? https : http).request({
+      agent,
+      method: request.method,
+      hostname: upstream.hostname.replace(/^\[(.*)\]$/, '$1'),
+      port: upstream.port || (secure ? 443 : 80),
+      path: prefix + path,
+      headers,
+      timeout: CONNECT_TIMEOUT_MS,
+    });
+    out.on('socket', (socket) => {
+      const connected = () => out.setTimeout(IDLE_TIMEOUT_MS);
+      if (socket.connecting) socket.once(secure ? 'secureConnect' : 'connect', connected);
+      else connected();
+    });
+    out.on('timeout', () => out.destroy(new Error('the model server did not answer in time')));
+    out.on('error', (error) => {
+      if (!settled && !response.destroyed) {
+        log.warn(
+          { event: 'model_unreachable', group: holder.folder, container: holder.container },
+          messageOf(error),
+        );
+      }
+      failed(502, 'api_error', `The model server cannot be reached: ${reasonOf(error)}.`);
+    });
+    out.on('response', (answered) => {
+      void relay(answered, response, holder, counted).finally(() => {
+        settled = true;
+      });
+    });
+    response.on('close', () => {
+      if (!response.writableFinished) out.destroy();
+    });
+
+    let size = 0;
+    request.on('data', (chunk: Buffer) => {
+      size += chunk.length;
+      if (size > MAX_MODEL_BODY_BYTES) failed(413, 'request_too_large', TOO_LARGE);
+    });
+    request.on('error', () => out.destroy());
+    if (request.method === 'GET') out.end();
+    else request.pipe(out);
+  }
+
+  /** Streams the answer. Never rejects: a side that breaks off has both destroyed by the pipeline. */
+  async function relay(
+    from: IncomingMessage,
+    to: ServerResponse,
+    holder: TokenHolder,
+    counted: ModelUse,
+  ): Promise<void> {
+    const status = from.statusCode ?? 502;
+    if (status >= 400) counted.failures++;
+    if (status === 401 || status === 403) {
+      log.warn(
+        { event: 'credential_refused', status, group: holder.folder },
+        'the model server refused the credential',
+      );
+      options.onCredentialFailure({ status, holder });
+    }
+    const sniffer =
+      from.headers['content-encoding'] === undefined ? new UsageSniffer(from.headers['content-type']) : null;
+    to.writeHead(status, responseHeaders(from.headers, credential));
+    to.flushHeaders();
+    try {
+      await pipeline(
+        from,
+        watchedStream(credential?.value ?? null, (chunk) => sniffer?.push(chunk)),
+        to,
+      );
+    } catch {
+      // One side went away; nothing is left to say to the other.
+    }
+    const seen = sniffer?.usage();
+    counted.inputTokens += seen?.inputTokens ?? 0;
+    counted.outputTokens += seen?.outputTokens ?? 0;
+  }
+
+  const limits = {
+    headersTimeout: 10_000,
+    requestTimeout: 300_000,
+    keepAliveTimeout: 60_000,
+    maxHeaderSize: 64 * 1024,
+  };
+  const newServer = () => {
+    const server = http.createServer(limits, handle);
+    server.maxConnections = 1024;
+    return server;
+  };
+  const servers: http.Server[] = [];
+  const added = () => {
+    const server = newServer();
+    servers.push(server);
+    return server;
+  };
+
+  return {
+    listen: (host, port) => listenTcp(added(), host, port),
+    listenSocket: (path, mode) => listenSocket(added(), path, mode),
+    stats: () => use,
+    async close(graceMs = 0) {
+      await Promise.all(servers.splice(0).map((server) => stop(server, graceMs)));
+      agent.destroy();
+    },
+  };
+}
+
+/** A network error's own word; never the address, which is the host's business. */
+function reasonOf(error: Error): string {
+  return (error as NodeJS.ErrnoException).code ?? 'the connection failed';
+}
+
+function fail(response: ServerResponse, status: number, type: string, message: string): void {
+  answer(response, status, { type: 'error', error: { type, message } });
+}
+
+function answer(response: ServerResponse, status: number, body: object): void {
+  const text = JSON.stringify(body);
+  response.writeHead(status, {
+    'content-type': 'application/json',
+    'content-length': Buffer.byteLength(text),
+    // What is left of a refused request is not read.
+    ...(status >= 400 ? { connection: 'close' } : {}),
+  });
+  response.end(text);
+}

@@ -1,0 +1,25 @@
+/**
+ * A container's own token: worth nothing elsewhere, and dead with the container. The daemon keeps only its SHA-256,
+ * so that a container adopted after a restart is still known and a stolen database opens nothing.
+ */
+import { createHash, randomBytes } from 'node:crypto';
+
+/** Who a token belongs to. */
+export interface TokenHolder {
+  container: string;
+  folder: string;
+}
+
+/** Looks a holder up by the SHA-256 (hexadecimal) of its token; null when unknown or its container is gone. */
+export type ResolveToken = (sha256: string) => TokenHolder | null;
+
+/** A new token, 256 random bits as base64url, with the hash to keep. */
+export function issueToken(): { token: string; sha256: string } {
+  const token = randomBytes(32).toString('base64url');
+  return { token, sha256: hashToken(token) };
+}
+
+/** Looking up by hash needs no constant-time compare: whoever can time it learns about a hash, not about a token. */
+export function hashToken(token: string): string {
+  return createHash('sha256').update(token).digest('hex');
+}
