@@ -4,7 +4,7 @@
  * An image bears the hash of its sources (label nanoclaw.source). A different hash means that the sources were
  * updated: it is built anew, and if that fails an older one that speaks the same protocol still serves, with a
  * warning. An image without that label under a name of the operator's own is the operator's, and used as it is.
- * Never pushes, never removes an image.
+ * Never pushes. Removes only the image that a new build replaced, and only when no container uses it.
  */
 import { messageOf, NanoClawError } from '../errors.ts';
 import { PROTOCOL_VERSION } from '../protocol.ts';
@@ -73,6 +73,10 @@ export async function ensureImage(engine: Engine, options: ImageOptions): Promis
   const built = await findImage(engine, options.image);
   if (!built)
     throw new NanoClawError('IMAGE_MISSING', `The image ${options.image} was built and is gone again.`);
+  if (existing && existing.Id !== built.Id) {
+    // Without force: one that a container still runs from, or that has another name, stays.
+    await engine.json({ method: 'DELETE', path: `/images/${existing.Id}` }).catch(() => {});
+  }
   return { id: built.Id, state: 'built', warning: null };
 }
 

@@ -6,7 +6,8 @@
  * plus TZ, LANG and a proxy; nothing of the host's. `in/` is read-only, the socket of the engine is never mounted.
  */
 import type { ContainerSpec, EngineMount } from '../docker/engine-types.ts';
-import { type AgentEnvironment, PROTOCOL_VERSION } from '../protocol.ts';
+import { PROTOCOL_VERSION } from '../protocol.ts';
+import { protocolEnvironment } from './agent-environment.ts';
 import type { AgentLaunch } from './agent-runtime.ts';
 import type { ProjectView } from './project-view.ts';
 import type { User } from './workspace-owner.ts';
@@ -51,7 +52,13 @@ export interface SpecContext {
   projectView: ProjectView | null;
 }
 
-export const HOME = '/home/agent';
+const HOME = '/home/agent';
+const CONTAINER_PATHS = {
+  groupDir: '/workspace/group',
+  globalDir: '/workspace/global',
+  mailboxDir: '/workspace/ipc',
+  homeDir: HOME,
+};
 
 export function containerSpec(launch: AgentLaunch, context: SpecContext): ContainerSpec {
   const { limits, user } = context;
@@ -107,36 +114,19 @@ export function containerSpec(launch: AgentLaunch, context: SpecContext): Contai
 
 /** Exactly what the agent process of a container is told. */
 export function agentEnvironment(launch: AgentLaunch, context: SpecContext): Record<string, string> {
-  const environment: Record<keyof AgentEnvironment, string | undefined> = {
-    NANOCLAW_PROTOCOL: String(PROTOCOL_VERSION),
-    NANOCLAW_CONTAINER: launch.name,
-    NANOCLAW_PROVIDER: launch.provider,
-    NANOCLAW_GROUP_DIR: '/workspace/group',
-    NANOCLAW_GLOBAL_DIR: '/workspace/global',
-    NANOCLAW_IPC_DIR: '/workspace/ipc',
-    NANOCLAW_IDLE_EXIT_MS: String(context.idleExitMs),
-    NANOCLAW_SWEEP_MS: String(context.sweepMs),
-    HOME,
-    ANTHROPIC_BASE_URL: launch.model?.baseUrl,
-    ANTHROPIC_AUTH_TOKEN: launch.model?.token,
-  };
   const direct = [
     'localhost',
     '127.0.0.1',
     ...(launch.model ? [new URL(launch.model.baseUrl).hostname] : []),
   ].join(',');
   const proxy = context.proxyUrl;
-  const all: Record<string, string | undefined> = {
-    ...environment,
-    TZ: launch.timezone,
+  return {
+    ...protocolEnvironment(launch, CONTAINER_PATHS, context.idleExitMs, context.sweepMs),
     LANG: 'C.UTF-8',
     // Lower case for curl and the like, which ignore HTTP_PROXY in capitals.
     ...(proxy ? { HTTP_PROXY: proxy, HTTPS_PROXY: proxy, NO_PROXY: direct } : {}),
     ...(proxy ? { http_proxy: proxy, https_proxy: proxy, no_proxy: direct } : {}),
   };
-  return Object.fromEntries(
-    Object.entries(all).filter((pair): pair is [string, string] => pair[1] !== undefined),
-  );
 }
 
 function mounts(launch: AgentLaunch, context: SpecContext): EngineMount[] {

@@ -1,0 +1,32 @@
+/**
+ * The environment of an agent, the same for every runtime: what the protocol names, and the time zone. Pure; takes
+ * nothing from the daemon's own environment, so that no secret of the host can slip in.
+ */
+import { type AgentEnvironment, PROTOCOL_VERSION } from '../protocol.ts';
+import type { AgentLaunch } from './agent-runtime.ts';
+
+/** Where the agent finds its folders, as it sees them. */
+export type AgentPaths = Pick<AgentLaunch, 'groupDir' | 'globalDir' | 'mailboxDir' | 'homeDir'>;
+
+export function protocolEnvironment(
+  launch: AgentLaunch,
+  paths: AgentPaths,
+  idleExitMs: number,
+  sweepMs: number,
+): Record<string, string> {
+  const environment: Record<keyof AgentEnvironment, string | undefined> = {
+    NANOCLAW_PROTOCOL: String(PROTOCOL_VERSION),
+    NANOCLAW_CONTAINER: launch.name,
+    NANOCLAW_PROVIDER: launch.provider,
+    NANOCLAW_GROUP_DIR: paths.groupDir,
+    NANOCLAW_GLOBAL_DIR: paths.globalDir,
+    NANOCLAW_IPC_DIR: paths.mailboxDir,
+    NANOCLAW_IDLE_EXIT_MS: String(idleExitMs),
+    NANOCLAW_SWEEP_MS: String(sweepMs),
+    HOME: paths.homeDir,
+    ANTHROPIC_BASE_URL: launch.model?.baseUrl,
+    ANTHROPIC_AUTH_TOKEN: launch.model?.token,
+  };
+  const set = Object.entries(environment).filter((pair): pair is [string, string] => pair[1] !== undefined);
+  return { ...Object.fromEntries(set), TZ: launch.timezone };
+}
