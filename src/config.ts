@@ -26,8 +26,15 @@ export interface Config {
   anthropicBaseUrl: string;
   runtime: RuntimeName | 'auto';
   containerImage: string;
-  /** null: the engine's usual sockets are tried. */
-  dockerHost: string | null;
+  /** Where to look for the engine: DOCKER_HOST, else the usual sockets below these folders. */
+  engine: {
+    dockerHost: string | undefined;
+    certPath: string | undefined;
+    runtimeDir: string | undefined;
+    homeDir: string | undefined;
+  };
+  /** Base of the agent image, for those who build it (BASE_IMAGE, the Dockerfile's build argument). */
+  baseImage: string | undefined;
   maxConcurrentContainers: number;
   /** How long a warm agent may wait for its next turn. */
   idleTimeoutMs: number;
@@ -73,7 +80,10 @@ export const settingsSchema = z.object({
   TELEGRAM_API_ROOT: httpUrl('the root of a Bot API server').optional(),
   ASSISTANT_NAME: z
     .string()
-    .regex(/^[\p{L}\p{N}_][\p{L}\p{M}\p{N}_-]{0,31}$/u, 'expected one word of up to 32 letters, digits, - or _')
+    .regex(
+      /^[\p{L}\p{N}_][\p{L}\p{M}\p{N}_-]{0,31}$/u,
+      'expected one word of up to 32 letters, digits, - or _',
+    )
     .default('Nina'),
   ANTHROPIC_API_KEY: z.string().optional(),
   CLAUDE_CODE_OAUTH_TOKEN: z.string().optional(),
@@ -105,7 +115,10 @@ export const settingsSchema = z.object({
     .optional(),
   LOG_LEVEL: oneOf(LOG_LEVELS).default('info'),
   NANOCLAW_HOME: z.string().optional(),
-  HTTP_HOST: z.string().regex(/^[\w.:-]+$/, 'expected an address to listen on, like 127.0.0.1').default('127.0.0.1'),
+  HTTP_HOST: z
+    .string()
+    .regex(/^[\w.:-]+$/, 'expected an address to listen on, like 127.0.0.1')
+    .default('127.0.0.1'),
   HTTP_PORT: whole(0, 65_535, 'a port').default(7420),
 });
 type Settings = z.infer<typeof settingsSchema>;
@@ -129,11 +142,15 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env, cwd: string = p
   const settings: Partial<Settings> = parsed.success ? parsed.data : {};
   problems.push(...contradictions(parsed.success ? settings : merged));
   if (problems.length > 0 || !parsed.success) {
-    throw new NanoClawError('CONFIG_INVALID', `Wrong settings:\n${problems.map((p) => `  ${p}`).join('\n')}`, {
-      fix: `Change them in the environment or in ${path.join(home, '.env')}; .env.example describes each.`,
-    });
+    throw new NanoClawError(
+      'CONFIG_INVALID',
+      `Wrong settings:\n${problems.map((p) => `  ${p}`).join('\n')}`,
+      {
+        fix: `Change them in the environment or in ${path.join(home, '.env')}; .env.example describes each.`,
+      },
+    );
   }
-  return toConfig(parsed.data, home);
+  return toConfig(parsed.data, home, env);
 }
 
 /** NANOCLAW_HOME as an absolute path, without reading any other setting. */
@@ -156,7 +173,9 @@ function contradictions(s: Record<string, unknown>): string[] {
     );
   }
   if (s.TELEGRAM_API_ROOT && !s.TELEGRAM_BOT_TOKEN) {
-    problems.push('TELEGRAM_BOT_TOKEN: expected the token for the Bot API server that TELEGRAM_API_ROOT names');
+    problems.push(
+      'TELEGRAM_BOT_TOKEN: expected the token for the Bot API server that TELEGRAM_API_ROOT names',
+    );
   }
   return problems;
 }
@@ -173,7 +192,7 @@ function readDotEnv(home: string): Record<string, string | undefined> {
   }
 }
 
-function toConfig(s: Settings, home: string): Config {
+function toConfig(s: Settings, home: string, env: NodeJS.ProcessEnv): Config {
   const credential = credentialOf(s);
   const provider: ProviderName =
     s.AGENT_PROVIDER === 'auto' ? (credential ? 'claude' : 'offline') : s.AGENT_PROVIDER;
@@ -189,7 +208,13 @@ function toConfig(s: Settings, home: string): Config {
     anthropicBaseUrl: s.ANTHROPIC_BASE_URL.replace(/\/+$/, ''),
     runtime: s.CONTAINER_RUNTIME,
     containerImage: s.CONTAINER_IMAGE,
-    dockerHost: s.DOCKER_HOST ?? null,
+    engine: {
+      dockerHost: s.DOCKER_HOST,
+      certPath: env.DOCKER_CERT_PATH,
+      runtimeDir: env.XDG_RUNTIME_DIR,
+      homeDir: env.HOME,
+    },
+    baseImage: env.BASE_IMAGE || undefined,
     maxConcurrentContainers: s.MAX_CONCURRENT_CONTAINERS,
     idleTimeoutMs: s.IDLE_TIMEOUT,
     containerTimeoutMs: s.CONTAINER_TIMEOUT,

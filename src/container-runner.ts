@@ -22,7 +22,13 @@ import type { Timer } from './lib/clock.ts';
 import { groupPaths } from './mailbox/layout.ts';
 import { publishTurn, removeTurn, stageTurn, turnFileExists } from './mailbox/write.ts';
 import { renderPrompt } from './prompt.ts';
-import { type AgentEvent, EXIT_WORKSPACE_UNWRITABLE, PROTOCOL_VERSION, type TurnFile, type Usage } from './protocol.ts';
+import {
+  type AgentEvent,
+  EXIT_WORKSPACE_UNWRITABLE,
+  PROTOCOL_VERSION,
+  type TurnFile,
+  type Usage,
+} from './protocol.ts';
 import type { Router } from './router.ts';
 import type { AgentExit } from './runtime/agent-runtime.ts';
 import { type ChatJid, type Folder, type Group, iso, type TurnId, turnId } from './types.ts';
@@ -94,7 +100,7 @@ export function createContainerRunner(options: ContainerRunnerOptions): Containe
     }
     if (db.messages.firstOpen(jid) === null) return 'idle';
     try {
-      await options.runtime().prepare();
+      if (!pool.isWarm(group.folder)) await options.runtime().prepare();
     } catch (error) {
       return engineAway(error);
     }
@@ -105,7 +111,10 @@ export function createContainerRunner(options: ContainerRunnerOptions): Containe
 
   /** Nothing was claimed: the messages wait, and no attempt is counted. */
   function engineAway(error: unknown): RunResult {
-    log.warn({ event: 'runtime_not_ready', fix: error instanceof NanoClawError ? error.fix : undefined }, messageOf(error));
+    log.warn(
+      { event: 'runtime_not_ready', fix: error instanceof NanoClawError ? error.fix : undefined },
+      messageOf(error),
+    );
     return { retryInMs: ENGINE_RETRY_MS };
   }
 
@@ -188,9 +197,18 @@ export function createContainerRunner(options: ContainerRunnerOptions): Containe
         db.turns.markRunning(turn.id, agent.container.name, now());
         publishTurn(paths, turn.id);
         signOfLife(turn.id);
-        appendTurnLog(home, group.folder, turn.id, clock.now(), `started in ${agent.container.name}, attempt ${turn.attempt}`);
+        appendTurnLog(
+          home,
+          group.folder,
+          turn.id,
+          clock.now(),
+          `started in ${agent.container.name}, attempt ${turn.attempt}`,
+        );
       } catch (error) {
-        end(turn.id, fail(turn, { code: 'agent', message: `the turn could not be handed over: ${messageOf(error)}` }));
+        end(
+          turn.id,
+          fail(turn, { code: 'agent', message: `the turn could not be handed over: ${messageOf(error)}` }),
+        );
       }
     });
   }
@@ -208,7 +226,10 @@ export function createContainerRunner(options: ContainerRunnerOptions): Containe
     const seconds = Math.round(options.timeoutMs / 1000);
     await pool.close(entry.agent);
     options.ipc().drain(entry.turn.folder); // it may have ended in the last moment
-    end(id, fail(entry.turn, { code: 'timeout', message: `no sign of life for ${seconds} s (CONTAINER_TIMEOUT)` }));
+    end(
+      id,
+      fail(entry.turn, { code: 'timeout', message: `no sign of life for ${seconds} s (CONTAINER_TIMEOUT)` }),
+    );
   }
 
   function onEvent(folder: Folder, event: AgentEvent): boolean {
@@ -234,23 +255,40 @@ export function createContainerRunner(options: ContainerRunnerOptions): Containe
     if (!db.turns.takeEvent(turn.id, event.n, added)) return null;
     if (event.type === 'session') {
       db.agents.setSession(turn.folder, null, event.session_id, now());
-      if (event.fresh) log.warn({ event: 'session_replaced', group: turn.folder, turn: turn.id }, 'the session was gone; a fresh one was begun');
+      if (event.fresh)
+        log.warn(
+          { event: 'session_replaced', group: turn.folder, turn: turn.id },
+          'the session was gone; a fresh one was begun',
+        );
     }
     if (event.type !== 'turn_finished') return null;
     const usage = event.usage ?? null;
     if (event.status === 'ok') return succeed(turn, usage);
     if (event.status === 'interrupted') return settle(turn, 'stopped', 'stopped', null, usage);
-    return fail(turn, { code: event.error?.code ?? 'agent', message: event.error?.message ?? 'no reason given' }, usage);
+    return fail(
+      turn,
+      { code: event.error?.code ?? 'agent', message: event.error?.message ?? 'no reason given' },
+      usage,
+    );
   }
 
   function succeed(turn: Turn, usage: Usage | null): RunResult {
     const reply = db.turns.byId(turn.id)?.reply ?? '';
-    const replyTo = turn.toSeq !== null && db.messages.hasNewer(turn.chatJid, turn.toSeq) ? db.turns.triggerMessageId(turn.id) : null;
+    const replyTo =
+      turn.toSeq !== null && db.messages.hasNewer(turn.chatJid, turn.toSeq)
+        ? db.turns.triggerMessageId(turn.id)
+        : null;
     options.record({ chatJid: turn.chatJid, threadId: turn.threadId, turnId: turn.id, replyTo, text: reply });
     return settle(turn, 'done', 'answered', null, usage);
   }
 
-  function settle(turn: Turn, state: 'done' | 'failed' | 'stopped', disposition: 'answered' | 'failed' | 'stopped', failure: Failure | null, usage: Usage | null): RunResult {
+  function settle(
+    turn: Turn,
+    state: 'done' | 'failed' | 'stopped',
+    disposition: 'answered' | 'failed' | 'stopped',
+    failure: Failure | null,
+    usage: Usage | null,
+  ): RunResult {
     db.transaction(() => {
       if (!db.turns.finish(turn.id, state, now(), failure, usage)) return;
       db.turns.settleMessages(turn, disposition, failure?.code ?? null);
@@ -261,7 +299,14 @@ export function createContainerRunner(options: ContainerRunnerOptions): Containe
   /** Ends an attempt that did not work: the messages wait for the next one, or the chat is told. */
   function fail(turn: Turn, failure: Failure, usage: Usage | null = null): RunResult {
     const delay = retryDelay(failure.code, turn.attempt);
-    const details = { event: 'turn_failed', group: turn.folder, turn: turn.id, attempt: turn.attempt, code: failure.code, retryInMs: delay };
+    const details = {
+      event: 'turn_failed',
+      group: turn.folder,
+      turn: turn.id,
+      attempt: turn.attempt,
+      code: failure.code,
+      retryInMs: delay,
+    };
     log[delay === null ? 'error' : 'warn'](details, failure.message);
     appendTurnLog(home, turn.folder, turn.id, clock.now(), `failed: ${failure.code}: ${failure.message}`);
     return db.transaction((): RunResult => {
@@ -287,7 +332,13 @@ export function createContainerRunner(options: ContainerRunnerOptions): Containe
     if (turn) {
       removeTurn(groupPaths(home, turn.folder), id);
       options.wakeDelivery(turn.chatJid);
-      log.info({ event: 'turn_ended', group: turn.folder, turn: id, state: turn.state, attempt: turn.attempt });
+      log.info({
+        event: 'turn_ended',
+        group: turn.folder,
+        turn: id,
+        state: turn.state,
+        attempt: turn.attempt,
+      });
     }
     const entry = active.get(id);
     if (!entry) return;
@@ -306,14 +357,19 @@ export function createContainerRunner(options: ContainerRunnerOptions): Containe
     } catch (error) {
       log.error({ event: 'ipc_failed', group: agent.folder, err: error }, messageOf(error));
     }
-    for (const { turn } of [...active.values()].filter((a) => a.agent === agent)) end(turn.id, fail(turn, exitFailure(exit)));
+    for (const { turn } of [...active.values()].filter((a) => a.agent === agent))
+      end(turn.id, fail(turn, exitFailure(exit)));
   }
 
   async function recover(): Promise<ChatJid[]> {
     const runtime = options.runtime();
     const known = new Map((await runtime.list()).map((c) => [c.name, c]));
-    for (const name of db.agents.liveContainers()) if (!known.has(name)) db.agents.containerEnded(name, now());
-    const folders = new Set([...db.turns.open().map((t) => t.folder), ...[...known.values()].map((c) => c.folder)]);
+    for (const name of db.agents.liveContainers())
+      if (!known.has(name)) db.agents.containerEnded(name, now());
+    const folders = new Set([
+      ...db.turns.open().map((t) => t.folder),
+      ...[...known.values()].map((c) => c.folder),
+    ]);
     for (const folder of folders) options.ipc().drain(folder);
     for (const turn of db.turns.open()) {
       const container = turn.containerName === null ? undefined : known.get(turn.containerName);
@@ -334,7 +390,10 @@ export function createContainerRunner(options: ContainerRunnerOptions): Containe
   const lostFailure = (turn: Turn): Failure =>
     options.runtime().name === 'process'
       ? { code: 'restart', message: 'the daemon ended and its agent with it' }
-      : { code: 'crash', message: `the container ${turn.containerName ?? ''} was gone when the daemon came back` };
+      : {
+          code: 'crash',
+          message: `the container ${turn.containerName ?? ''} was gone when the daemon came back`,
+        };
 
   function resume(turn: Turn, agent: Agent): void {
     log.info({ event: 'turn_adopted', group: turn.folder, turn: turn.id, container: agent.container.name });
@@ -347,14 +406,25 @@ export function createContainerRunner(options: ContainerRunnerOptions): Containe
     signOfLife(turn.id);
   }
 
-  async function adoptIdle(container: Awaited<ReturnType<ReturnType<PoolOptions['runtime']>['list']>>[number]): Promise<void> {
-    const wanted = db.groups.byFolder(container.folder) !== null && db.agents.liveContainers().includes(container.name);
-    if (wanted && pool.agents().length < options.cap && !pool.agents().some((a) => a.folder === container.folder)) {
+  async function adoptIdle(
+    container: Awaited<ReturnType<ReturnType<PoolOptions['runtime']>['list']>>[number],
+  ): Promise<void> {
+    const wanted =
+      db.groups.byFolder(container.folder) !== null && db.agents.liveContainers().includes(container.name);
+    if (
+      wanted &&
+      pool.agents().length < options.cap &&
+      !pool.agents().some((a) => a.folder === container.folder)
+    ) {
       pool.adopt(container, 'idle');
       return;
     }
     log.info({ event: 'orphan_removed', container: container.name, group: container.folder });
-    await container.remove().catch((error: unknown) => log.warn({ event: 'agent_remove_failed', container: container.name }, messageOf(error)));
+    await container
+      .remove()
+      .catch((error: unknown) =>
+        log.warn({ event: 'agent_remove_failed', container: container.name }, messageOf(error)),
+      );
     db.agents.containerEnded(container.name, now());
   }
 
@@ -376,14 +446,26 @@ export function createContainerRunner(options: ContainerRunnerOptions): Containe
         lifeTimer?.cancel();
         stopTyping();
       }
-      await Promise.all(pool.agents().filter((a) => a.state !== 'busy').map((a) => pool.close(a)));
+      await Promise.all(
+        pool
+          .agents()
+          .filter((a) => a.state !== 'busy')
+          .map((a) => pool.close(a)),
+      );
     },
   };
 }
 
 function exitFailure(exit: AgentExit): Failure {
   const output = exit.lastOutput.trim().slice(-1000);
-  if (exit.oomKilled) return { code: 'out_of_memory', message: 'the agent was killed because it used more memory than CONTAINER_MEMORY_MB' };
+  if (exit.oomKilled)
+    return {
+      code: 'out_of_memory',
+      message: 'the agent was killed because it used more memory than CONTAINER_MEMORY_MB',
+    };
   const code: FailureCode = exit.code === EXIT_WORKSPACE_UNWRITABLE ? 'workspace' : 'crash';
-  return { code, message: `the agent ended with code ${exit.code ?? 'unknown'}${output === '' ? '' : `: ${output}`}` };
+  return {
+    code,
+    message: `the agent ended with code ${exit.code ?? 'unknown'}${output === '' ? '' : `: ${output}`}`,
+  };
 }

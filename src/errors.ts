@@ -14,6 +14,7 @@ export const ERROR_CODES = {
   HOME_LOCKED: 'operator',
   HOME_UNWRITABLE: 'operator',
   PORT_IN_USE: 'operator',
+  NO_DAEMON: 'operator',
   IMAGE_MISSING: 'operator',
   IMAGE_BUILD_FAILED: 'operator',
   GROUP_INVALID: 'rejected',

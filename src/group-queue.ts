@@ -103,7 +103,11 @@ export function createGroupQueue<K extends string>(options: GroupQueueOptions<K>
   return {
     wake,
     wakeNow,
-    status: () => ({ running: [...running.keys()], waiting: [...waiting], backingOff: [...backingOff.keys()] }),
+    status: () => ({
+      running: [...running.keys()],
+      waiting: [...waiting],
+      backingOff: [...backingOff.keys()],
+    }),
     isCrowded: () => waiting.size > 0,
     stop() {
       state.stopped = true;

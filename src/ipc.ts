@@ -17,7 +17,15 @@ import type { Logger } from './log.ts';
 import { groupPaths } from './mailbox/layout.ts';
 import { type MailboxDirectory, openMailboxDirectory } from './mailbox/read.ts';
 import { writeResult } from './mailbox/write.ts';
-import { type AgentEvent, COMMAND_DIRECTORY, type Command, commandSchema, eventSchema, MAILBOX, type ResultFile } from './protocol.ts';
+import {
+  type AgentEvent,
+  COMMAND_DIRECTORY,
+  type Command,
+  commandSchema,
+  eventSchema,
+  MAILBOX,
+  type ResultFile,
+} from './protocol.ts';
 import { type ChatJid, type Folder, type Group, iso } from './types.ts';
 
 export interface IpcOptions {
@@ -59,7 +67,9 @@ export function createIpc(options: IpcOptions): Ipc {
   function attach(folder: Folder): void {
     if (stopped || attached.has(folder)) return;
     const { mailbox } = groupPaths(home, folder);
-    const watchers = OUT_DIRECTORIES.map((dir) => fileEvents.watch(path.join(mailbox, dir), () => soon(folder)));
+    const watchers = OUT_DIRECTORIES.map((dir) =>
+      fileEvents.watch(path.join(mailbox, dir), () => soon(folder)),
+    );
     attached.set(folder, { close: () => watchers.forEach((w) => w.close()) });
     sweep ??= clock.after(options.sweepMs, sweepAll);
   }
@@ -103,7 +113,11 @@ export function createIpc(options: IpcOptions): Ipc {
   }
 
   /** Returns true when there is more to take at once. */
-  function drainDirectory(folder: Folder, dir: (typeof OUT_DIRECTORIES)[number], directory: MailboxDirectory): boolean {
+  function drainDirectory(
+    folder: Folder,
+    dir: (typeof OUT_DIRECTORIES)[number],
+    directory: MailboxDirectory,
+  ): boolean {
     const { names, bad, more } = directory.list();
     for (const name of bad) setAside(folder, directory, name, 'the name is not that of a mailbox file');
     let waiting = false;
@@ -134,9 +148,19 @@ export function createIpc(options: IpcOptions): Ipc {
     if (read === 'gone') return;
     const asker = db.groups.byFolder(folder);
     if ('reason' in read || !asker) {
-      setAside(folder, directory, name, 'reason' in read ? read.reason : 'the group is not registered any more');
+      setAside(
+        folder,
+        directory,
+        name,
+        'reason' in read ? read.reason : 'the group is not registered any more',
+      );
       const id = 'reason' in read ? read.id : read.value.id;
-      if (id) answer(folder, { id, ok: false, reason: 'reason' in read ? read.reason : 'this group is not registered any more' });
+      if (id)
+        answer(folder, {
+          id,
+          ok: false,
+          reason: 'reason' in read ? read.reason : 'this group is not registered any more',
+        });
       return;
     }
     const command = read.value;
@@ -166,8 +190,18 @@ export function createIpc(options: IpcOptions): Ipc {
       } catch (error) {
         if (!(error instanceof NanoClawError) || error.kind !== 'rejected') throw error;
         db.agents.noteCommand({ id, folder, type, outcome: 'refused', reason: error.message, at });
-        db.agents.audit({ at, actor: `agent:${folder}`, folder, action: type, outcome: 'refused', detail: error.message });
-        log.warn({ event: 'command_refused', group: folder, command: id, type, code: error.code }, error.message);
+        db.agents.audit({
+          at,
+          actor: `agent:${folder}`,
+          folder,
+          action: type,
+          outcome: 'refused',
+          detail: error.message,
+        });
+        log.warn(
+          { event: 'command_refused', group: folder, command: id, type, code: error.code },
+          error.message,
+        );
         return toResult(id, false, error.message);
       }
     });
@@ -225,5 +259,8 @@ function readJson<T>(directory: MailboxDirectory, name: string, schema: z.ZodTyp
   const issue = parsed.error.issues[0];
   const where = issue && issue.path.length > 0 ? `${issue.path.join('.')}: ` : '';
   const id = z.object({ id: z.uuid() }).safeParse(json);
-  return { reason: `the file is not a valid command or event: ${where}${issue?.message ?? 'unknown'}`.slice(0, 500), id: id.success ? id.data.id : null };
+  return {
+    reason: `the file is not a valid command or event: ${where}${issue?.message ?? 'unknown'}`.slice(0, 500),
+    id: id.success ? id.data.id : null,
+  };
 }

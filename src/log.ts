@@ -19,8 +19,14 @@ export interface LogOptions {
 export function createLogger(options: LogOptions): Logger {
   const secrets = (options.secrets ?? []).filter((secret) => secret.length >= 8);
   const redact = (line: string) =>
-    secrets.reduce((text, secret) => (text.includes(secret) ? text.replaceAll(secret, '[redacted]') : text), line);
-  const file = options.file === null ? null : pino.destination({ dest: options.file, sync: true, append: true, mkdir: true });
+    secrets.reduce(
+      (text, secret) => (text.includes(secret) ? text.replaceAll(secret, '[redacted]') : text),
+      line,
+    );
+  const file =
+    options.file === null
+      ? null
+      : pino.destination({ dest: options.file, sync: true, append: true, mkdir: true });
   const sink = {
     write(line: string) {
       const clean = redact(line);

@@ -10,7 +10,9 @@ const all = Object.keys(COMMAND_DIRECTORY) as CommandType[];
 
 describe('the policy', () => {
   it('lets main do all, to any group', () => {
-    for (const type of all) for (const target of [main, family, null]) expect(mayCommand(main, type, target)).toEqual({ allowed: true });
+    for (const type of all)
+      for (const target of [main, family, null])
+        expect(mayCommand(main, type, target)).toEqual({ allowed: true });
   });
 
   it('lets a group write into its own chat only', () => {
@@ -24,7 +26,10 @@ describe('the policy', () => {
 
   it('refuses administration to a group, with a reason', () => {
     for (const type of ['register_group', 'unregister_group', 'refresh_groups'] as const) {
-      expect(mayCommand(family, type, family)).toEqual({ allowed: false, reason: `${type} is only for the main group` });
+      expect(mayCommand(family, type, family)).toEqual({
+        allowed: false,
+        reason: `${type} is only for the main group`,
+      });
     }
   });
 });

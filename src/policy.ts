@@ -22,7 +22,11 @@ export type Verdict = { allowed: true } | { allowed: false; reason: string };
  * May `asker` run `type` on `target`? `target` is the group concerned, or null when the command concerns none
  * (or a chat that is not registered).
  */
-export function mayCommand(asker: Pick<Group, 'isMain' | 'folder'>, type: CommandType, target: Pick<Group, 'folder'> | null): Verdict {
+export function mayCommand(
+  asker: Pick<Group, 'isMain' | 'folder'>,
+  type: CommandType,
+  target: Pick<Group, 'folder'> | null,
+): Verdict {
   const reach = TABLE[type][asker.isMain ? 'main' : 'group'];
   if (reach === 'any') return { allowed: true };
   if (reach === 'none') return { allowed: false, reason: `${type} is only for the main group` };

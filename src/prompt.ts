@@ -80,7 +80,13 @@ function formatter(timeZone: string): Intl.DateTimeFormat {
   return made;
 }
 
-const ENTITIES: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&apos;' };
+const ENTITIES: Record<string, string> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  "'": '&apos;',
+};
 
 /** For text and attribute values alike. What XML 1.0 cannot hold (controls, lone surrogates) becomes U+FFFD. */
 export function escapeXml(text: string): string {

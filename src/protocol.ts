@@ -163,7 +163,11 @@ export type Usage = z.infer<typeof usageSchema>;
  * out/events/<turn id>-<n, six digits>.json. `n` counts up from 1 within a turn without a gap:
  * the host takes them in order of the names and each number once.
  */
-const eventBase = { protocol: z.literal(PROTOCOL_VERSION), turn: uuid, n: z.number().int().min(1).max(999_999) };
+const eventBase = {
+  protocol: z.literal(PROTOCOL_VERSION),
+  turn: uuid,
+  n: z.number().int().min(1).max(999_999),
+};
 export const eventSchema = z.discriminatedUnion('type', [
   z.object({ ...eventBase, type: z.literal('turn_started') }),
   /** A sign of life; `activity` is a tool's name or "thinking", never content. At most one every two seconds. */
@@ -171,7 +175,12 @@ export const eventSchema = z.discriminatedUnion('type', [
   /** A part of the reply, in order. The parts of a turn are sent when it finishes. */
   z.object({ ...eventBase, type: z.literal('text'), text }),
   /** The session that this group's next turn should resume. `fresh` says that the asked-for one was gone. */
-  z.object({ ...eventBase, type: z.literal('session'), session_id: z.string().min(1).max(256), fresh: z.boolean() }),
+  z.object({
+    ...eventBase,
+    type: z.literal('session'),
+    session_id: z.string().min(1).max(256),
+    fresh: z.boolean(),
+  }),
   z.object({
     ...eventBase,
     type: z.literal('turn_finished'),
@@ -183,7 +192,8 @@ export const eventSchema = z.discriminatedUnion('type', [
 export type AgentEvent = z.infer<typeof eventSchema>;
 
 /** The event file's name: sorted by name, a turn's events are in order. */
-export const eventFileName = (turn: string, n: number): string => `${turn}-${String(n).padStart(6, '0')}.json`;
+export const eventFileName = (turn: string, n: number): string =>
+  `${turn}-${String(n).padStart(6, '0')}.json`;
 
 // ---------------------------------------------------------------- the agent's environment
 

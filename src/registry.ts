@@ -8,7 +8,15 @@ import type { Db } from './db.ts';
 import { NanoClawError } from './errors.ts';
 import { writeFileAtomic } from './lib/atomic-file.ts';
 import { ensureGroupFolders } from './mailbox/layout.ts';
-import { type ChatJid, chatJid, FOLDER_PATTERN, type Folder, type Group, type Iso, RESERVED_FOLDERS } from './types.ts';
+import {
+  type ChatJid,
+  chatJid,
+  FOLDER_PATTERN,
+  type Folder,
+  type Group,
+  type Iso,
+  RESERVED_FOLDERS,
+} from './types.ts';
 
 export interface NewGroup {
   chatJid: string;
@@ -35,11 +43,19 @@ export function registerGroup(options: RegistryOptions, input: NewGroup, actor: 
   db.transaction(() => {
     const taken = db.groups.byJid(group.chatJid);
     if (taken) throw exists(`chat ${group.chatJid} is registered already, with folder "${taken.folder}"`);
-    if (db.groups.byFolder(group.folder)) throw exists(`folder "${group.folder}" belongs to another group already`);
+    if (db.groups.byFolder(group.folder))
+      throw exists(`folder "${group.folder}" belongs to another group already`);
     const main = group.isMain ? db.groups.main() : null;
     if (main) throw exists(`there is a main group already: "${main.name}" (${main.chatJid})`);
     db.groups.insert(group);
-    db.agents.audit({ at: now(), actor, folder: group.folder, action: 'register_group', outcome: 'done', detail: group.chatJid });
+    db.agents.audit({
+      at: now(),
+      actor,
+      folder: group.folder,
+      action: 'register_group',
+      outcome: 'done',
+      detail: group.chatJid,
+    });
     prepareFolders(home, group);
   });
   writeMirror(options);
@@ -50,7 +66,11 @@ export function registerGroup(options: RegistryOptions, input: NewGroup, actor: 
 export function unregisterGroup(options: RegistryOptions, jid: ChatJid, actor: string): Group {
   const group = options.db.groups.byJid(jid);
   if (!group) throw new NanoClawError('GROUP_UNKNOWN', `chat ${jid} is not registered`);
-  if (group.isMain) throw new NanoClawError('GROUP_INVALID', 'the main group cannot be unregistered by a command; use nanoclaw groups remove --force');
+  if (group.isMain)
+    throw new NanoClawError(
+      'GROUP_INVALID',
+      'the main group cannot be unregistered by a command; use nanoclaw groups remove --force',
+    );
   removeGroup(options, group, actor);
   return group;
 }
@@ -61,7 +81,14 @@ export function removeGroup(options: RegistryOptions, group: Group, actor: strin
   db.transaction(() => {
     db.messages.disposeOpen(group.chatJid, 'unregistered', 'the group was unregistered');
     db.groups.remove(group.chatJid);
-    db.agents.audit({ at: now(), actor, folder: group.folder, action: 'unregister_group', outcome: 'done', detail: group.chatJid });
+    db.agents.audit({
+      at: now(),
+      actor,
+      folder: group.folder,
+      action: 'unregister_group',
+      outcome: 'done',
+      detail: group.chatJid,
+    });
   });
   writeMirror(options);
 }
@@ -100,7 +127,8 @@ function seed(file: string, text: string): void {
 
 function validated({ assistantName, now }: RegistryOptions, input: NewGroup): Group {
   const problems: string[] = [];
-  if (!/^-?\d{1,20}$/.test(input.chatJid)) problems.push('chat: expected a Telegram chat id such as -1001234567890');
+  if (!/^-?\d{1,20}$/.test(input.chatJid))
+    problems.push('chat: expected a Telegram chat id such as -1001234567890');
   const name = input.name.trim();
   if (name === '' || name.length > 128) problems.push('name: expected 1 to 128 characters');
   if (!FOLDER_PATTERN.test(input.folder)) {

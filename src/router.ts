@@ -68,7 +68,12 @@ export function createRouter(options: RouterOptions): Router {
   function acceptOne(bot: BotIdentity, update: Update, woken: Woken): void {
     const at = iso(clock.now());
     const incoming = parseUpdate(update);
-    const jid = 'message' in incoming ? incoming.message.chat.chatJid : 'chat' in incoming ? incoming.chat.chatJid : incoming.chatJid;
+    const jid =
+      'message' in incoming
+        ? incoming.message.chat.chatJid
+        : 'chat' in incoming
+          ? incoming.chat.chatJid
+          : incoming.chatJid;
     const group = jid === null ? null : db.groups.byJid(jid);
     const isNew = db.inbox.insert({
       botId: bot.id,
@@ -83,7 +88,10 @@ export function createRouter(options: RouterOptions): Router {
       db.savepoint(() => apply(bot, incoming, group, woken));
     } catch (error) {
       db.inbox.fail(bot.id, update.update_id, messageOf(error));
-      log.error({ event: 'update_failed', update: update.update_id, err: error }, 'an update could not be applied; it is kept in inbox');
+      log.error(
+        { event: 'update_failed', update: update.update_id, err: error },
+        'an update could not be applied; it is kept in inbox',
+      );
     }
   }
 
@@ -135,7 +143,13 @@ export function createRouter(options: RouterOptions): Router {
     if (stored === null) return;
     if (verdict.disposition === null) woken.queue.add(group.chatJid);
     if (verdict.answer !== undefined) {
-      record({ chatJid: group.chatJid, threadId: message.threadId, turnId: null, replyTo: null, text: verdict.answer });
+      record({
+        chatJid: group.chatJid,
+        threadId: message.threadId,
+        turnId: null,
+        replyTo: null,
+        text: verdict.answer,
+      });
       woken.delivery.add(group.chatJid);
     }
   }
@@ -177,7 +191,13 @@ export function createRouter(options: RouterOptions): Router {
    * Before an answer the edit is the message. Afterwards nothing runs again, unless the edit makes a message
    * that was only context into one for Nina. An edit of a message we never had is none of our business.
    */
-  function applyEdit(bot: BotIdentity, message: IncomingMessage, editedAt: Iso, group: Group, woken: Woken): void {
+  function applyEdit(
+    bot: BotIdentity,
+    message: IncomingMessage,
+    editedAt: Iso,
+    group: Group,
+    woken: Woken,
+  ): void {
     const known = db.messages.byMessageId(group.chatJid, message.messageId);
     if (known === null || known.content === message.text) return;
     const wasOpen = known.disposition === null;
@@ -185,7 +205,14 @@ export function createRouter(options: RouterOptions): Router {
     const kind = kindOf(bot, message, group);
     if ((wasOpen && !known.claimed) || (wasContext && (kind !== null || !known.claimed))) {
       const request = kind === null ? null : requestFor(bot, message, group);
-      db.messages.replaceContent(known.seq, message.text, editedAt, kind === null ? 'not_for_nina' : null, kind, request);
+      db.messages.replaceContent(
+        known.seq,
+        message.text,
+        editedAt,
+        kind === null ? 'not_for_nina' : null,
+        kind,
+        request,
+      );
       if (kind !== null) woken.queue.add(group.chatJid);
     } else {
       db.messages.noteEdit(known.seq, message.text, editedAt);

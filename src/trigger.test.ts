@@ -70,11 +70,20 @@ describe('the trigger', () => {
 
   it('never throws, whatever is written', () => {
     fc.assert(
-      fc.property(fc.string({ unit: 'binary' }), fc.string(), fc.nat(50), fc.nat(50), (text, trigger, offset, length) => {
-        const entities = [{ type: 'code', offset, length }, { type: 'bot_command', offset: 0, length }];
-        const kind = ask(text, { trigger, entities });
-        expect([null, 'command', 'mention']).toContain(kind);
-      }),
+      fc.property(
+        fc.string({ unit: 'binary' }),
+        fc.string(),
+        fc.nat(50),
+        fc.nat(50),
+        (text, trigger, offset, length) => {
+          const entities = [
+            { type: 'code', offset, length },
+            { type: 'bot_command', offset: 0, length },
+          ];
+          const kind = ask(text, { trigger, entities });
+          expect([null, 'command', 'mention']).toContain(kind);
+        },
+      ),
     );
   });
 });

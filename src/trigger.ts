@@ -64,7 +64,10 @@ function mentionPattern(input: Pick<TriggerInput, 'trigger' | 'botUsername'>, fl
   const words = [input.trigger, `@${input.botUsername}`]
     .filter((word) => word !== '' && word !== '@')
     .map((word) => word.normalize('NFC').replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&'));
-  return new RegExp(`(?<![\\p{L}\\p{M}\\p{N}_@/.+-])(?:${words.join('|')})(?![\\p{L}\\p{M}\\p{N}_]|-[\\p{L}\\p{N}])`, flags);
+  return new RegExp(
+    `(?<![\\p{L}\\p{M}\\p{N}_@/.+-])(?:${words.join('|')})(?![\\p{L}\\p{M}\\p{N}_]|-[\\p{L}\\p{N}])`,
+    flags,
+  );
 }
 
 function withoutCode(input: Pick<TriggerInput, 'text' | 'entities'>): string {

@@ -14,7 +14,13 @@ export interface Failure {
 export const RETRY_DELAYS_MS = [5000, 10_000, 20_000, 40_000, 80_000] as const;
 
 /** These do not get better by trying again. */
-const FINAL: ReadonlySet<FailureCode> = new Set(['credential', 'context_too_long', 'max_turns', 'workspace', 'out_of_memory']);
+const FINAL: ReadonlySet<FailureCode> = new Set([
+  'credential',
+  'context_too_long',
+  'max_turns',
+  'workspace',
+  'out_of_memory',
+]);
 
 /** Milliseconds until the next attempt, or null when this was the last. */
 export function retryDelay(code: FailureCode, attempt: number): number | null {

@@ -47,6 +47,8 @@ export interface Pool {
   /** Takes over an agent that an earlier daemon started. */
   adopt(container: AgentContainer, state: 'busy' | 'idle'): Agent;
   agents(): Agent[];
+  /** The group has an agent that could take a turn at once. */
+  isWarm(folder: Folder): boolean;
 }
 
 export function createPool(options: PoolOptions): Pool {
@@ -75,7 +77,9 @@ export function createPool(options: PoolOptions): Pool {
   /** The least recently used idle agent gives way. */
   async function makeRoom(): Promise<void> {
     while (agents.size + launching > options.cap) {
-      const idle = [...agents.values()].filter((a) => a.state === 'idle').sort((a, b) => a.idleSince - b.idleSince)[0];
+      const idle = [...agents.values()]
+        .filter((a) => a.state === 'idle')
+        .sort((a, b) => a.idleSince - b.idleSince)[0];
       const leaving = idle ?? [...agents.values()].find((a) => a.state === 'closing');
       if (!leaving) return; // all are busy: the queue's cap holds the number
       if (idle) log.debug({ event: 'agent_gives_way', group: idle.folder, container: idle.container.name });
@@ -102,13 +106,24 @@ export function createPool(options: PoolOptions): Pool {
       model: access === null ? null : { baseUrl: access.baseUrl, token: access.token },
       timezone: options.timezoneOf(group),
     };
-    db.agents.containerStarted(name, group.folder, runtime.name, access?.tokenSha256 ?? null, iso(clock.now()));
+    db.agents.containerStarted(
+      name,
+      group.folder,
+      runtime.name,
+      access?.tokenSha256 ?? null,
+      iso(clock.now()),
+    );
     options.onStarted(group.folder);
     try {
       const startedAt = clock.monotonic();
       const container = await runtime.launch(launch);
       db.agents.setEngineId(name, container.id);
-      log.info({ event: 'agent_started', group: group.folder, container: name, ms: Math.round(clock.monotonic() - startedAt) });
+      log.info({
+        event: 'agent_started',
+        group: group.folder,
+        container: name,
+        ms: Math.round(clock.monotonic() - startedAt),
+      });
       return container;
     } catch (error) {
       db.agents.containerEnded(name, iso(clock.now()));
@@ -130,7 +145,13 @@ export function createPool(options: PoolOptions): Pool {
     const expected = agent.state === 'closing';
     agent.state = 'closing';
     if (db.sqlite.open) db.agents.containerEnded(agent.container.name, iso(clock.now()));
-    log[expected ? 'debug' : 'info']({ event: 'agent_ended', group: agent.folder, container: agent.container.name, code: exit.code, oomKilled: exit.oomKilled });
+    log[expected ? 'debug' : 'info']({
+      event: 'agent_ended',
+      group: agent.folder,
+      container: agent.container.name,
+      code: exit.code,
+      oomKilled: exit.oomKilled,
+    });
     options.onExit(agent, exit);
     void close(agent); // removes what the engine keeps of it, and frees its place
   }
@@ -149,7 +170,9 @@ export function createPool(options: PoolOptions): Pool {
     agent.state = 'closing';
     const closing = agent.container
       .remove()
-      .catch((error: unknown) => log.warn({ event: 'agent_remove_failed', container: agent.container.name }, messageOf(error)))
+      .catch((error: unknown) =>
+        log.warn({ event: 'agent_remove_failed', container: agent.container.name }, messageOf(error)),
+      )
       .finally(() => {
         if (agents.get(agent.folder) === agent) agents.delete(agent.folder);
         closings.delete(agent);
@@ -158,5 +181,12 @@ export function createPool(options: PoolOptions): Pool {
     return closing;
   }
 
-  return { acquire, release, close, adopt, agents: () => [...agents.values()] };
+  return {
+    acquire,
+    release,
+    close,
+    adopt,
+    agents: () => [...agents.values()],
+    isWarm: (folder) => agents.get(folder)?.state === 'idle',
+  };
 }

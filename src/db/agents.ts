@@ -15,7 +15,9 @@ export function agentRepository(db: Sqlite) {
     .prepare<[], string>('SELECT name FROM containers INDEXED BY containers_live WHERE ended_at IS NULL')
     .pluck();
   const session = db
-    .prepare<[string, number], string>('SELECT session_id FROM sessions WHERE group_folder = ? AND thread_id = ?')
+    .prepare<[string, number], string>(
+      'SELECT session_id FROM sessions WHERE group_folder = ? AND thread_id = ?',
+    )
     .pluck();
   const setSession = db.prepare(
     `INSERT INTO sessions (group_folder, thread_id, session_id, updated_at) VALUES (?, ?, ?, ?)
@@ -33,7 +35,13 @@ export function agentRepository(db: Sqlite) {
   );
 
   return {
-    containerStarted(name: string, folder: Folder, runtime: string, tokenSha256: string | null, at: Iso): void {
+    containerStarted(
+      name: string,
+      folder: Folder,
+      runtime: string,
+      tokenSha256: string | null,
+      at: Iso,
+    ): void {
       started.run(name, folder, runtime, tokenSha256, at);
     },
     setEngineId(name: string, id: string): void {
@@ -48,7 +56,8 @@ export function agentRepository(db: Sqlite) {
       return row ? { container: row.name, folder: row.group_folder as Folder } : null;
     },
     liveContainers: (): string[] => live.all(),
-    session: (folder: Folder, threadId: number | null): string | null => session.get(folder, threadId ?? 0) ?? null,
+    session: (folder: Folder, threadId: number | null): string | null =>
+      session.get(folder, threadId ?? 0) ?? null,
     setSession(folder: Folder, threadId: number | null, sessionId: string, at: Iso): void {
       setSession.run(folder, threadId ?? 0, sessionId, at);
     },
@@ -58,11 +67,25 @@ export function agentRepository(db: Sqlite) {
     /** What became of this command when it was taken before; null when it is new. */
     command: (folder: Folder, id: string): { outcome: string; reason: string | null } | null =>
       command.get(folder, id) ?? null,
-    noteCommand(c: { id: string; folder: Folder; type: string; outcome: 'done' | 'refused'; reason: string | null; at: Iso }): void {
+    noteCommand(c: {
+      id: string;
+      folder: Folder;
+      type: string;
+      outcome: 'done' | 'refused';
+      reason: string | null;
+      at: Iso;
+    }): void {
       noteCommand.run(c.id, c.folder, c.type, c.outcome, c.reason, c.at);
     },
     /** Append only. `actor` is "operator", "telegram:<id>" or "agent:<folder>". */
-    audit(entry: { at: Iso; actor: string; folder: string | null; action: string; outcome: string; detail: string | null }): void {
+    audit(entry: {
+      at: Iso;
+      actor: string;
+      folder: string | null;
+      action: string;
+      outcome: string;
+      detail: string | null;
+    }): void {
       audit.run(entry.at, entry.actor, entry.folder, entry.action, entry.outcome, entry.detail);
     },
   };

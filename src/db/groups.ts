@@ -35,9 +35,13 @@ const COLUMNS = 'chat_jid, name, folder, "trigger", requires_trigger, is_main, t
 
 export function groupRepository(db: Sqlite) {
   const byJid = db.prepare<[string], GroupRow>(`SELECT ${COLUMNS} FROM registered_groups WHERE chat_jid = ?`);
-  const byFolder = db.prepare<[string], GroupRow>(`SELECT ${COLUMNS} FROM registered_groups WHERE folder = ?`);
+  const byFolder = db.prepare<[string], GroupRow>(
+    `SELECT ${COLUMNS} FROM registered_groups WHERE folder = ?`,
+  );
   const main = db.prepare<[], GroupRow>(`SELECT ${COLUMNS} FROM registered_groups WHERE is_main = 1`);
-  const all = db.prepare<[], GroupRow>(`SELECT ${COLUMNS} FROM registered_groups ORDER BY is_main DESC, added_at, folder`);
+  const all = db.prepare<[], GroupRow>(
+    `SELECT ${COLUMNS} FROM registered_groups ORDER BY is_main DESC, added_at, folder`,
+  );
   // What was said before the registration is not Nina's business: she is shown only what came after.
   const insert = db.prepare(
     `INSERT INTO registered_groups (${COLUMNS}, shown_seq)
@@ -55,7 +59,16 @@ export function groupRepository(db: Sqlite) {
   const status = db.prepare('UPDATE chats SET bot_status = ? WHERE chat_jid = ?');
   const known = db.prepare<
     [],
-    { chat_jid: string; name: string; type: string; username: string | null; is_forum: number; bot_status: string | null; last_activity: string; folder: string | null }
+    {
+      chat_jid: string;
+      name: string;
+      type: string;
+      username: string | null;
+      is_forum: number;
+      bot_status: string | null;
+      last_activity: string;
+      folder: string | null;
+    }
   >(
     `SELECT c.chat_jid, c.name, c.type, c.username, c.is_forum, c.bot_status, c.last_activity, g.folder
      FROM chats c LEFT JOIN registered_groups g USING (chat_jid) ORDER BY c.last_activity DESC LIMIT 1000`,
@@ -76,7 +89,16 @@ export function groupRepository(db: Sqlite) {
     all: (): Group[] => all.all().map(toGroup),
     /** Throws SQLITE_CONSTRAINT when the chat or the folder is taken; callers check first for a better sentence. */
     insert(g: Group): void {
-      insert.run(g.chatJid, g.name, g.folder, g.trigger, +g.requiresTrigger, +g.isMain, g.timezone, g.addedAt);
+      insert.run(
+        g.chatJid,
+        g.name,
+        g.folder,
+        g.trigger,
+        +g.requiresTrigger,
+        +g.isMain,
+        g.timezone,
+        g.addedAt,
+      );
     },
     update(g: Pick<Group, 'chatJid' | 'name' | 'trigger' | 'requiresTrigger' | 'timezone'>): void {
       update.run(g.name, g.trigger, +g.requiresTrigger, g.timezone, g.chatJid);

@@ -15,7 +15,14 @@ export function inboxRepository(db: Sqlite) {
 
   return {
     /** False when this update was stored before. */
-    insert(u: { botId: number; updateId: number; kind: string; chatJid: string | null; at: Iso; payload: string | null }): boolean {
+    insert(u: {
+      botId: number;
+      updateId: number;
+      kind: string;
+      chatJid: string | null;
+      at: Iso;
+      payload: string | null;
+    }): boolean {
       return insert.run(u.botId, u.updateId, u.kind, u.chatJid, u.at, u.payload).changes === 1;
     },
     fail(botId: number, updateId: number, error: string): void {

@@ -48,14 +48,18 @@ export function messageRepository(db: Sqlite) {
        turn_id, disposition, reason, trigger_kind, request, reply_to_message_id, reply_to_name, reply_to_text, received_at)
      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (chat_jid, message_id) DO NOTHING`,
   );
-  const byId = db.prepare<[string, number], Row>(`SELECT ${COLUMNS} FROM messages WHERE chat_jid = ? AND message_id = ?`);
+  const byId = db.prepare<[string, number], Row>(
+    `SELECT ${COLUMNS} FROM messages WHERE chat_jid = ? AND message_id = ?`,
+  );
   const replace = db.prepare(
     `UPDATE messages SET content = ?, edited_at = ?, disposition = ?, trigger_kind = ?, request = ?,
        turn_id = NULL WHERE seq = ?`,
   );
   const noteEdit = db.prepare('UPDATE messages SET edited_content = ?, edited_at = ? WHERE seq = ?');
   const firstOpen = db
-    .prepare<[string], number | null>('SELECT min(seq) FROM messages WHERE chat_jid = ? AND disposition IS NULL')
+    .prepare<[string], number | null>(
+      'SELECT min(seq) FROM messages WHERE chat_jid = ? AND disposition IS NULL',
+    )
     .pluck();
   const forward = db.prepare<[string, number, number, number], Row>(
     `SELECT ${COLUMNS} FROM messages WHERE chat_jid = ? AND seq >= ?
@@ -74,7 +78,9 @@ export function messageRepository(db: Sqlite) {
     .prepare<[string], number>('SELECT shown_seq FROM registered_groups WHERE chat_jid = ?')
     .pluck();
   const openChats = db
-    .prepare<[], string>('SELECT DISTINCT chat_jid FROM messages INDEXED BY messages_open WHERE disposition IS NULL')
+    .prepare<[], string>(
+      'SELECT DISTINCT chat_jid FROM messages INDEXED BY messages_open WHERE disposition IS NULL',
+    )
     .pluck();
   const newer = db
     .prepare<[string, number], number>(
@@ -89,19 +95,43 @@ export function messageRepository(db: Sqlite) {
     /** Returns the new sequence number, or null when this chat already has the message. */
     insert(m: NewMessage): Seq | null {
       const done = insert.run(
-        m.chatJid, m.messageId, m.threadId, m.sender, m.senderName, m.content, m.timestamp, +m.isBotMessage,
-        m.turnId, m.disposition, m.reason, m.triggerKind, m.request,
-        m.replyTo?.messageId ?? null, m.replyTo?.name ?? null, m.replyTo?.text ?? null, m.receivedAt,
+        m.chatJid,
+        m.messageId,
+        m.threadId,
+        m.sender,
+        m.senderName,
+        m.content,
+        m.timestamp,
+        +m.isBotMessage,
+        m.turnId,
+        m.disposition,
+        m.reason,
+        m.triggerKind,
+        m.request,
+        m.replyTo?.messageId ?? null,
+        m.replyTo?.name ?? null,
+        m.replyTo?.text ?? null,
+        m.receivedAt,
       );
       return done.changes === 0 ? null : (Number(done.lastInsertRowid) as Seq);
     },
     /** `claimed`: a turn has it or has had it. */
-    byMessageId(jid: ChatJid, messageId: number): (StoredMessage & { claimed: boolean; disposition: string | null }) | null {
+    byMessageId(
+      jid: ChatJid,
+      messageId: number,
+    ): (StoredMessage & { claimed: boolean; disposition: string | null }) | null {
       const row = byId.get(jid, messageId);
       return row ? { ...toMessage(row), claimed: row.turn_id !== null, disposition: row.disposition } : null;
     },
     /** An edit before any turn answered the message: the new text is the message, and no turn has it. */
-    replaceContent(at: Seq, content: string, editedAt: Iso, d: Disposition | null, triggerKind: string | null, request: string | null): void {
+    replaceContent(
+      at: Seq,
+      content: string,
+      editedAt: Iso,
+      d: Disposition | null,
+      triggerKind: string | null,
+      request: string | null,
+    ): void {
       replace.run(content, editedAt, d, triggerKind, request, at);
     },
     /** An edit afterwards is kept beside the text that was answered. */
@@ -117,7 +147,8 @@ export function messageRepository(db: Sqlite) {
     /** Context after `shownSeq` and before `end`, NEWEST first. */
     contextBefore: (jid: ChatJid, shownSeq: Seq, end: Seq, limit: number): StoredMessage[] =>
       before.all(jid, shownSeq, end, limit).map(toMessage),
-    countContextBefore: (jid: ChatJid, shownSeq: Seq, end: Seq): number => countBefore.get(jid, shownSeq, end) ?? 0,
+    countContextBefore: (jid: ChatJid, shownSeq: Seq, end: Seq): number =>
+      countBefore.get(jid, shownSeq, end) ?? 0,
     /** Somebody has written since. */
     hasNewer: (jid: ChatJid, after: Seq): boolean => newer.get(jid, after) === 1,
     chatsWithOpen: (): ChatJid[] => openChats.all() as ChatJid[],

@@ -38,7 +38,9 @@ function configure(db: Sqlite): void {
   db.pragma('busy_timeout = 5000');
   db.pragma('journal_size_limit = 67108864');
   db.pragma('mmap_size = 0');
-  db.exec('CREATE TABLE IF NOT EXISTS migrations (id INTEGER PRIMARY KEY, name TEXT NOT NULL, at TEXT NOT NULL) STRICT');
+  db.exec(
+    'CREATE TABLE IF NOT EXISTS migrations (id INTEGER PRIMARY KEY, name TEXT NOT NULL, at TEXT NOT NULL) STRICT',
+  );
   db.pragma('synchronous = FULL');
   const level = db.pragma('synchronous', { simple: true });
   if (level !== 2) throw new Error(`synchronous is ${String(level)}, expected 2 (FULL)`);
@@ -49,9 +51,13 @@ function migrate(db: Sqlite, migrations: readonly Migration[]): void {
   const newest = migrations.at(-1)?.id ?? 0;
   const seen = schemaVersion(db);
   if (seen > newest) {
-    throw new NanoClawError('SCHEMA_NEWER', `The database has schema ${seen}; this program knows up to ${newest}.`, {
-      fix: 'Start the newer version of NanoClaw again, or restore a backup made with this one.',
-    });
+    throw new NanoClawError(
+      'SCHEMA_NEWER',
+      `The database has schema ${seen}; this program knows up to ${newest}.`,
+      {
+        fix: 'Start the newer version of NanoClaw again, or restore a backup made with this one.',
+      },
+    );
   }
   const record = db.prepare('INSERT INTO migrations (id, name, at) VALUES (?, ?, ?)');
   for (const step of migrations.filter((m) => m.id > seen)) {
@@ -74,10 +80,14 @@ function explain(error: unknown, file: string): unknown {
   const code = (error as { code?: string }).code ?? '';
   if (error instanceof NanoClawError) return error;
   if (code === 'SQLITE_CORRUPT' || code === 'SQLITE_NOTADB') {
-    return new NanoClawError('DATABASE_CORRUPT', `${file} is damaged or not a database: ${messageOf(error)}.`, {
-      fix: 'Nothing was changed. Keep the file aside and bring back the newest backup from data/backups (nanoclaw restore).',
-      cause: error,
-    });
+    return new NanoClawError(
+      'DATABASE_CORRUPT',
+      `${file} is damaged or not a database: ${messageOf(error)}.`,
+      {
+        fix: 'Nothing was changed. Keep the file aside and bring back the newest backup from data/backups (nanoclaw restore).',
+        cause: error,
+      },
+    );
   }
   return new NanoClawError('HOME_UNWRITABLE', `${file} cannot be opened: ${messageOf(error)}.`, {
     fix: `Give the user that runs NanoClaw write access to ${path.dirname(file)}, and check the disk.`,

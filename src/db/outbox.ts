@@ -46,17 +46,25 @@ export function outboxRepository(db: Sqlite) {
     `SELECT id, chat_jid, thread_id, turn_id, reply_to, text, file_path, state, attempts, repeated, not_before
      FROM outbox WHERE chat_jid = ? AND ${OPEN} ORDER BY id LIMIT 1`,
   );
-  const chats = db.prepare<[], string>(`SELECT DISTINCT chat_jid FROM outbox INDEXED BY outbox_open WHERE ${OPEN}`).pluck();
-  const count = db.prepare<[], number>(`SELECT count(*) FROM outbox INDEXED BY outbox_open WHERE ${OPEN}`).pluck();
+  const chats = db
+    .prepare<[], string>(`SELECT DISTINCT chat_jid FROM outbox INDEXED BY outbox_open WHERE ${OPEN}`)
+    .pluck();
+  const count = db
+    .prepare<[], number>(`SELECT count(*) FROM outbox INDEXED BY outbox_open WHERE ${OPEN}`)
+    .pluck();
   const oldest = db
     .prepare<[], string | null>(`SELECT min(created_at) FROM outbox INDEXED BY outbox_open WHERE ${OPEN}`)
     .pluck();
   const sending = db.prepare(
     "UPDATE outbox SET state = 'sending', attempts = attempts + 1, repeated = max(repeated, ?) WHERE id = ?",
   );
-  const sent = db.prepare("UPDATE outbox SET state = 'sent', sent_message_id = ?, sent_at = ?, error = NULL WHERE id = ?");
+  const sent = db.prepare(
+    "UPDATE outbox SET state = 'sent', sent_message_id = ?, sent_at = ?, error = NULL WHERE id = ?",
+  );
   const later = db.prepare("UPDATE outbox SET state = 'pending', not_before = ?, error = ? WHERE id = ?");
-  const uncertain = db.prepare("UPDATE outbox SET state = 'uncertain', not_before = ?, error = ? WHERE id = ?");
+  const uncertain = db.prepare(
+    "UPDATE outbox SET state = 'uncertain', not_before = ?, error = ? WHERE id = ?",
+  );
   const failed = db.prepare("UPDATE outbox SET state = 'failed', error = ? WHERE id = ?");
   const plain = db.prepare('UPDATE outbox SET reply_to = NULL, thread_id = ? WHERE id = ?');
   const recover = db.prepare(
@@ -73,7 +81,15 @@ export function outboxRepository(db: Sqlite) {
       filePath?: string | null;
       at: Iso;
     }): number {
-      const done = insert.run(entry.chatJid, entry.threadId, entry.turnId, entry.replyTo, entry.text, entry.filePath ?? null, entry.at);
+      const done = insert.run(
+        entry.chatJid,
+        entry.threadId,
+        entry.turnId,
+        entry.replyTo,
+        entry.text,
+        entry.filePath ?? null,
+        entry.at,
+      );
       return Number(done.lastInsertRowid);
     },
     /** The chat's oldest entry that is not settled. */

@@ -106,7 +106,9 @@ export function turnRepository(db: Sqlite) {
     'UPDATE messages SET disposition = ?, reason = ? WHERE turn_id = ? AND disposition IS NULL',
   );
   const releaseMessages = db.prepare('UPDATE messages SET turn_id = NULL WHERE turn_id = ?');
-  const moveShown = db.prepare('UPDATE registered_groups SET shown_seq = max(shown_seq, ?) WHERE chat_jid = ?');
+  const moveShown = db.prepare(
+    'UPDATE registered_groups SET shown_seq = max(shown_seq, ?) WHERE chat_jid = ?',
+  );
   const lastMessage = db
     .prepare<[string], number>(
       'SELECT message_id FROM messages WHERE turn_id = ? AND trigger_kind IS NOT NULL ORDER BY seq DESC LIMIT 1',
@@ -128,7 +130,18 @@ export function turnRepository(db: Sqlite) {
       omitted: number;
       messages: readonly Seq[];
     }): void {
-      insert.run(turn.id, turn.chatJid, turn.folder, turn.threadId, turn.kind, turn.attempt, turn.at, turn.fromSeq, turn.toSeq, turn.omitted);
+      insert.run(
+        turn.id,
+        turn.chatJid,
+        turn.folder,
+        turn.threadId,
+        turn.kind,
+        turn.attempt,
+        turn.at,
+        turn.fromSeq,
+        turn.toSeq,
+        turn.omitted,
+      );
       for (const one of turn.messages) claimMessage.run(turn.id, one);
     },
     byId: (id: string): Turn | null => {
@@ -140,7 +153,8 @@ export function turnRepository(db: Sqlite) {
     /** Newest first. */
     latest: (jid: ChatJid, limit: number): Turn[] => latest.all(jid, limit).map(toTurn),
     /** The container is about to be told. False when the turn is no longer queued. */
-    markRunning: (id: TurnId, containerName: string, at: Iso): boolean => run.run(containerName, at, id).changes === 1,
+    markRunning: (id: TurnId, containerName: string, at: Iso): boolean =>
+      run.run(containerName, at, id).changes === 1,
     /** Notes event `n` and what it adds to the reply. False when it was taken before or the turn has ended. */
     takeEvent: (id: TurnId, n: number, text: string): boolean => takeEvent.run(n, text, id, n).changes === 1,
     /** Ends the turn. False when it had ended already: then nothing else may be done for it. */
@@ -152,8 +166,16 @@ export function turnRepository(db: Sqlite) {
       usage: Usage | null,
     ): boolean {
       return (
-        finish.run(state, at, error?.code ?? null, error?.message ?? null, usage?.input_tokens ?? null, usage?.output_tokens ?? null, usage?.cost_usd ?? null, id)
-          .changes === 1
+        finish.run(
+          state,
+          at,
+          error?.code ?? null,
+          error?.message ?? null,
+          usage?.input_tokens ?? null,
+          usage?.output_tokens ?? null,
+          usage?.cost_usd ?? null,
+          id,
+        ).changes === 1
       );
     },
     /** The turn's messages get their final answer and count as shown. */

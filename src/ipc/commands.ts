@@ -39,7 +39,13 @@ export function runCommand(context: CommandContext, asker: Group, command: Comma
     case 'send_message':
       return send(context, asker, registered(target, command.chat_jid), command.text);
     case 'send_file':
-      return sendFile(context, asker, registered(target, command.chat_jid), command.path, command.caption ?? '');
+      return sendFile(
+        context,
+        asker,
+        registered(target, command.chat_jid),
+        command.path,
+        command.caption ?? '',
+      );
     case 'register_group': {
       const group = registerGroup(
         context.registry,
@@ -52,11 +58,17 @@ export function runCommand(context: CommandContext, asker: Group, command: Comma
         },
         `agent:${asker.folder}`,
       );
-      return { detail: `Registered "${group.name}" with folder ${group.folder}, trigger ${group.trigger}.`, groupsChanged: true };
+      return {
+        detail: `Registered "${group.name}" with folder ${group.folder}, trigger ${group.trigger}.`,
+        groupsChanged: true,
+      };
     }
     case 'unregister_group': {
       const group = unregisterGroup(context.registry, chatJid(command.chat_jid), `agent:${asker.folder}`);
-      return { detail: `Unregistered "${group.name}". Its folder ${group.folder} stays.`, groupsChanged: true };
+      return {
+        detail: `Unregistered "${group.name}". Its folder ${group.folder} stays.`,
+        groupsChanged: true,
+      };
     }
     case 'refresh_groups':
       return { detail: 'available_groups.json is fresh.', groupsChanged: true };
@@ -65,32 +77,58 @@ export function runCommand(context: CommandContext, asker: Group, command: Comma
 
 /** The group a command concerns: the one it names, else the asker's own. */
 function targetOf({ db }: CommandContext, asker: Group, command: Command): Group | null {
-  if ('chat_jid' in command && command.chat_jid !== undefined) return db.groups.byJid(chatJid(command.chat_jid));
+  if ('chat_jid' in command && command.chat_jid !== undefined)
+    return db.groups.byJid(chatJid(command.chat_jid));
   return asker;
 }
 
 function registered(target: Group | null, named: string | undefined): Group {
   if (target) return target;
-  throw new NanoClawError('GROUP_UNKNOWN', `chat ${named ?? ''} is not registered; expected the chat_jid of a registered group`);
+  throw new NanoClawError(
+    'GROUP_UNKNOWN',
+    `chat ${named ?? ''} is not registered; expected the chat_jid of a registered group`,
+  );
 }
 
 function send({ db, record }: CommandContext, asker: Group, target: Group, text: string): CommandEffect {
   const turn = db.turns.openOf(asker.chatJid).find((t) => t.state === 'running') ?? null;
   const own = target.chatJid === asker.chatJid;
-  record({ chatJid: target.chatJid, threadId: own ? (turn?.threadId ?? null) : null, turnId: turn?.id ?? null, replyTo: null, text });
+  record({
+    chatJid: target.chatJid,
+    threadId: own ? (turn?.threadId ?? null) : null,
+    turnId: turn?.id ?? null,
+    replyTo: null,
+    text,
+  });
   return { detail: `Accepted; it is being sent to "${target.name}".`, wakeDelivery: target.chatJid };
 }
 
-function sendFile({ db, home, record }: CommandContext, asker: Group, target: Group, file: string, caption: string): CommandEffect {
+function sendFile(
+  { db, home, record }: CommandContext,
+  asker: Group,
+  target: Group,
+  file: string,
+  caption: string,
+): CommandEffect {
   const outbox = path.join(home, 'data', 'outbox');
   mkdirSync(outbox, { recursive: true });
-  const name = path.basename(file).replace(/[^\p{L}\p{N}._ -]/gu, '_').slice(-100);
+  const name = path
+    .basename(file)
+    .replace(/[^\p{L}\p{N}._ -]/gu, '_')
+    .slice(-100);
   const copy = path.join(outbox, `${randomUUID()}-${name}`);
   // The agent knows its folder as /workspace/group; both ways of naming a file mean the same.
   const relative = file.replace(/^\/workspace\/group\//, '');
   copyOut(groupPaths(home, asker.folder).groupDir, relative, copy);
   const turn = db.turns.openOf(asker.chatJid).find((t) => t.state === 'running') ?? null;
   const own = target.chatJid === asker.chatJid;
-  record({ chatJid: target.chatJid, threadId: own ? (turn?.threadId ?? null) : null, turnId: turn?.id ?? null, replyTo: null, text: caption, filePath: copy });
+  record({
+    chatJid: target.chatJid,
+    threadId: own ? (turn?.threadId ?? null) : null,
+    turnId: turn?.id ?? null,
+    replyTo: null,
+    text: caption,
+    filePath: copy,
+  });
   return { detail: `Accepted; the file is being sent to "${target.name}".`, wakeDelivery: target.chatJid };
 }

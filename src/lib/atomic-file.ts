@@ -14,9 +14,12 @@ export interface AtomicWriteOptions {
   sync?: boolean;
 }
 
-
 /** Replaces or creates `file` with `data`. Throws what the file system throws; leaves no temporary file behind. */
-export function writeFileAtomic(file: string, data: string | Uint8Array, options: AtomicWriteOptions = {}): void {
+export function writeFileAtomic(
+  file: string,
+  data: string | Uint8Array,
+  options: AtomicWriteOptions = {},
+): void {
   const temporary = path.join(
     options.stagingDir ?? path.dirname(file),
     `.${path.basename(file)}.${randomUUID()}.tmp`,

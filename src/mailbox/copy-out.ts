@@ -12,27 +12,48 @@ export const MAX_UPLOAD_BYTES = 50 * 1024 * 1024;
  * Copies `relative` (below `root`) to `target`. Links are followed only as long as they stay below `root`.
  * Throws FILE_REFUSED with a reason that names what was expected.
  */
-export function copyOut(root: string, relative: string, target: string, limit: number = MAX_UPLOAD_BYTES): void {
+export function copyOut(
+  root: string,
+  relative: string,
+  target: string,
+  limit: number = MAX_UPLOAD_BYTES,
+): void {
   if (relative.includes('\0') || path.isAbsolute(relative) || relative.split(/[\\/]/).includes('..')) {
     throw refused(`"${clip(relative)}" is not a path inside the group's folder`);
   }
   const realRoot = realpathSync(root);
   let fd: number;
   try {
-    fd = openSync(realpathSync(path.join(realRoot, relative)), constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    fd = openSync(
+      realpathSync(path.join(realRoot, relative)),
+      constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK,
+    );
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
-    throw refused(code === 'ENOENT' ? `"${clip(relative)}" does not exist in the group's folder` : `"${clip(relative)}" cannot be opened`);
+    throw refused(
+      code === 'ENOENT'
+        ? `"${clip(relative)}" does not exist in the group's folder`
+        : `"${clip(relative)}" cannot be opened`,
+    );
   }
   try {
     // Asked of the open file, so that nothing can be swapped between the look and the copy.
-    const opened = process.platform === 'linux' ? readlinkSync(`/proc/self/fd/${fd}`) : realpathSync(path.join(realRoot, relative));
-    if (!opened.startsWith(realRoot + path.sep)) throw refused(`"${clip(relative)}" leads out of the group's folder`);
+    const opened =
+      process.platform === 'linux'
+        ? readlinkSync(`/proc/self/fd/${fd}`)
+        : realpathSync(path.join(realRoot, relative));
+    if (!opened.startsWith(realRoot + path.sep))
+      throw refused(`"${clip(relative)}" leads out of the group's folder`);
     const info = fstatSync(fd);
     if (!info.isFile()) throw refused(`"${clip(relative)}" is not a regular file`);
     if (info.size === 0) throw refused(`"${clip(relative)}" is empty`);
-    if (info.size > limit) throw refused(`"${clip(relative)}" has ${info.size} bytes; Telegram takes at most ${limit}`);
-    copyFileSync(process.platform === 'linux' ? `/proc/self/fd/${fd}` : opened, target, constants.COPYFILE_EXCL);
+    if (info.size > limit)
+      throw refused(`"${clip(relative)}" has ${info.size} bytes; Telegram takes at most ${limit}`);
+    copyFileSync(
+      process.platform === 'linux' ? `/proc/self/fd/${fd}` : opened,
+      target,
+      constants.COPYFILE_EXCL,
+    );
   } finally {
     closeSync(fd);
   }

@@ -36,7 +36,14 @@ export function groupPaths(home: string, folder: Folder | string): GroupPaths {
 /** Makes what is missing. Throws what the file system throws. */
 export function ensureGroupFolders(home: string, folder: Folder): GroupPaths {
   const paths = groupPaths(home, folder);
-  for (const dir of [paths.groupDir, paths.globalDir, paths.homeDir, paths.logDir, paths.staging, paths.quarantine]) {
+  for (const dir of [
+    paths.groupDir,
+    paths.globalDir,
+    paths.homeDir,
+    paths.logDir,
+    paths.staging,
+    paths.quarantine,
+  ]) {
     mkdirSync(dir, { recursive: true });
   }
   for (const dir of Object.values(MAILBOX)) mkdirSync(path.join(paths.mailbox, dir), { recursive: true });

@@ -5,7 +5,19 @@
  * Linux's openat), so no swap can lead us elsewhere. Where there is no /proc the checks are by path; there the
  * agents run behind a virtual machine.
  */
-import { closeSync, constants, fstatSync, lstatSync, mkdirSync, openSync, opendirSync, readdirSync, readSync, renameSync, rmSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  lstatSync,
+  mkdirSync,
+  opendirSync,
+  openSync,
+  readdirSync,
+  readSync,
+  renameSync,
+  rmSync,
+} from 'node:fs';
 import path from 'node:path';
 import { NanoClawError } from '../errors.ts';
 import { MAX_MAILBOX_FILE_BYTES } from '../protocol.ts';

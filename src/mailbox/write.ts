@@ -25,7 +25,8 @@ export function publishTurn(paths: GroupPaths, id: string): void {
 /** The agent was shown the turn, or is about to be. */
 export function turnFileExists(paths: GroupPaths, id: string): boolean {
   return (
-    existsSync(path.join(paths.staging, turnName(id))) || existsSync(path.join(paths.mailbox, MAILBOX.turns, turnName(id)))
+    existsSync(path.join(paths.staging, turnName(id))) ||
+    existsSync(path.join(paths.mailbox, MAILBOX.turns, turnName(id)))
   );
 }
 
@@ -49,5 +50,8 @@ export function writeSnapshot(paths: GroupPaths, name: string, content: unknown)
 }
 
 function put(paths: GroupPaths, relative: string, content: unknown): void {
-  writeFileAtomic(path.join(paths.mailbox, relative), JSON.stringify(content), { stagingDir: paths.staging, sync: false });
+  writeFileAtomic(path.join(paths.mailbox, relative), JSON.stringify(content), {
+    stagingDir: paths.staging,
+    sync: false,
+  });
 }

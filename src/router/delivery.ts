@@ -8,8 +8,9 @@
  *
  * It never drops an entry because of an outage, and never repeats one whose result is unknown more than once.
  */
-import type { Db } from '../db.ts';
+
 import type { OutboxEntry } from '../db/outbox.ts';
+import type { Db } from '../db.ts';
 import { messageOf } from '../errors.ts';
 import { type Clock, sleep } from '../lib/clock.ts';
 import type { Logger } from '../log.ts';
@@ -49,7 +50,9 @@ export function createDelivery(options: DeliveryOptions): Delivery {
   function wake(jid: ChatJid): void {
     if (stopped.signal.aborted || workers.has(jid)) return;
     const worker = work(jid)
-      .catch((error: unknown) => log.error({ event: 'delivery_failed', chat: jid, err: error }, messageOf(error)))
+      .catch((error: unknown) =>
+        log.error({ event: 'delivery_failed', chat: jid, err: error }, messageOf(error)),
+      )
       .finally(() => {
         workers.delete(jid);
         // Something may have been added after the last look and before this line.
@@ -89,7 +92,11 @@ export function createDelivery(options: DeliveryOptions): Delivery {
       const messageId =
         entry.filePath === null
           ? await telegram.sendMessage(message)
-          : await telegram.sendDocument({ ...message, path: entry.filePath, fileName: fileNameOf(entry.filePath) });
+          : await telegram.sendDocument({
+              ...message,
+              path: entry.filePath,
+              fileName: fileNameOf(entry.filePath),
+            });
       settle(entry, messageId);
     } catch (error) {
       if (error instanceof TelegramError) refused(entry, error);
@@ -147,7 +154,10 @@ export function createDelivery(options: DeliveryOptions): Delivery {
       return postpone(entry, 0, message);
     }
     db.outbox.markFailed(entry.id, message);
-    log.error({ event: 'send_refused', chat: entry.chatJid, outbox: entry.id, status }, `Telegram refuses a message: ${message}`);
+    log.error(
+      { event: 'send_refused', chat: entry.chatJid, outbox: entry.id, status },
+      `Telegram refuses a message: ${message}`,
+    );
   }
 
   function unreachable(entry: OutboxEntry, error: unknown, repeat: boolean): void {
@@ -177,7 +187,11 @@ export function createDelivery(options: DeliveryOptions): Delivery {
   return {
     start() {
       const recovered = db.outbox.recover();
-      if (recovered > 0) log.warn({ event: 'outbox_recovered', count: recovered }, 'sends with an unknown result are repeated once');
+      if (recovered > 0)
+        log.warn(
+          { event: 'outbox_recovered', count: recovered },
+          'sends with an unknown result are repeated once',
+        );
       for (const jid of db.outbox.chatsWithOpen()) wake(jid);
     },
     wake,

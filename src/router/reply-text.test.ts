@@ -6,7 +6,9 @@ describe('splitting', () => {
   it('rejoins to the text, within the limit, without cutting a character', () => {
     const texts = fc.oneof(
       fc.string({ unit: 'grapheme', maxLength: 400 }),
-      fc.array(fc.constantFrom('word', ' ', '\n', '\n\n', '. ', '😀', 'x'.repeat(30)), { maxLength: 80 }).map((a) => a.join('')),
+      fc
+        .array(fc.constantFrom('word', ' ', '\n', '\n\n', '. ', '😀', 'x'.repeat(30)), { maxLength: 80 })
+        .map((a) => a.join('')),
     );
     fc.assert(
       fc.property(texts, fc.integer({ min: 2, max: 60 }), (text, limit) => {

@@ -42,7 +42,12 @@ export class TelegramError extends Error {
   /** Seconds, with 429. */
   readonly retryAfterS: number | null;
   readonly migratedTo: number | null;
-  constructor(status: number, description: string, retryAfterS: number | null = null, migratedTo: number | null = null) {
+  constructor(
+    status: number,
+    description: string,
+    retryAfterS: number | null = null,
+    migratedTo: number | null = null,
+  ) {
     super(description);
     this.name = 'TelegramError';
     this.status = status;
@@ -65,7 +70,15 @@ const SEND_TIMEOUT_S = 60;
 /** Above the poll's own time, for the way there and back. */
 export const POLL_GRACE_S = 10;
 /** Errors that happen before anything is written to a connection. */
-const NEVER_SENT = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'ENETDOWN', 'EADDRNOTAVAIL']);
+const NEVER_SENT = new Set([
+  'ECONNREFUSED',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ENETDOWN',
+  'EADDRNOTAVAIL',
+]);
 
 export function createTelegram(token: string, apiRoot: string, pollTimeoutS: number): Telegram {
   const sender = new Api(token, { apiRoot, timeoutSeconds: SEND_TIMEOUT_S });
@@ -89,11 +102,17 @@ export function createTelegram(token: string, apiRoot: string, pollTimeoutS: num
       }),
     getUpdates: (offset, timeoutS, signal) =>
       call(() =>
-        poller.getUpdates({ offset, timeout: timeoutS, limit: 100, allowed_updates: [...ALLOWED_UPDATES] }, signal as never),
+        poller.getUpdates(
+          { offset, timeout: timeoutS, limit: 100, allowed_updates: [...ALLOWED_UPDATES] },
+          signal as never,
+        ),
       ),
     sendMessage: (m) =>
       call(async () => {
-        const sent = await sender.sendMessage(m.chatJid, m.text, { ...options(m), link_preview_options: { is_disabled: true } });
+        const sent = await sender.sendMessage(m.chatJid, m.text, {
+          ...options(m),
+          link_preview_options: { is_disabled: true },
+        });
         return sent.message_id;
       }),
     sendDocument: (m) =>
@@ -131,7 +150,13 @@ function translate(error: unknown): Error {
   if (error instanceof HttpError) {
     const cause = error.error as { code?: string; type?: string } | undefined;
     const code = cause?.code ?? cause?.type ?? 'no answer';
-    return new NetworkError(`the connection to the Bot API failed (${code})`, NEVER_SENT.has(code) ? 'no' : 'unknown');
+    return new NetworkError(
+      `the connection to the Bot API failed (${code})`,
+      NEVER_SENT.has(code) ? 'no' : 'unknown',
+    );
   }
-  return new NetworkError(`the request failed (${messageOf(error).replaceAll(/\/bot[^/\s]+/g, '/bot…')})`, 'unknown');
+  return new NetworkError(
+    `the request failed (${messageOf(error).replaceAll(/\/bot[^/\s]+/g, '/bot…')})`,
+    'unknown',
+  );
 }

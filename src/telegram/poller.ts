@@ -4,10 +4,11 @@
  * one poll at a time; no error ends the loop, only stop() does; `lastSuccessAt` moves only when a poll succeeded.
  * Backoff: 1, 2, 4 … 30 s; 429 waits as told; 401 and 409 are said once and retried slowly.
  */
+
+import type { Update } from 'grammy/types';
+import { messageOf } from '../errors.ts';
 import { type Clock, sleep } from '../lib/clock.ts';
 import type { Logger } from '../log.ts';
-import { messageOf } from '../errors.ts';
-import type { Update } from 'grammy/types';
 import { type BotIdentity, NetworkError, type Telegram, TelegramError } from './api.ts';
 
 export const POLL_TIMEOUT_S = 50;
@@ -115,7 +116,8 @@ function explain(error: unknown, backoffMs: number): { problem: string; waitMs: 
   if (error instanceof TelegramError) {
     if (error.status === 401 || error.status === 404) {
       return {
-        problem: 'Telegram refuses the bot token. Check TELEGRAM_BOT_TOKEN (from @BotFather); trying again slowly.',
+        problem:
+          'Telegram refuses the bot token. Check TELEGRAM_BOT_TOKEN (from @BotFather); trying again slowly.',
         waitMs: Math.max(backoffMs, 30_000),
       };
     }
@@ -130,6 +132,10 @@ function explain(error: unknown, backoffMs: number): { problem: string; waitMs: 
     }
     return { problem: `Telegram answers ${error.status}: ${error.message}`, waitMs: backoffMs };
   }
-  if (error instanceof NetworkError) return { problem: `Telegram cannot be reached: ${error.message}`, waitMs: backoffMs };
-  return { problem: `updates could not be stored, they will come again: ${messageOf(error)}`, waitMs: backoffMs };
+  if (error instanceof NetworkError)
+    return { problem: `Telegram cannot be reached: ${error.message}`, waitMs: backoffMs };
+  return {
+    problem: `updates could not be stored, they will come again: ${messageOf(error)}`,
+    waitMs: backoffMs,
+  };
 }

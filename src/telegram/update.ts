@@ -46,22 +46,42 @@ export function parseUpdate(update: Update): Incoming {
   if (update.message?.chat) return { kind: 'message', message: toIncoming(update.message) };
   if (update.edited_message?.chat) {
     const message = toIncoming(update.edited_message);
-    return { kind: 'edited_message', message, editedAt: seconds(update.edited_message.edit_date ?? update.edited_message.date) };
+    return {
+      kind: 'edited_message',
+      message,
+      editedAt: seconds(update.edited_message.edit_date ?? update.edited_message.date),
+    };
   }
   if (update.my_chat_member?.chat) {
     const { chat, new_chat_member: member } = update.my_chat_member;
     return { kind: 'my_chat_member', chat: toChat(chat), status: String(member?.status ?? 'unknown') };
   }
   const name = Object.keys(update).find((key) => key !== 'update_id') ?? 'empty';
-  const inner = (update as unknown as Record<string, { chat?: { id?: number }; message?: { chat?: { id?: number } } }>)[name];
+  const inner = (
+    update as unknown as Record<string, { chat?: { id?: number }; message?: { chat?: { id?: number } } }>
+  )[name];
   const id = inner?.chat?.id ?? inner?.message?.chat?.id;
   return { kind: 'other', name, chatJid: id === undefined ? null : chatJid(id) };
 }
 
 function toChat(chat: Message['chat']): ChatInfo {
-  const c = chat as unknown as { id: number; type: string; title?: string; first_name?: string; last_name?: string; username?: string; is_forum?: boolean };
+  const c = chat as unknown as {
+    id: number;
+    type: string;
+    title?: string;
+    first_name?: string;
+    last_name?: string;
+    username?: string;
+    is_forum?: boolean;
+  };
   const name = c.title ?? ([c.first_name, c.last_name].filter(Boolean).join(' ') || String(c.id));
-  return { chatJid: chatJid(c.id), name, type: c.type ?? 'unknown', username: c.username ?? null, isForum: c.is_forum === true };
+  return {
+    chatJid: chatJid(c.id),
+    name,
+    type: c.type ?? 'unknown',
+    username: c.username ?? null,
+    isForum: c.is_forum === true,
+  };
 }
 
 function toIncoming(m: Message): IncomingMessage {
@@ -86,7 +106,12 @@ function toIncoming(m: Message): IncomingMessage {
     // In a topic, every message "replies" to the one that opened the topic; that is no reply.
     replyTo:
       reply && !('forum_topic_created' in reply && reply.forum_topic_created)
-        ? { messageId: reply.message_id, name: senderOf(reply).name, text: m.quote?.text ?? reply.text ?? reply.caption ?? attachmentText(reply) ?? '', senderId: senderOf(reply).id }
+        ? {
+            messageId: reply.message_id,
+            name: senderOf(reply).name,
+            text: m.quote?.text ?? reply.text ?? reply.caption ?? attachmentText(reply) ?? '',
+            senderId: senderOf(reply).id,
+          }
         : null,
     service: service !== null,
     migratedTo: m.migrate_to_chat_id === undefined ? null : chatJid(m.migrate_to_chat_id),
@@ -95,9 +120,15 @@ function toIncoming(m: Message): IncomingMessage {
 
 function senderOf(m: Message): { id: string; name: string; isBot: boolean } {
   // Channels and anonymous administrators speak as a chat; `from` is then a stand-in bot.
-  if (m.sender_chat) return { id: String(m.sender_chat.id), name: toChat(m.sender_chat as Message['chat']).name, isBot: false };
+  if (m.sender_chat)
+    return {
+      id: String(m.sender_chat.id),
+      name: toChat(m.sender_chat as Message['chat']).name,
+      isBot: false,
+    };
   if (!m.from) return { id: '0', name: 'unknown', isBot: false };
-  const name = [m.from.first_name, m.from.last_name].filter(Boolean).join(' ') || m.from.username || String(m.from.id);
+  const name =
+    [m.from.first_name, m.from.last_name].filter(Boolean).join(' ') || m.from.username || String(m.from.id);
   return { id: String(m.from.id), name, isBot: m.from.is_bot };
 }
 

@@ -1,0 +1,346 @@
+/**
+ * Wiring only: every service is constructed here, once, and everything a service needs is passed in. What the
+ * outside world is made of (clock, Telegram, runtime, file events) can be replaced, so that the whole daemon can
+ * run in a test or a simulation. start() brings things up in the order of the straight line; stop() in reverse.
+ */
+import path from 'node:path';
+import type { Config } from './config.ts';
+import { createContainerRunner } from './container-runner.ts';
+import { databaseFile } from './db/open.ts';
+import { createDb, type Db } from './db.ts';
+import { messageOf, NanoClawError } from './errors.ts';
+import { createGroupQueue, type GroupQueue } from './group-queue.ts';
+import { createAgentProxies } from './http/agent-proxies.ts';
+import { issueToken } from './http/proxy-token.ts';
+import { type Handler, sendJson, startHttpServer } from './http/server.ts';
+import { writeAvailableGroups } from './ipc/snapshots.ts';
+import { createIpc, type Ipc } from './ipc.ts';
+import { type Clock, sleep, systemClock } from './lib/clock.ts';
+import { type FileEvents, systemFileEvents } from './lib/file-events.ts';
+import { lockHome } from './lib/home-lock.ts';
+import { createReleasers } from './lib/releasers.ts';
+import type { Logger } from './log.ts';
+import { type RegistryOptions, registerGroup, writeMirror } from './registry.ts';
+import { createDelivery } from './router/delivery.ts';
+import { createPacing, type PacingLimits, TELEGRAM_LIMITS } from './router/pacing.ts';
+import { createTyping } from './router/typing.ts';
+import { createRouter, type Router } from './router.ts';
+import type { AgentRuntime } from './runtime/agent-runtime.ts';
+import { chooseRuntime } from './runtime/choose-runtime.ts';
+import { SEED_CHATS } from './simulator/seed.ts';
+import { createSimulator, type Simulator } from './simulator/simulator.ts';
+import { type DaemonStatus, describeStatus } from './status.ts';
+import { createTelegram, type Telegram } from './telegram/api.ts';
+import { createPoller, POLL_TIMEOUT_S } from './telegram/poller.ts';
+import { type ChatJid, type Group, iso } from './types.ts';
+
+/** Parts of the world that a test may bring itself. */
+export interface Overrides {
+  clock?: Clock;
+  fileEvents?: FileEvents;
+  telegram?: Telegram;
+  runtime?: AgentRuntime;
+  pacing?: PacingLimits;
+  pollTimeoutS?: number;
+  sweepMs?: number;
+}
+
+export interface App {
+  /** Resolves when messages are taken and stored. Agents may have to wait for their runtime still. */
+  start(): Promise<void>;
+  /** Idempotent. Stops taking messages, leaves running turns to their containers, closes. */
+  stop(): Promise<void>;
+  status(): DaemonStatus;
+  /** Where the HTTP server listens, after start(). */
+  url(): string;
+  /** Set when the built-in simulator runs. */
+  simulator(): Simulator | null;
+}
+
+/** The token the built-in simulator is spoken to with; it is worth nothing elsewhere. */
+const SIMULATOR_TOKEN = '4200000001:nanoclaw-simulator-on-loopback';
+/** File events are unreliable across a virtual machine's shared folders: there the look is the truth. */
+const SWEEP_MS = process.platform === 'linux' ? 5000 : 500;
+const RUNTIME_RETRY_MS = 5000;
+
+export function createApp(config: Config, log: Logger, overrides: Overrides = {}): App {
+  const clock = overrides.clock ?? systemClock;
+  const releasers = createReleasers();
+  const stopping = new AbortController();
+  const startedAt = clock.now();
+  let running: { url: string; status: () => DaemonStatus; simulator: Simulator | null } | undefined;
+  let starting: Promise<void> | undefined;
+  let stopped: Promise<void> | undefined;
+
+  async function start(): Promise<void> {
+    const lock = lockHome(config.home);
+    releasers.add(() => lock.release());
+    const db = createDb(databaseFile(config.home));
+    releasers.add(() => db.close());
+
+    // The simulator and the status share one server, which must listen before the poller can talk to it.
+    const simulator = config.telegram.token === null && !overrides.telegram ? openSimulator() : null;
+    const handlers: Handler[] = [
+      statusHandler(() => running?.status()),
+      ...(simulator ? [simulator.handle] : []),
+    ];
+    const http = await startHttpServer(config.http.host, config.http.port, handlers);
+    releasers.add(() => http.close());
+    const info = {
+      pid: process.pid,
+      started_at: iso(startedAt),
+      url: http.url,
+      simulator: simulator !== null,
+    };
+    lock.publish(info);
+
+    const telegram =
+      overrides.telegram ??
+      createTelegram(
+        config.telegram.token ?? SIMULATOR_TOKEN,
+        simulator ? http.url : config.telegram.apiRoot,
+        overrides.pollTimeoutS ?? POLL_TIMEOUT_S,
+      );
+    const registry: RegistryOptions = {
+      db,
+      home: config.home,
+      assistantName: config.assistantName,
+      now: () => iso(clock.now()),
+    };
+    if (simulator) registerSeeds(registry);
+    writeMirror(registry);
+    running = { url: http.url, simulator, status: await wire(db, telegram, registry, http.url) };
+  }
+
+  function openSimulator(): Simulator {
+    const simulator = createSimulator({
+      token: SIMULATOR_TOKEN,
+      botName: config.assistantName,
+      clock,
+      stateFile: path.join(config.home, 'data', 'simulator.json'),
+    });
+    releasers.add(() => simulator.close());
+    return simulator;
+  }
+
+  /** Returns the status of what was wired. */
+  async function wire(
+    db: Db,
+    telegram: Telegram,
+    registry: RegistryOptions,
+    url: string,
+  ): Promise<() => DaemonStatus> {
+    const child = (component: string) => log.child({ component });
+    const late: { queue?: GroupQueue<ChatJid>; ipc?: Ipc; router?: Router } = {};
+    const agentsReady = { yes: false, problem: null as string | null };
+    const timezoneOf = (group: Group) => group.timezone ?? config.timezone;
+    const need = <T>(value: T | undefined): T => {
+      if (value === undefined) throw new Error('used before it was wired');
+      return value;
+    };
+    const wakeQueue = (jid: ChatJid) => {
+      if (agentsReady.yes) need(late.queue).wake(jid);
+    };
+    const snapshots = () => {
+      const main = db.groups.main();
+      if (main) writeAvailableGroups(db, config.home, main, iso(clock.now()));
+    };
+
+    const runtime = await chooseRuntime(config, {
+      clock,
+      log: child('runtime'),
+      instanceId: db.instanceId,
+      ...(overrides.runtime ? { given: overrides.runtime } : {}),
+      openProxies: () =>
+        createAgentProxies({
+          log: child('model-proxy'),
+          model: {
+            upstream: new URL(config.anthropicBaseUrl),
+            credential: config.credential,
+            resolveToken: (hash) => db.agents.byToken(hash),
+            onCredentialFailure: ({ status, holder }) =>
+              log.error(
+                { event: 'credential_refused', status, group: holder.folder },
+                'the model refuses the credential: renew it in .env',
+              ),
+            clock,
+          },
+          port: {
+            get: () => Number(db.inbox.meta('model_proxy_port') ?? 0),
+            set: (port) => db.inbox.setMeta('model_proxy_port', String(port)),
+          },
+        }),
+    });
+    releasers.add(() => runtime.close());
+
+    const poller = createPoller({
+      telegram,
+      clock,
+      log: child('poller'),
+      pollTimeoutS: overrides.pollTimeoutS ?? POLL_TIMEOUT_S,
+      offset: (bot) => db.inbox.offset(bot.id),
+      store: (bot, updates, nextOffset) => need(late.router).accept(bot, updates, nextOffset),
+    });
+    const delivery = createDelivery({
+      db,
+      telegram,
+      clock,
+      log: child('delivery'),
+      pacing: createPacing(overrides.pacing ?? TELEGRAM_LIMITS),
+      bot: () => poller.status().bot,
+    });
+    const router = createRouter({
+      db,
+      clock,
+      log: child('router'),
+      assistantName: config.assistantName,
+      wakeQueue,
+      wakeDelivery: delivery.wake,
+      chatsChanged: snapshots,
+      describe: () => describeStatus(status()),
+    });
+    const runner = createContainerRunner({
+      db,
+      clock,
+      log: child('runner'),
+      home: config.home,
+      runtime: () => runtime.runtime,
+      cap: config.maxConcurrentContainers,
+      idleTimeoutMs: config.idleTimeoutMs,
+      provider: config.provider,
+      timezoneOf,
+      issueModelAccess: () => {
+        const baseUrl = runtime.modelUrl();
+        if (baseUrl === null) return null;
+        const { token, sha256 } = issueToken();
+        return { baseUrl, token, tokenSha256: sha256 };
+      },
+      assistantName: config.assistantName,
+      timeoutMs: config.containerTimeoutMs,
+      memoryMb: config.containerMemoryMb,
+      record: router.record,
+      wakeDelivery: delivery.wake,
+      typing: createTyping(telegram, clock),
+      writeSnapshots: (group) => writeAvailableGroups(db, config.home, group, iso(clock.now())),
+      ipc: () => need(late.ipc),
+    });
+    const ipc = createIpc({
+      db,
+      home: config.home,
+      clock,
+      log: child('ipc'),
+      fileEvents: overrides.fileEvents ?? systemFileEvents,
+      sweepMs: overrides.sweepMs ?? SWEEP_MS,
+      commands: { db, home: config.home, registry, record: router.record },
+      onEvent: runner.onEvent,
+      onLostEvent: runner.onLostEvent,
+      wakeDelivery: delivery.wake,
+      groupsChanged: snapshots,
+    });
+    const queue = createGroupQueue<ChatJid>({
+      clock,
+      log: child('queue'),
+      cap: config.maxConcurrentContainers,
+      run: runner.run,
+    });
+    Object.assign(late, { queue, ipc, router });
+
+    const status = (): DaemonStatus => ({
+      pid: process.pid,
+      startedAt: iso(startedAt),
+      now: iso(clock.now()),
+      home: config.home,
+      url,
+      provider: config.provider,
+      runtime: { name: runtime.runtime.name, ready: agentsReady.yes, problem: agentsReady.problem },
+      poller: poller.status(),
+      queue: queue.status(),
+      agents: runner.status().agents,
+      turnsRunning: runner.status().turns,
+      outbox: db.outbox.backlog(),
+      groups: db.groups.all().length,
+    });
+
+    releasers.add(() => ipc.stop());
+    releasers.add(() => delivery.stop());
+    releasers.add(() => runner.stop());
+    releasers.add(() => queue.stop());
+    delivery.start();
+    poller.start();
+    releasers.add(() => poller.stop());
+    const booting = bootAgents();
+    releasers.add(async () => {
+      stopping.abort();
+      await booting;
+    });
+    return status;
+
+    /** Messages are stored meanwhile: only agents have to wait until their runtime is there. */
+    async function bootAgents(): Promise<void> {
+      while (!stopping.signal.aborted) {
+        try {
+          await runtime.runtime.prepare();
+          if (stopping.signal.aborted) return;
+          const chats = await runner.recover();
+          agentsReady.yes = true;
+          agentsReady.problem = null;
+          log.info(
+            { event: 'ready', runtime: runtime.runtime.name, provider: config.provider },
+            'agents can run',
+          );
+          for (const jid of chats) queue.wake(jid);
+          return;
+        } catch (error) {
+          if (stopping.signal.aborted) return;
+          const problem = messageOf(error);
+          if (await runtime.fallBack(error)) continue;
+          if (problem !== agentsReady.problem) {
+            const fix = error instanceof NanoClawError ? error.fix : undefined;
+            log.warn(
+              { event: 'runtime_waiting', fix },
+              `agents cannot run yet: ${problem} Trying again every ${RUNTIME_RETRY_MS / 1000} s.`,
+            );
+          }
+          agentsReady.problem = problem;
+          await sleep(clock, RUNTIME_RETRY_MS, stopping.signal);
+        }
+      }
+    }
+  }
+
+  return {
+    start: () => (starting ??= start()),
+    stop() {
+      stopped ??= (async () => {
+        await starting?.catch(() => {});
+        await releasers.releaseAll();
+      })();
+      return stopped;
+    },
+    status: () => {
+      if (!running) throw new Error('not started');
+      return running.status();
+    },
+    url: () => running?.url ?? '',
+    simulator: () => running?.simulator ?? null,
+  };
+}
+
+/** The chats of the simulator's world, on its first start. */
+function registerSeeds(registry: RegistryOptions): void {
+  if (registry.db.groups.all().length > 0) return;
+  for (const { chatJid, name, isMain } of SEED_CHATS) {
+    registerGroup(registry, { chatJid, name, folder: name.toLowerCase(), isMain }, 'simulator');
+  }
+}
+
+/** GET /status, for the command line. */
+function statusHandler(status: () => DaemonStatus | undefined): Handler {
+  return (req, res) => {
+    if (req.url !== '/status' || req.method !== 'GET') return false;
+    const current = status();
+    if (current) sendJson(res, 200, current);
+    else sendJson(res, 503, { error: 'starting' });
+    return true;
+  };
+}

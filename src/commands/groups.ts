@@ -1,0 +1,182 @@
+/** nanoclaw groups list | add | remove | set */
+import type { Command } from 'commander';
+import { isTimezone } from '../config.ts';
+import { NanoClawError } from '../errors.ts';
+import { registerGroup, removeGroup, writeMirror } from '../registry.ts';
+import { chatJid, type Group } from '../types.ts';
+import { type Output, print, registryOf, table, withDb } from './context.ts';
+
+const ACTOR = 'operator';
+
+export function groupsCommand(program: Command): void {
+  const groups = program.command('groups').description('list and change the registered groups');
+
+  groups
+    .command('list')
+    .description('registered groups; with --available also the other chats the bot has seen')
+    .option('--available', 'also chats that are not registered')
+    .option('--json', 'machine-readable')
+    .action((options: Output & { available?: boolean }) =>
+      withDb((db) => {
+        const list = db.groups.all();
+        const others = options.available ? db.groups.knownChats().filter((c) => c.folder === null) : [];
+        const value = options.available
+          ? {
+              groups: list.map(toJson),
+              available: others.map((c) => ({
+                chat_jid: c.chatJid,
+                name: c.name,
+                type: c.type,
+                last_activity: c.lastActivity,
+              })),
+            }
+          : list.map(toJson);
+        const rows = [
+          ['CHAT', 'NAME', 'FOLDER', 'TRIGGER', ''],
+          ...list.map((g) => [
+            g.chatJid,
+            g.name,
+            g.folder,
+            g.requiresTrigger ? g.trigger : '(none needed)',
+            g.isMain ? 'main' : '',
+          ]),
+          ...others.map((c) => [c.chatJid, c.name, '-', '-', `not registered (${c.type})`]),
+        ];
+        print(
+          options,
+          value,
+          rows.length === 1 ? 'No groups are registered. See: nanoclaw groups add --help' : table(rows),
+        );
+      }),
+    );
+
+  groups
+    .command('add')
+    .description('register a chat as a group')
+    .requiredOption('--chat <id>', 'Telegram chat id, e.g. -1001234567890')
+    .requiredOption('--name <name>', 'name for people')
+    .requiredOption('--folder <folder>', 'folder under groups/: a-z, 0-9, - and _')
+    .option('--main', 'the main group, from which the others are administered')
+    .option('--no-trigger', 'answer every message')
+    .option('--trigger <word>', 'what makes a message meant for the assistant (default: @ and its name)')
+    .option('--timezone <zone>', 'IANA zone of the group (default: TZ)')
+    .option('--json', 'machine-readable')
+    .action(
+      (
+        options: Output & {
+          chat: string;
+          name: string;
+          folder: string;
+          main?: boolean;
+          trigger?: string | boolean;
+          timezone?: string;
+        },
+      ) =>
+        withDb((db, config) => {
+          const group = registerGroup(
+            registryOf(db, config),
+            {
+              chatJid: options.chat,
+              name: options.name,
+              folder: options.folder,
+              isMain: options.main === true,
+              timezone: checkedZone(options.timezone),
+              trigger: typeof options.trigger === 'string' ? options.trigger : undefined,
+              requiresTrigger: options.trigger === false ? false : undefined,
+            },
+            ACTOR,
+          );
+          print(
+            options,
+            toJson(group),
+            `Registered "${group.name}" (${group.chatJid}) with folder groups/${group.folder}.`,
+          );
+        }),
+    );
+
+  groups
+    .command('remove')
+    .description('unregister a group; its folder and history stay')
+    .argument('<group>', 'chat id or folder')
+    .option('--force', 'also the main group')
+    .option('--json', 'machine-readable')
+    .action((which: string, options: Output & { force?: boolean }) =>
+      withDb((db, config) => {
+        const group = find(db.groups.byJid(chatJid(which)) ?? db.groups.byFolder(which), which);
+        if (group.isMain && !options.force) {
+          throw new NanoClawError('GROUP_INVALID', 'This is the main group.', {
+            fix: 'Add --force if you mean it.',
+          });
+        }
+        removeGroup(registryOf(db, config), group, ACTOR);
+        print(
+          options,
+          toJson(group),
+          `Unregistered "${group.name}" (${group.chatJid}). groups/${group.folder} stays.`,
+        );
+      }),
+    );
+
+  groups
+    .command('set')
+    .description('change a group')
+    .argument('<group>', 'chat id or folder')
+    .option('--name <name>')
+    .option('--trigger <word>')
+    .option('--requires-trigger <yes|no>', 'answer only what is meant for the assistant')
+    .option('--timezone <zone>', 'IANA zone, or "default"')
+    .option('--json', 'machine-readable')
+    .action(
+      (
+        which: string,
+        options: Output & { name?: string; trigger?: string; requiresTrigger?: string; timezone?: string },
+      ) =>
+        withDb((db, config) => {
+          const before = find(db.groups.byJid(chatJid(which)) ?? db.groups.byFolder(which), which);
+          const needs = options.requiresTrigger;
+          if (needs !== undefined && needs !== 'yes' && needs !== 'no') {
+            throw new NanoClawError(
+              'GROUP_INVALID',
+              `--requires-trigger: expected yes or no, got "${needs}"`,
+            );
+          }
+          const group: Group = {
+            ...before,
+            name: options.name ?? before.name,
+            trigger: options.trigger ?? before.trigger,
+            requiresTrigger: needs === undefined ? before.requiresTrigger : needs === 'yes',
+            timezone:
+              options.timezone === 'default' ? null : (checkedZone(options.timezone) ?? before.timezone),
+          };
+          db.groups.update(group);
+          writeMirror(registryOf(db, config));
+          print(options, toJson(group), `Changed "${group.name}" (${group.chatJid}).`);
+        }),
+    );
+}
+
+const toJson = (g: Group) => ({
+  chat_jid: g.chatJid,
+  name: g.name,
+  folder: g.folder,
+  trigger: g.trigger,
+  requires_trigger: g.requiresTrigger,
+  is_main: g.isMain,
+  timezone: g.timezone,
+  added_at: g.addedAt,
+});
+
+function find(group: Group | null, which: string): Group {
+  if (group) return group;
+  throw new NanoClawError('GROUP_UNKNOWN', `No registered group has the chat id or folder "${which}".`, {
+    fix: 'nanoclaw groups list shows them.',
+  });
+}
+
+function checkedZone(zone: string | undefined): string | undefined {
+  if (zone === undefined || isTimezone(zone)) return zone;
+  throw new NanoClawError(
+    'GROUP_INVALID',
+    `--timezone: expected an IANA zone like Europe/Berlin, got "${zone}"`,
+  );
+}

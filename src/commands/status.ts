@@ -1,0 +1,44 @@
+/** nanoclaw status: from the running daemon, or from the database when it is stopped, and says which. */
+import type { Command } from 'commander';
+import { homeOf } from '../config.ts';
+import { findDaemon } from '../lib/home-lock.ts';
+import { type DaemonStatus, describeStatus, isConnected } from '../status.ts';
+import { type Output, print, withDb } from './context.ts';
+
+export function statusCommand(program: Command): void {
+  program
+    .command('status')
+    .description('is it running, connected, and what is it doing?')
+    .option('--json', 'machine-readable')
+    .action(async (options: Output) => {
+      const daemon = findDaemon(homeOf());
+      if (!daemon?.url) return stopped(options);
+      const response = await fetch(`${daemon.url}/status`, { signal: AbortSignal.timeout(5000) });
+      const status = (await response.json()) as DaemonStatus;
+      print(options, { running: true, connected: isConnected(status), ...status }, describeStatus(status));
+      if (!isConnected(status)) process.exitCode = 1;
+    });
+}
+
+function stopped(options: Output): Promise<void> {
+  return withDb((db, config) => {
+    const outbox = db.outbox.backlog();
+    const open = db.turns.open();
+    const value = {
+      running: false,
+      connected: false,
+      home: config.home,
+      turnsOpen: open.length,
+      outbox,
+      groups: db.groups.all().length,
+    };
+    const lines = [
+      `The daemon is stopped (home ${config.home}).`,
+      `Turns that were running: ${open.length}`,
+      `Outbox: ${outbox.count === 0 ? 'empty' : `${outbox.count} to send, oldest from ${outbox.oldest}`}`,
+      `Groups: ${value.groups}`,
+    ];
+    print(options, value, lines.join('\n'));
+    process.exitCode = 1;
+  });
+}

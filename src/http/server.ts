@@ -1,0 +1,58 @@
+/**
+ * The daemon's own HTTP server: its status as JSON for the command line, and whatever is mounted on it (the
+ * simulator). Loopback by default; it changes nothing.
+ */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { messageOf, NanoClawError } from '../errors.ts';
+
+/** Handles a request and returns true, or leaves it and returns false. */
+export type Handler = (req: IncomingMessage, res: ServerResponse) => boolean;
+
+export interface HttpServer {
+  /** e.g. http://127.0.0.1:7420 */
+  readonly url: string;
+  close(): Promise<void>;
+}
+
+/** Throws PORT_IN_USE. */
+export async function startHttpServer(
+  host: string,
+  port: number,
+  handlers: readonly Handler[],
+): Promise<HttpServer> {
+  const server = createServer((req, res) => {
+    for (const handle of handlers) if (handle(req, res)) return;
+    sendJson(res, 404, { error: 'not found' });
+  });
+  await listen(server, host, port);
+  const address = server.address() as AddressInfo;
+  const shown = address.family === 'IPv6' ? `[${address.address}]` : address.address;
+  return {
+    url: `http://${shown}:${address.port}`,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+export function sendJson(res: ServerResponse, status: number, body: unknown): void {
+  res.writeHead(status, { 'content-type': 'application/json; charset=utf-8', 'cache-control': 'no-store' });
+  res.end(JSON.stringify(body));
+}
+
+function listen(server: Server, host: string, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (error) => {
+      reject(
+        new NanoClawError('PORT_IN_USE', `Cannot listen on ${host}:${port}: ${messageOf(error)}.`, {
+          fix: 'Stop what uses the port, or choose another HTTP_PORT (0 takes any free one).',
+          cause: error,
+        }),
+      );
+    });
+    server.listen(port, host, () => resolve());
+  });
+}

@@ -1,0 +1,106 @@
+/**
+ * The daemon: the story of the process. Settings → log → app → start; a signal stops it in reverse, within ten
+ * seconds; running turns go on in their containers and are adopted by the next daemon. Exit codes: 0 stopped,
+ * 1 failed, 2 wrong settings.
+ */
+import { mkdirSync } from 'node:fs';
+import path from 'node:path';
+import { type App, createApp } from './app.ts';
+import { type Config, loadConfig } from './config.ts';
+import { messageOf, NanoClawError } from './errors.ts';
+import { createLogger, type Logger } from './log.ts';
+
+const STOP_DEADLINE_MS = 9000;
+
+process.exitCode = await run();
+
+async function run(): Promise<number> {
+  let config: Config;
+  let log: Logger;
+  try {
+    config = loadConfig();
+    mkdirSync(config.home, { recursive: true });
+    log = openLog(config);
+  } catch (error) {
+    return explain(error);
+  }
+  const app = createApp(config, log);
+  const ended = watchProcess(app, log);
+  try {
+    log.info({ event: 'starting', home: config.home, pid: process.pid }, 'NanoClaw starts');
+    await app.start();
+    process.stderr.write(welcome(app, config));
+  } catch (error) {
+    const code = explain(error);
+    log.fatal({ event: 'start_failed', err: error }, messageOf(error));
+    await app.stop().catch(() => {});
+    process.exit(code);
+  }
+  const code = await ended;
+  process.exit(code);
+}
+
+function openLog(config: Config): Logger {
+  const { telegram, credential } = config;
+  return createLogger({
+    file: path.join(config.home, 'nanoclaw.log'),
+    level: config.logLevel,
+    console: { write: (line) => void process.stderr.write(line) },
+    secrets: [telegram.token, credential?.value].filter((secret) => typeof secret === 'string'),
+  });
+}
+
+/** Resolves with the exit code when it is over. */
+function watchProcess(app: App, log: Logger): Promise<number> {
+  return new Promise((resolve) => {
+    const stop = (reason: string, code: number) => {
+      if (stopping) return;
+      stopping = true;
+      log.info({ event: 'stopping', reason }, 'NanoClaw stops');
+      const deadline = setTimeout(() => {
+        log.error({ event: 'stop_deadline' }, 'stopping took too long; ending now, nothing is lost');
+        resolve(code);
+      }, STOP_DEADLINE_MS);
+      app
+        .stop()
+        .catch((error: unknown) => log.error({ event: 'stop_failed', err: error }, messageOf(error)))
+        .finally(() => {
+          clearTimeout(deadline);
+          log.info({ event: 'stopped' }, 'NanoClaw has stopped');
+          resolve(code);
+        });
+    };
+    let stopping = false;
+    for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
+      process.on(signal, () => {
+        if (stopping && signal === 'SIGINT') process.exit(130); // a second Ctrl-C
+        stop(signal, 0);
+      });
+    }
+    const crash = (error: unknown) => {
+      log.fatal({ event: 'crashed', err: error }, messageOf(error));
+      stop('crash', 1);
+    };
+    process.on('uncaughtException', crash);
+    process.on('unhandledRejection', crash);
+  });
+}
+
+function explain(error: unknown): number {
+  if (error instanceof NanoClawError) {
+    process.stderr.write(`${error.message}\n${error.fix ? `→ ${error.fix}\n` : ''}`);
+    return error.code === 'CONFIG_INVALID' ? 2 : 1;
+  }
+  process.stderr.write(`NanoClaw could not start: ${messageOf(error)}\n`);
+  return 1;
+}
+
+function welcome(app: App, config: Config): string {
+  const lines = app.simulator()
+    ? [
+        'No TELEGRAM_BOT_TOKEN is set, so this runs with the built-in Telegram simulator.',
+        `Open ${app.url()} and write "@${config.assistantName} hello" into the group Family.`,
+      ]
+    : [`Status: ${app.url()}/status`];
+  return `\n${lines.map((line) => `  ${line}`).join('\n')}\n\n`;
+}

@@ -1,0 +1,12 @@
+/** The folder of this program: the one with its package.json, container/ and dist/. */
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/** Works from the sources and from the bundle, wherever in dist/ this code ends up. */
+export function projectRoot(): string {
+  let dir = path.dirname(fileURLToPath(import.meta.url));
+  while (!existsSync(path.join(dir, 'container', 'Dockerfile')) && path.dirname(dir) !== dir)
+    dir = path.dirname(dir);
+  return dir;
+}

@@ -1,0 +1,29 @@
+/** "typing…" in a chat while a turn runs. Telegram shows it for five seconds, so it is refreshed every four. */
+import type { Clock, Timer } from '../lib/clock.ts';
+import type { Telegram } from '../telegram/api.ts';
+import type { ChatJid } from '../types.ts';
+
+const REFRESH_MS = 4000;
+
+/**
+ * Returns what shows typing until its result is called. It is decoration: errors are ignored, nothing waits for
+ * it, and it stops trying for this turn when Telegram refuses (a 429 must not cost the answer its place).
+ */
+export function createTyping(telegram: Pick<Telegram, 'sendTyping'>, clock: Clock) {
+  return (jid: ChatJid, threadId: number | null): (() => void) => {
+    let timer: Timer | undefined;
+    let ended = false;
+    const show = (): void => {
+      if (ended) return;
+      telegram.sendTyping(jid, threadId).then(again, () => {});
+    };
+    const again = (): void => {
+      if (!ended) timer = clock.after(REFRESH_MS, show);
+    };
+    show();
+    return () => {
+      ended = true;
+      timer?.cancel();
+    };
+  };
+}

@@ -1,0 +1,54 @@
+/** What the daemon says about itself: the shape for scripts, and a few lines for people. Pure. */
+import type { OutboxRepository } from './db/outbox.ts';
+import type { PollerStatus } from './telegram/poller.ts';
+import type { Iso } from './types.ts';
+
+export interface DaemonStatus {
+  pid: number;
+  startedAt: Iso;
+  now: Iso;
+  home: string;
+  url: string;
+  provider: string;
+  runtime: { name: string; ready: boolean; problem: string | null };
+  poller: PollerStatus;
+  queue: { running: string[]; waiting: string[]; backingOff: string[] };
+  agents: { group: string; container: string; state: string }[];
+  turnsRunning: number;
+  outbox: ReturnType<OutboxRepository['backlog']>;
+  groups: number;
+}
+
+/** A poll may last 50 s; whoever has not succeeded for longer is not connected. */
+const CONNECTED_MS = 75_000;
+
+export function isConnected(status: DaemonStatus): boolean {
+  const last = status.poller.lastSuccessAt;
+  return last !== null && status.poller.problem === null && Date.parse(status.now) - last < CONNECTED_MS;
+}
+
+/** Short lines for a chat or a terminal. */
+export function describeStatus(s: DaemonStatus): string {
+  const now = Date.parse(s.now);
+  const last = s.poller.lastSuccessAt;
+  const telegram = isConnected(s)
+    ? `connected as @${s.poller.bot?.username ?? '?'}, last poll ${age(now - (last ?? now))} ago`
+    : `NOT connected: ${s.poller.problem ?? (last === null ? 'no poll has succeeded yet' : `last poll ${age(now - last)} ago`)}`;
+  const warm = s.agents.filter((a) => a.state === 'idle').length;
+  return [
+    `Up since ${s.startedAt} (${age(now - Date.parse(s.startedAt))})`,
+    `Telegram: ${telegram}`,
+    `Agents: ${s.runtime.name}, ${s.provider}, ${s.runtime.ready ? 'ready' : `NOT ready: ${s.runtime.problem ?? 'starting'}`}`,
+    `Turns: ${s.turnsRunning} running, ${s.queue.waiting.length} waiting, ${s.queue.backingOff.length} to be retried; ${warm} warm`,
+    `Outbox: ${s.outbox.count === 0 ? 'empty' : `${s.outbox.count} to send, oldest from ${s.outbox.oldest}`}`,
+    `Groups: ${s.groups}`,
+  ].join('\n');
+}
+
+export function age(ms: number): string {
+  const seconds = Math.max(0, Math.round(ms / 1000));
+  if (seconds < 60) return `${seconds} s`;
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} min`;
+  if (seconds < 86_400) return `${Math.floor(seconds / 3600)} h ${Math.floor((seconds % 3600) / 60)} min`;
+  return `${Math.floor(seconds / 86_400)} d ${Math.floor((seconds % 86_400) / 3600)} h`;
+}
