@@ -6,7 +6,16 @@
  * Ownership is changed without following links and only for folders the agent must write and files in them that
  * root put there: what a container planted cannot make root change anything elsewhere.
  */
-import { chmodSync, chownSync, lchownSync, lstatSync, mkdirSync, readdirSync, type Stats } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  lchownSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  rmSync,
+  type Stats,
+} from 'node:fs';
 import { join } from 'node:path';
 import { MAILBOX } from '../protocol.ts';
 import type { AgentLaunch } from './agent-runtime.ts';
@@ -32,8 +41,13 @@ export function agentUser(daemon: User | null, engineIsRootless: boolean): User 
 export function prepareWorkspace(launch: AgentLaunch, owner: User | null): void {
   const mine = [launch.groupDir, launch.homeDir, ...(launch.isMain ? [launch.globalDir] : [])];
   for (const dir of [...mine, launch.globalDir]) mkdirSync(dir, { recursive: true });
-  for (const folder of Object.values(MAILBOX))
-    mkdirSync(join(launch.mailboxDir, folder), { recursive: true });
+  for (const folder of Object.values(MAILBOX)) {
+    const path = join(launch.mailboxDir, folder);
+    // The agent may have put a file or a link in place of a folder of its out/.
+    const stat = look(path);
+    if (stat && !stat.isDirectory()) rmSync(path, { force: true });
+    mkdirSync(path, { recursive: true });
+  }
   if (!owner) return;
   for (const dir of mine) {
     giveDirectory(dir, owner);

@@ -1,0 +1,61 @@
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { extract } from 'tar-stream';
+import { afterEach, describe, expect, it } from 'vitest';
+import { packBuildContext, readBuildContext } from './build-context.ts';
+
+const root = mkdtempSync(join(tmpdir(), 'nanoclaw-context-'));
+const put = (path: string, text: string) => {
+  mkdirSync(dirname(join(root, path)), { recursive: true });
+  writeFileSync(join(root, path), text);
+};
+afterEach(() => rmSync(root, { recursive: true, force: true }));
+
+describe('readBuildContext', () => {
+  it('takes what the image is made of and nothing else, in a fixed order', async () => {
+    put('container/Dockerfile', 'FROM x');
+    put('container/agent-runner/package.json', '{}');
+    put('container/agent-runner/src/main.ts', 'main');
+    put('container/agent-runner/src/deep/tool.ts', 'tool');
+    put('container/agent-runner/src/main.test.ts', 'test');
+    put('container/agent-runner/node_modules/x/index.js', 'module');
+    put('src/protocol.ts', 'protocol');
+    put('src/index.ts', 'not in the image');
+    put('.env', 'SECRET');
+    symlinkSync(join(root, '.env'), join(root, 'container/agent-runner/src/planted.ts'));
+    const context = await readBuildContext(root);
+    const names = [
+      'container/Dockerfile',
+      'container/agent-runner/package.json',
+      'container/agent-runner/src/deep/tool.ts',
+      'container/agent-runner/src/main.ts',
+      'src/protocol.ts',
+    ];
+    expect(context?.files.map((file) => file.path)).toEqual(names);
+
+    if (!context) throw new Error('no context');
+    const packed: string[] = [];
+    for await (const entry of packBuildContext(context).pipe(extract())) {
+      packed.push(entry.header.name);
+      entry.resume();
+    }
+    expect(packed).toEqual(names);
+  });
+
+  it('hashes paths and contents, not times or tests', async () => {
+    put('container/Dockerfile', 'FROM x');
+    put('container/agent-runner/src/a.ts', 'one');
+    const first = await readBuildContext(root);
+    put('container/agent-runner/src/a.ts', 'one');
+    put('container/agent-runner/src/a.test.ts', 'new');
+    expect((await readBuildContext(root))?.hash).toBe(first?.hash);
+    put('container/agent-runner/src/a.ts', 'two');
+    expect((await readBuildContext(root))?.hash).not.toBe(first?.hash);
+  });
+
+  it('is null without a Dockerfile', async () => {
+    put('src/protocol.ts', 'protocol');
+    expect(await readBuildContext(root)).toBeNull();
+  });
+});

@@ -1,0 +1,56 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { UsageSniffer } from './usage-sniffer.ts';
+
+const EVENTS = [
+  {
+    type: 'message_start',
+    message: { usage: { input_tokens: 10, cache_read_input_tokens: 5, output_tokens: 1 } },
+  },
+  { type: 'content_block_delta', delta: { text: 'says "usage" in its text' } },
+  { type: 'message_delta', usage: { output_tokens: 42 } },
+  { type: 'message_stop' },
+];
+const stream = Buffer.from(
+  EVENTS.map((event) => `event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`).join(''),
+);
+
+describe('UsageSniffer', () => {
+  it('counts the same for every cut of an event stream', () => {
+    fc.assert(
+      fc.property(fc.array(fc.integer({ min: 1, max: 90 }), { minLength: 1 }), (cuts) => {
+        const sniffer = new UsageSniffer('text/event-stream; charset=utf-8');
+        for (let at = 0, i = 0; at < stream.length; i++) {
+          const size = cuts[i % cuts.length] ?? 1;
+          sniffer.push(stream.subarray(at, at + size));
+          at += size;
+        }
+        expect(sniffer.usage()).toEqual({ inputTokens: 15, outputTokens: 42 });
+      }),
+    );
+  });
+
+  it('reads one JSON document', () => {
+    const sniffer = new UsageSniffer('application/json');
+    sniffer.push(Buffer.from('{"type":"message","usage":{"input_tokens":3,'));
+    sniffer.push(Buffer.from('"output_tokens":4}}'));
+    expect(sniffer.usage()).toEqual({ inputTokens: 3, outputTokens: 4 });
+  });
+
+  it('survives what is odd, and goes on after a line without end', () => {
+    const sniffer = new UsageSniffer('text/event-stream');
+    for (const odd of [
+      'data: {"usage":',
+      '\n',
+      'data: "usage"\n',
+      'data: {"usage":null}\n',
+      'data: {"usage":{"output_tokens":"x"}}\n',
+    ]) {
+      sniffer.push(Buffer.from(odd));
+    }
+    for (let i = 0; i < 50; i++) sniffer.push(Buffer.alloc(10_000, 'x'));
+    sniffer.push(Buffer.from('\n'));
+    sniffer.push(stream);
+    expect(sniffer.usage()).toEqual({ inputTokens: 15, outputTokens: 42 });
+  });
+});
