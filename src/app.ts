@@ -4,30 +4,30 @@
  * run in a test or a simulation. start() brings things up in the order of the straight line; stop() in reverse.
  */
 import path from 'node:path';
+import { type AgentsReady, bootAgents } from './app/boot-agents.ts';
+import { registerSeeds } from './app/seeds.ts';
 import type { Config } from './config.ts';
 import { createContainerRunner } from './container-runner.ts';
 import { databaseFile } from './db/open.ts';
 import { createDb, type Db } from './db.ts';
-import { messageOf, NanoClawError } from './errors.ts';
 import { createGroupQueue, type GroupQueue } from './group-queue.ts';
 import { createAgentProxies } from './http/agent-proxies.ts';
 import { issueToken } from './http/proxy-token.ts';
 import { type Handler, sendJson, startHttpServer } from './http/server.ts';
 import { writeAvailableGroups } from './ipc/snapshots.ts';
 import { createIpc, type Ipc } from './ipc.ts';
-import { type Clock, sleep, systemClock } from './lib/clock.ts';
+import { type Clock, systemClock } from './lib/clock.ts';
 import { type FileEvents, systemFileEvents } from './lib/file-events.ts';
 import { lockHome } from './lib/home-lock.ts';
 import { createReleasers } from './lib/releasers.ts';
 import type { Logger } from './log.ts';
-import { type RegistryOptions, registerGroup, writeMirror } from './registry.ts';
+import { type RegistryOptions, writeMirror } from './registry.ts';
 import { createDelivery } from './router/delivery.ts';
 import { createPacing, type PacingLimits, TELEGRAM_LIMITS } from './router/pacing.ts';
 import { createTyping } from './router/typing.ts';
 import { createRouter, type Router } from './router.ts';
 import type { AgentRuntime } from './runtime/agent-runtime.ts';
 import { chooseRuntime } from './runtime/choose-runtime.ts';
-import { SEED_CHATS } from './simulator/seed.ts';
 import { createSimulator, type Simulator } from './simulator/simulator.ts';
 import { type DaemonStatus, describeStatus } from './status.ts';
 import { createTelegram, type Telegram } from './telegram/api.ts';
@@ -61,7 +61,6 @@ export interface App {
 const SIMULATOR_TOKEN = '4200000001:nanoclaw-simulator-on-loopback';
 /** File events are unreliable across a virtual machine's shared folders: there the look is the truth. */
 const SWEEP_MS = process.platform === 'linux' ? 5000 : 500;
-const RUNTIME_RETRY_MS = 5000;
 
 export function createApp(config: Config, log: Logger, overrides: Overrides = {}): App {
   const clock = overrides.clock ?? systemClock;
@@ -132,7 +131,7 @@ export function createApp(config: Config, log: Logger, overrides: Overrides = {}
   ): Promise<() => DaemonStatus> {
     const child = (component: string) => log.child({ component });
     const late: { queue?: GroupQueue<ChatJid>; ipc?: Ipc; router?: Router } = {};
-    const agentsReady = { yes: false, problem: null as string | null };
+    const agentsReady: AgentsReady = { yes: false, problem: null };
     const timezoneOf = (group: Group) => group.timezone ?? config.timezone;
     const need = <T>(value: T | undefined): T => {
       if (value === undefined) throw new Error('used before it was wired');
@@ -268,44 +267,21 @@ export function createApp(config: Config, log: Logger, overrides: Overrides = {}
     delivery.start();
     poller.start();
     releasers.add(() => poller.stop());
-    const booting = bootAgents();
+    const booting = bootAgents({
+      runtime,
+      clock,
+      log,
+      provider: config.provider,
+      signal: stopping.signal,
+      recover: runner.recover,
+      wake: queue.wake,
+      state: agentsReady,
+    });
     releasers.add(async () => {
       stopping.abort();
       await booting;
     });
     return status;
-
-    /** Messages are stored meanwhile: only agents have to wait until their runtime is there. */
-    async function bootAgents(): Promise<void> {
-      while (!stopping.signal.aborted) {
-        try {
-          await runtime.runtime.prepare();
-          if (stopping.signal.aborted) return;
-          const chats = await runner.recover();
-          agentsReady.yes = true;
-          agentsReady.problem = null;
-          log.info(
-            { event: 'ready', runtime: runtime.runtime.name, provider: config.provider },
-            'agents can run',
-          );
-          for (const jid of chats) queue.wake(jid);
-          return;
-        } catch (error) {
-          if (stopping.signal.aborted) return;
-          const problem = messageOf(error);
-          if (await runtime.fallBack(error)) continue;
-          if (problem !== agentsReady.problem) {
-            const fix = error instanceof NanoClawError ? error.fix : undefined;
-            log.warn(
-              { event: 'runtime_waiting', fix },
-              `agents cannot run yet: ${problem} Trying again every ${RUNTIME_RETRY_MS / 1000} s.`,
-            );
-          }
-          agentsReady.problem = problem;
-          await sleep(clock, RUNTIME_RETRY_MS, stopping.signal);
-        }
-      }
-    }
   }
 
   return {
@@ -324,14 +300,6 @@ export function createApp(config: Config, log: Logger, overrides: Overrides = {}
     url: () => running?.url ?? '',
     simulator: () => running?.simulator ?? null,
   };
-}
-
-/** The chats of the simulator's world, on its first start. */
-function registerSeeds(registry: RegistryOptions): void {
-  if (registry.db.groups.all().length > 0) return;
-  for (const { chatJid, name, isMain } of SEED_CHATS) {
-    registerGroup(registry, { chatJid, name, folder: name.toLowerCase(), isMain }, 'simulator');
-  }
 }
 
 /** GET /status, for the command line. */

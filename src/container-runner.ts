@@ -9,10 +9,11 @@
  * a daemon that starts later goes on where this one ended; a turn ends once. It never reads a chat's policy and
  * never talks to Telegram.
  */
-import { randomUUID } from 'node:crypto';
-import { pickBatch } from './container-runner/batch.ts';
-import { type Failure, type FailureCode, retryDelay, sentenceFor } from './container-runner/failure.ts';
+import { claimMessages } from './container-runner/claim.ts';
+import type { Failure, FailureCode } from './container-runner/failure.ts';
 import { type Agent, createPool, type PoolOptions } from './container-runner/pool.ts';
+import { recoverTurns } from './container-runner/recover.ts';
+import { createSettlement } from './container-runner/settlement.ts';
 import { appendTurnLog } from './container-runner/turn-log.ts';
 import type { Turn } from './db/turns.ts';
 import { messageOf, NanoClawError } from './errors.ts';
@@ -20,18 +21,11 @@ import type { RunResult } from './group-queue.ts';
 import type { Ipc } from './ipc.ts';
 import type { Timer } from './lib/clock.ts';
 import { groupPaths } from './mailbox/layout.ts';
-import { publishTurn, removeTurn, stageTurn, turnFileExists } from './mailbox/write.ts';
-import { renderPrompt } from './prompt.ts';
-import {
-  type AgentEvent,
-  EXIT_WORKSPACE_UNWRITABLE,
-  PROTOCOL_VERSION,
-  type TurnFile,
-  type Usage,
-} from './protocol.ts';
+import { publishTurn, removeTurn, stageTurn } from './mailbox/write.ts';
+import { type AgentEvent, EXIT_WORKSPACE_UNWRITABLE, type TurnFile } from './protocol.ts';
 import type { Router } from './router.ts';
 import type { AgentExit } from './runtime/agent-runtime.ts';
-import { type ChatJid, type Folder, type Group, iso, type TurnId, turnId } from './types.ts';
+import { type ChatJid, type Folder, type Group, iso, type TurnId } from './types.ts';
 
 export interface ContainerRunnerOptions extends Omit<PoolOptions, 'onStarted' | 'onExit'> {
   assistantName: string;
@@ -68,7 +62,10 @@ interface Active {
   finished: (result: RunResult) => void;
   lifeTimer?: Timer;
   stopTyping: () => void;
+  /** How often in a row an earlier event was missing. */
   missing: number;
+  /** Why we end its agent, if we do: then its exit is no crash. */
+  ending?: Failure;
 }
 
 const ENGINE_RETRY_MS = 5000;
@@ -80,7 +77,7 @@ export function createContainerRunner(options: ContainerRunnerOptions): Containe
   const active = new Map<TurnId, Active>();
   const adopted = new Map<ChatJid, Promise<RunResult>>();
   let stopping = false;
-  const now = () => iso(clock.now());
+  const settlement = createSettlement(options);
   const pool = createPool({
     ...options,
     onStarted: (folder) => options.ipc().attach(folder),
@@ -104,7 +101,8 @@ export function createContainerRunner(options: ContainerRunnerOptions): Containe
     } catch (error) {
       return engineAway(error);
     }
-    const claimed = claim(group);
+    const timezone = options.timezoneOf(group);
+    const claimed = claimMessages({ ...options, timezone, nowMs: clock.now() }, group);
     if (!claimed) return 'idle';
     return start(group, claimed.turn, claimed.file);
   }
@@ -118,61 +116,6 @@ export function createContainerRunner(options: ContainerRunnerOptions): Containe
     return { retryInMs: ENGINE_RETRY_MS };
   }
 
-  function claim(group: Group): { turn: Turn; file: Omit<TurnFile, 'container'> } | null {
-    return db.transaction(() => {
-      const timezone = options.timezoneOf(group);
-      const batch = pickBatch(db.messages, group.chatJid, timezone);
-      if (!batch) return null;
-      const id = turnId(randomUUID());
-      const attempt = nextAttempt(group.chatJid);
-      db.turns.claim({
-        id,
-        chatJid: group.chatJid,
-        folder: group.folder,
-        threadId: batch.threadId,
-        kind: 'messages',
-        attempt,
-        at: now(),
-        fromSeq: batch.fromSeq,
-        toSeq: batch.toSeq,
-        omitted: batch.omitted,
-        messages: batch.messages.map((m) => m.seq),
-      });
-      const turn = db.turns.byId(id);
-      if (!turn) return null;
-      const prompt = renderPrompt({
-        groupName: group.name,
-        timezone,
-        nowMs: clock.now(),
-        messages: batch.messages,
-        omitted: batch.omitted,
-        attempt,
-      });
-      const file = {
-        protocol: PROTOCOL_VERSION as typeof PROTOCOL_VERSION,
-        id,
-        kind: 'messages' as const,
-        attempt,
-        chat_jid: group.chatJid,
-        thread_id: batch.threadId,
-        group_name: group.name,
-        is_main: group.isMain,
-        assistant_name: options.assistantName,
-        timezone,
-        session_id: db.agents.session(group.folder, null),
-        prompt,
-        requests: batch.messages.flatMap((m) => (m.forNina ? [m.request ?? m.content] : [])),
-      };
-      return { turn, file };
-    });
-  }
-
-  function nextAttempt(jid: ChatJid): number {
-    const last = db.turns.latest(jid, 5).find((t) => t.kind === 'messages');
-    if (last?.state !== 'retried') return 1;
-    return last.errorCode === 'restart' ? last.attempt : last.attempt + 1;
-  }
-
   async function start(group: Group, turn: Turn, file: Omit<TurnFile, 'container'>): Promise<RunResult> {
     const paths = groupPaths(home, group.folder);
     // From here on somebody works on the answer, and the chat may see it.
@@ -182,33 +125,25 @@ export function createContainerRunner(options: ContainerRunnerOptions): Containe
       agent = await pool.acquire(group);
     } catch (error) {
       stopTyping();
-      const failure: Failure = { code: 'engine', message: messageOf(error) };
-      return fail(turn, failure);
+      return settlement.fail(turn, { code: 'engine', message: messageOf(error) });
     }
     if (agent.state !== 'busy') {
       stopTyping();
-      return fail(turn, { code: 'crash', message: 'the agent ended before its turn began' });
+      return settlement.fail(turn, { code: 'crash', message: 'the agent ended before its turn began' });
     }
     return new Promise((finished) => {
       active.set(turn.id, { turn, agent, finished, stopTyping, missing: 0 });
       try {
         options.writeSnapshots(group);
         stageTurn(paths, { ...file, container: agent.container.name });
-        db.turns.markRunning(turn.id, agent.container.name, now());
+        db.turns.markRunning(turn.id, agent.container.name, iso(clock.now()));
         publishTurn(paths, turn.id);
         signOfLife(turn.id);
-        appendTurnLog(
-          home,
-          group.folder,
-          turn.id,
-          clock.now(),
-          `started in ${agent.container.name}, attempt ${turn.attempt}`,
-        );
+        const line = `started in ${agent.container.name}, attempt ${turn.attempt}`;
+        appendTurnLog(home, group.folder, turn.id, clock.now(), line);
       } catch (error) {
-        end(
-          turn.id,
-          fail(turn, { code: 'agent', message: `the turn could not be handed over: ${messageOf(error)}` }),
-        );
+        const message = `the turn could not be handed over: ${messageOf(error)}`;
+        end(turn.id, settlement.fail(turn, { code: 'agent', message }));
       }
     });
   }
@@ -220,16 +155,15 @@ export function createContainerRunner(options: ContainerRunnerOptions): Containe
     entry.lifeTimer = clock.after(options.timeoutMs, () => void timedOut(id));
   }
 
+  /** The agent's end, which this brings about, settles the turn; what it wrote in the last moment counts. */
   async function timedOut(id: TurnId): Promise<void> {
     const entry = active.get(id);
     if (!entry) return;
     const seconds = Math.round(options.timeoutMs / 1000);
+    entry.ending = { code: 'timeout', message: `no sign of life for ${seconds} s (CONTAINER_TIMEOUT)` };
     await pool.close(entry.agent);
-    options.ipc().drain(entry.turn.folder); // it may have ended in the last moment
-    end(
-      id,
-      fail(entry.turn, { code: 'timeout', message: `no sign of life for ${seconds} s (CONTAINER_TIMEOUT)` }),
-    );
+    // Also when the engine could not tell us about the end.
+    if (active.has(id)) end(id, settlement.fail(entry.turn, entry.ending));
   }
 
   function onEvent(folder: Folder, event: AgentEvent): boolean {
@@ -242,88 +176,11 @@ export function createContainerRunner(options: ContainerRunnerOptions): Containe
       return false;
     }
     if (entry) entry.missing = 0;
-    const result = db.transaction(() => take(turn, event));
+    const result = settlement.take(turn, event);
     if (event.type !== 'progress') appendTurnLog(home, folder, turn.id, clock.now(), event.type);
     if (result) end(turn.id, result);
     else signOfLife(turn.id);
     return true;
-  }
-
-  /** In a transaction. Returns what the queue should do when the turn is over, else null. */
-  function take(turn: Turn, event: AgentEvent): RunResult | null {
-    const added = event.type === 'text' ? (turn.reply === '' ? event.text : `\n\n${event.text}`) : '';
-    if (!db.turns.takeEvent(turn.id, event.n, added)) return null;
-    if (event.type === 'session') {
-      db.agents.setSession(turn.folder, null, event.session_id, now());
-      if (event.fresh)
-        log.warn(
-          { event: 'session_replaced', group: turn.folder, turn: turn.id },
-          'the session was gone; a fresh one was begun',
-        );
-    }
-    if (event.type !== 'turn_finished') return null;
-    const usage = event.usage ?? null;
-    if (event.status === 'ok') return succeed(turn, usage);
-    if (event.status === 'interrupted') return settle(turn, 'stopped', 'stopped', null, usage);
-    return fail(
-      turn,
-      { code: event.error?.code ?? 'agent', message: event.error?.message ?? 'no reason given' },
-      usage,
-    );
-  }
-
-  function succeed(turn: Turn, usage: Usage | null): RunResult {
-    const reply = db.turns.byId(turn.id)?.reply ?? '';
-    const replyTo =
-      turn.toSeq !== null && db.messages.hasNewer(turn.chatJid, turn.toSeq)
-        ? db.turns.triggerMessageId(turn.id)
-        : null;
-    options.record({ chatJid: turn.chatJid, threadId: turn.threadId, turnId: turn.id, replyTo, text: reply });
-    return settle(turn, 'done', 'answered', null, usage);
-  }
-
-  function settle(
-    turn: Turn,
-    state: 'done' | 'failed' | 'stopped',
-    disposition: 'answered' | 'failed' | 'stopped',
-    failure: Failure | null,
-    usage: Usage | null,
-  ): RunResult {
-    db.transaction(() => {
-      if (!db.turns.finish(turn.id, state, now(), failure, usage)) return;
-      db.turns.settleMessages(turn, disposition, failure?.code ?? null);
-    });
-    return 'again';
-  }
-
-  /** Ends an attempt that did not work: the messages wait for the next one, or the chat is told. */
-  function fail(turn: Turn, failure: Failure, usage: Usage | null = null): RunResult {
-    const delay = retryDelay(failure.code, turn.attempt);
-    const details = {
-      event: 'turn_failed',
-      group: turn.folder,
-      turn: turn.id,
-      attempt: turn.attempt,
-      code: failure.code,
-      retryInMs: delay,
-    };
-    log[delay === null ? 'error' : 'warn'](details, failure.message);
-    appendTurnLog(home, turn.folder, turn.id, clock.now(), `failed: ${failure.code}: ${failure.message}`);
-    return db.transaction((): RunResult => {
-      if (failure.code === 'stale_session') db.agents.dropSession(turn.folder, null);
-      if (delay === null) {
-        options.record({
-          chatJid: turn.chatJid,
-          threadId: turn.threadId,
-          turnId: turn.id,
-          replyTo: db.turns.triggerMessageId(turn.id),
-          text: sentenceFor(failure.code, options),
-        });
-        return settle(turn, 'failed', 'failed', failure, usage);
-      }
-      if (db.turns.finish(turn.id, 'retried', now(), failure, usage)) db.turns.releaseMessages(turn);
-      return delay === 0 ? 'again' : { retryInMs: delay };
-    });
   }
 
   /** After the commit: cleans up behind a turn and lets the queue go on. */
@@ -332,13 +189,8 @@ export function createContainerRunner(options: ContainerRunnerOptions): Containe
     if (turn) {
       removeTurn(groupPaths(home, turn.folder), id);
       options.wakeDelivery(turn.chatJid);
-      log.info({
-        event: 'turn_ended',
-        group: turn.folder,
-        turn: id,
-        state: turn.state,
-        attempt: turn.attempt,
-      });
+      const { folder: group, state, attempt } = turn;
+      log.info({ event: 'turn_ended', group, turn: id, state, attempt });
     }
     const entry = active.get(id);
     if (!entry) return;
@@ -357,43 +209,26 @@ export function createContainerRunner(options: ContainerRunnerOptions): Containe
     } catch (error) {
       log.error({ event: 'ipc_failed', group: agent.folder, err: error }, messageOf(error));
     }
-    for (const { turn } of [...active.values()].filter((a) => a.agent === agent))
-      end(turn.id, fail(turn, exitFailure(exit)));
+    for (const { turn, ending } of [...active.values()].filter((a) => a.agent === agent)) {
+      end(turn.id, settlement.fail(turn, ending ?? exitFailure(exit)));
+    }
   }
 
   async function recover(): Promise<ChatJid[]> {
-    const runtime = options.runtime();
-    const known = new Map((await runtime.list()).map((c) => [c.name, c]));
-    for (const name of db.agents.liveContainers())
-      if (!known.has(name)) db.agents.containerEnded(name, now());
-    const folders = new Set([
-      ...db.turns.open().map((t) => t.folder),
-      ...[...known.values()].map((c) => c.folder),
-    ]);
-    for (const folder of folders) options.ipc().drain(folder);
-    for (const turn of db.turns.open()) {
-      const container = turn.containerName === null ? undefined : known.get(turn.containerName);
-      if (turn.state === 'queued') {
-        fail(turn, { code: 'restart', message: 'the daemon ended before the turn began' });
-      } else if (container && turnFileExists(groupPaths(home, turn.folder), turn.id)) {
-        known.delete(container.name);
-        resume(turn, pool.adopt(container, 'busy'));
-      } else {
-        end(turn.id, fail(turn, lostFailure(turn)));
-      }
-    }
-    for (const container of known.values()) await adoptIdle(container);
+    await recoverTurns({
+      db,
+      log,
+      home,
+      runtime: options.runtime(),
+      pool,
+      cap: options.cap,
+      now: () => iso(clock.now()),
+      drain: (folder) => options.ipc().drain(folder),
+      resume,
+      fail: (turn, failure) => end(turn.id, settlement.fail(turn, failure)),
+    });
     return [...new Set([...adopted.keys(), ...db.messages.chatsWithOpen()])];
   }
-
-  /** In the `process` runtime agents end with the daemon: nobody's fault. A container that is gone has crashed. */
-  const lostFailure = (turn: Turn): Failure =>
-    options.runtime().name === 'process'
-      ? { code: 'restart', message: 'the daemon ended and its agent with it' }
-      : {
-          code: 'crash',
-          message: `the container ${turn.containerName ?? ''} was gone when the daemon came back`,
-        };
 
   function resume(turn: Turn, agent: Agent): void {
     log.info({ event: 'turn_adopted', group: turn.folder, turn: turn.id, container: agent.container.name });
@@ -404,28 +239,6 @@ export function createContainerRunner(options: ContainerRunnerOptions): Containe
     adopted.set(turn.chatJid, waiting);
     publishTurn(groupPaths(home, turn.folder), turn.id);
     signOfLife(turn.id);
-  }
-
-  async function adoptIdle(
-    container: Awaited<ReturnType<ReturnType<PoolOptions['runtime']>['list']>>[number],
-  ): Promise<void> {
-    const wanted =
-      db.groups.byFolder(container.folder) !== null && db.agents.liveContainers().includes(container.name);
-    if (
-      wanted &&
-      pool.agents().length < options.cap &&
-      !pool.agents().some((a) => a.folder === container.folder)
-    ) {
-      pool.adopt(container, 'idle');
-      return;
-    }
-    log.info({ event: 'orphan_removed', container: container.name, group: container.folder });
-    await container
-      .remove()
-      .catch((error: unknown) =>
-        log.warn({ event: 'agent_remove_failed', container: container.name }, messageOf(error)),
-      );
-    db.agents.containerEnded(container.name, now());
   }
 
   return {

@@ -70,7 +70,11 @@ export function createIpc(options: IpcOptions): Ipc {
     const watchers = OUT_DIRECTORIES.map((dir) =>
       fileEvents.watch(path.join(mailbox, dir), () => soon(folder)),
     );
-    attached.set(folder, { close: () => watchers.forEach((w) => w.close()) });
+    attached.set(folder, {
+      close: () => {
+        for (const watcher of watchers) watcher.close();
+      },
+    });
     sweep ??= clock.after(options.sweepMs, sweepAll);
   }
 

@@ -62,7 +62,7 @@ describe('the prompt', () => {
   });
 
   it('holds only what XML can hold, and gives the text back', () => {
-    const unescape = (s: string) =>
+    const unescaped = (s: string) =>
       s.replace(
         /&(amp|lt|gt|quot|apos);/g,
         (_, n: string) => ({ amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" })[n] ?? '',
@@ -73,7 +73,7 @@ describe('the prompt', () => {
         expect(escaped).not.toMatch(/[<>"']|&(?!(amp|lt|gt|quot|apos);)/);
         // biome-ignore lint/suspicious/noControlCharactersInRegex: exactly these are forbidden
         expect(escaped).not.toMatch(/[\u0000-\u0008\u000b\u000c\u000e-\u001f]/);
-        expect(unescape(escaped)).toHaveLength(text.length);
+        expect(unescaped(escaped)).toHaveLength(text.length);
       }),
     );
   });
