@@ -1,0 +1,327 @@
+/** The page: loads the world, shows a chat, stays live. The address (#chat/ID) says which chat is open. */
+import { get, listen, post } from './api.js';
+import { bubble, dayOf, paintAvatar } from './bubble.js';
+import { byId, Composer } from './composer.js';
+import { aboutChat, chatRows, welcome } from './list.js';
+import { menuItems } from './menu.js';
+import { Model } from './model.js';
+import { formatted, make } from './text.js';
+
+/** @typedef {import('./api.js').Chat} Chat */
+/** @typedef {import('./api.js').Message} Message */
+
+const TYPING_MS = 5500;
+const DRAFT_MS = 30_000;
+
+const model = new Model();
+const $chats = byId('chats', HTMLElement);
+const $messages = byId('messages', HTMLElement);
+const $scroll = byId('scroll', HTMLElement);
+const $live = byId('live', HTMLElement);
+const $empty = byId('empty', HTMLElement);
+const $earlier = byId('earlier', HTMLButtonElement);
+const $menu = byId('menu', HTMLDetailsElement);
+const $toast = byId('toast', HTMLElement);
+const composer = new Composer(model, { changed: () => showChat(), say: (error) => toast(messageOf(error)) });
+let isLive = false;
+/** @type {Map<number, {text: string | undefined, until: number}>} chat → what the bot is at */
+const busy = new Map();
+
+/** The view stays at the end while it is there, also when pictures or the keyboard change its height. */
+let sticks = true;
+function toEnd() {
+  sticks = true;
+  $scroll.scrollTop = $scroll.scrollHeight;
+}
+$scroll.addEventListener('scroll', () => {
+  sticks = $scroll.scrollHeight - $scroll.scrollTop - $scroll.clientHeight < 60;
+});
+const grown = new ResizeObserver(() => {
+  if (sticks) toEnd();
+});
+for (const element of [$scroll, $messages, $live]) grown.observe(element);
+
+/** @param {unknown} error */
+function messageOf(error) {
+  return error instanceof Error ? error.message : String(error);
+}
+
+let toastTimer = 0;
+/** @param {string} text */
+function toast(text) {
+  $toast.textContent = text;
+  clearTimeout(toastTimer);
+  toastTimer = setTimeout(() => $toast.replaceChildren(), 4500);
+}
+
+/** @param {Promise<unknown>} work */
+function quietly(work) {
+  work.catch((error) => toast(messageOf(error)));
+}
+
+function showConnection() {
+  const bot = model.bot.first_name;
+  const line = byId('connection', HTMLElement);
+  const words = !isLive ? 'Reconnecting…' : model.botIsThere ? `${bot} is here` : `${bot} is not connected`;
+  if (line.textContent !== words) line.textContent = words;
+  line.classList.toggle('good', isLive && model.botIsThere);
+}
+
+function showList() {
+  $chats.replaceChildren(...chatRows(model));
+  const total = [...model.unread.values()].reduce((a, b) => a + b, 0);
+  document.title = `${total > 0 ? `(${total}) ` : ''}Chats · NanoClaw simulator`;
+}
+
+function showChat() {
+  const chat = model.open;
+  document.body.dataset.view = chat ? 'chat' : 'list';
+  if (!chat) return;
+  const name = model.nameOfChat(chat);
+  byId('chat-name', HTMLElement).textContent = name;
+  byId('chat-about', HTMLElement).textContent = aboutChat(model, chat);
+  paintAvatar(byId('chat-avatar', HTMLElement), name, chat.type === 'private' ? model.bot : chat);
+  byId('menu-items', HTMLElement).replaceChildren(
+    ...menuItems(chat, model, (work) => {
+      $menu.open = false;
+      quietly(work);
+    }),
+  );
+  showTopics(chat);
+  composer.show();
+  const moved = chat.migratedTo !== null;
+  byId('composer', HTMLElement).hidden = moved;
+  byId('closed', HTMLElement).hidden = !moved;
+  byId('closed', HTMLElement).textContent = 'This group became a supergroup. Go on there.';
+  showMessages();
+}
+
+/** @param {Chat} chat */
+function showTopics(chat) {
+  const list = chat.is_forum
+    ? [{ threadId: undefined, name: 'All' }, { threadId: 0, name: 'General' }, ...chat.topics]
+    : [];
+  byId('topics', HTMLElement).replaceChildren(
+    ...list.map(({ threadId, name }) => {
+      const button = make('button', '', name);
+      button.type = 'button';
+      button.setAttribute('aria-pressed', String(model.topicId === threadId));
+      button.addEventListener('click', () => {
+        model.topicId = threadId;
+        showChat();
+      });
+      return button;
+    }),
+  );
+}
+
+function showMessages() {
+  const chat = model.open;
+  const speaker = chat && model.speaker(chat);
+  if (!chat) return;
+  const focused = document.activeElement?.closest('[data-id]')?.getAttribute('data-id');
+  /** @type {HTMLElement[]} */
+  const rows = [];
+  let day = '';
+  /** @type {Message | undefined} */
+  let above;
+  for (const message of model.shown()) {
+    const today = dayOf(message.date);
+    if (today !== day) {
+      const row = make('li', 'day');
+      row.append(make('span', '', today));
+      rows.push(row);
+      above = undefined;
+    }
+    day = today;
+    const isFollowUp = above?.from.id === message.from.id && message.date - above.date < 300;
+    rows.push(
+      bubble(message, {
+        speakerId: speaker?.user.id ?? 0,
+        userOf: (id) => model.userOf(id),
+        topic: model.topicName(message),
+        isFollowUp,
+        act,
+        react: (m, emoji) => quietly(react(chat, m, emoji)),
+        press: (m, data) => quietly(post('press', { ...ref(m), from: speaker?.key ?? '', data })),
+      }),
+    );
+    above = bubbleStarts(message) ? message : undefined;
+  }
+  $messages.replaceChildren(...rows);
+  $earlier.hidden = !model.loaded.get(chat.id)?.more;
+  $empty.hidden = !model.shown().every((m) => m.forum_topic_created);
+  if (!$empty.hidden) $empty.replaceChildren(...welcome(model, chat, (text) => composer.fill(text)));
+  showLive();
+  const again = focused ? $messages.querySelector(`[data-id="${focused}"] .bubble`) : undefined;
+  if (again instanceof HTMLElement) again.focus({ preventScroll: true });
+  if (sticks) toEnd();
+}
+
+/** @param {Message} m */
+const bubbleStarts = (m) =>
+  !m.new_chat_members && !m.left_chat_member && !m.new_chat_title && !m.forum_topic_created;
+
+function showLive() {
+  const state = model.openId === undefined ? undefined : busy.get(model.openId);
+  if (!state || state.until < Date.now()) {
+    $live.replaceChildren();
+    return;
+  }
+  if (state.text) {
+    const draft = make('div', 'draft');
+    draft.append(formatted(state.text));
+    $live.replaceChildren(draft);
+    return;
+  }
+  if ($live.firstElementChild?.className === 'typing') return;
+  const line = make('p', 'typing');
+  const dots = make('span');
+  dots.append(make('i'), make('i'), make('i'));
+  line.append(dots, `${model.bot.first_name} is typing…`);
+  $live.replaceChildren(line);
+  if ($scroll.scrollHeight - $scroll.scrollTop - $scroll.clientHeight < 140)
+    $scroll.scrollTop = $scroll.scrollHeight;
+}
+
+/** @param {Message} m */
+const ref = (m) => ({ chat: m.chat.id, messageId: m.message_id });
+
+/** @param {'reply' | 'edit' | 'delete' | 'jump'} action @param {Message} m */
+function act(action, m) {
+  if (action === 'delete') quietly(post('delete', ref(m)));
+  else if (action !== 'jump') composer.hold(action, m);
+  else {
+    const target = $messages.querySelector(`[data-id="${m.message_id}"]`);
+    if (!target) return toast('That message is further up, or was deleted.');
+    target.scrollIntoView({ block: 'center' });
+    target.classList.remove('flash');
+    requestAnimationFrame(() => target.classList.add('flash'));
+  }
+}
+
+/** @param {Chat} chat @param {Message} m @param {string} emoji */
+async function react(chat, m, emoji) {
+  const speaker = model.speaker(chat);
+  if (!speaker) return;
+  const mine = m.reactions?.find((r) => r.userId === speaker.user.id)?.emoji ?? [];
+  await post('react', { ...ref(m), from: speaker.key, emoji: mine.includes(emoji) ? [] : [emoji] });
+}
+
+/** @param {number} id @param {number} [before] */
+async function load(id, before) {
+  const older = before === undefined ? '' : `&before=${before}`;
+  /** @type {{messages: Message[], more: boolean}} */
+  const page = await get(`messages?chat=${id}${older}`);
+  const known = before === undefined ? new Map() : (model.loaded.get(id)?.messages ?? new Map());
+  for (const message of page.messages) known.set(message.message_id, message);
+  model.loaded.set(id, { messages: known, more: page.more });
+}
+
+async function openFromAddress() {
+  const id = Number(/^#chat\/(-?\d+)$/.exec(location.hash)?.[1] ?? Number.NaN);
+  const isOther = id !== model.openId;
+  model.openId = model.chats.has(id) ? id : undefined;
+  if (isOther) {
+    model.topicId = undefined;
+    composer.release(true);
+    $messages.replaceChildren();
+  }
+  if (model.openId !== undefined) {
+    model.unread.delete(model.openId);
+    if (!model.loaded.has(model.openId)) await load(model.openId);
+  }
+  showList();
+  showChat();
+  if (isOther && model.openId !== undefined) {
+    toEnd();
+    composer.focus();
+  }
+}
+
+/** After a start and after each reconnect: everything anew. */
+async function refresh() {
+  model.take(await get('state'));
+  model.loaded.clear();
+  await openFromAddress();
+  showConnection();
+}
+
+/** @param {any} event */
+function take(event) {
+  const chatId = event.message?.chat.id ?? event.chatId ?? event.chat?.id;
+  switch (event.type) {
+    case 'hello':
+      return quietly(refresh());
+    case 'message':
+      if (event.message.from.is_bot) busy.delete(chatId);
+      if (model.open && model.speaker(model.open)?.user.id === event.message.from.id) sticks = true;
+      model.put(event.message, true, chatId === model.openId && document.visibilityState === 'visible');
+      break;
+    case 'edited':
+      model.put(event.message, false, true);
+      break;
+    case 'deleted':
+      model.drop(chatId, event.messageIds);
+      break;
+    case 'reaction':
+      model.setReaction(event);
+      break;
+    case 'chat':
+      model.chats.set(event.chat.id, event.chat);
+      if (chatId === model.openId) showChat();
+      break;
+    case 'typing':
+      busy.set(chatId, { text: undefined, until: Date.now() + TYPING_MS });
+      setTimeout(showLive, TYPING_MS + 50);
+      return showLive();
+    case 'draft':
+      busy.set(chatId, { text: event.text, until: Date.now() + DRAFT_MS });
+      setTimeout(showLive, DRAFT_MS + 50);
+      return showLive();
+    case 'callback-answered':
+      if (event.text) toast(event.text);
+      return undefined;
+    case 'poll':
+      model.botPolledAt = event.at;
+      return showConnection();
+    default:
+      return undefined;
+  }
+  showList();
+  if (chatId === model.openId) showMessages();
+  return undefined;
+}
+
+window.addEventListener('hashchange', () => quietly(openFromAddress()));
+document.addEventListener('visibilitychange', () => {
+  if (
+    document.visibilityState === 'visible' &&
+    model.openId !== undefined &&
+    model.unread.delete(model.openId)
+  )
+    showList();
+});
+document.addEventListener('click', (event) => {
+  if (event.target instanceof Node && !$menu.contains(event.target)) $menu.open = false;
+});
+byId('back', HTMLButtonElement).addEventListener('click', () => {
+  location.hash = '';
+});
+$earlier.addEventListener('click', () => {
+  const { openId } = model;
+  const [oldest] = model.shown();
+  if (openId === undefined || !oldest) return;
+  const fromEnd = $scroll.scrollHeight - $scroll.scrollTop;
+  quietly(
+    load(openId, Math.min(...(model.loaded.get(openId)?.messages.keys() ?? []))).then(() => {
+      showMessages();
+      $scroll.scrollTop = $scroll.scrollHeight - fromEnd;
+    }),
+  );
+});
+listen(take, (live) => {
+  isLive = live;
+  showConnection();
+});
+setInterval(showConnection, 5000);
