@@ -12,7 +12,6 @@ import { databaseFile } from './db/open.ts';
 import { createDb, type Db } from './db.ts';
 import { createGroupQueue, type GroupQueue } from './group-queue.ts';
 import { createAgentProxies } from './http/agent-proxies.ts';
-import { issueToken } from './http/proxy-token.ts';
 import { type Handler, sendJson, startHttpServer } from './http/server.ts';
 import { writeAvailableGroups } from './ipc/snapshots.ts';
 import { createIpc, type Ipc } from './ipc.ts';
@@ -152,7 +151,7 @@ export function createApp(config: Config, log: Logger, overrides: Overrides = {}
       ...(overrides.runtime ? { given: overrides.runtime } : {}),
       openProxies: () =>
         createAgentProxies({
-          log: child('model-proxy'),
+          log: child('proxy'),
           model: {
             upstream: new URL(config.anthropicBaseUrl),
             credential: config.credential,
@@ -164,9 +163,15 @@ export function createApp(config: Config, log: Logger, overrides: Overrides = {}
               ),
             clock,
           },
-          port: {
-            get: () => Number(db.inbox.meta('model_proxy_port') ?? 0),
-            set: (port) => db.inbox.setMeta('model_proxy_port', String(port)),
+          egress: {
+            resolveToken: (hash) => db.agents.byToken(hash),
+            // Every group has the policy `open`: the public internet, and nothing else.
+            policy: () => null,
+            clock,
+          },
+          ports: {
+            get: (name) => Number(db.inbox.meta(`${name}_proxy_port`) ?? 0),
+            set: (name, port) => db.inbox.setMeta(`${name}_proxy_port`, String(port)),
           },
         }),
     });
@@ -208,12 +213,7 @@ export function createApp(config: Config, log: Logger, overrides: Overrides = {}
       idleTimeoutMs: config.idleTimeoutMs,
       provider: config.provider,
       timezoneOf,
-      issueModelAccess: () => {
-        const baseUrl = runtime.modelUrl();
-        if (baseUrl === null) return null;
-        const { token, sha256 } = issueToken();
-        return { baseUrl, token, tokenSha256: sha256 };
-      },
+      issueAccess: runtime.issueAccess,
       assistantName: config.assistantName,
       timeoutMs: config.containerTimeoutMs,
       memoryMb: config.containerMemoryMb,

@@ -21,6 +21,13 @@ export interface Agent {
   idleTimer?: Timer;
 }
 
+export interface AgentAccess {
+  token: string | null;
+  /** What the database keeps of the token. */
+  tokenSha256: string | null;
+  modelUrl: string | null;
+}
+
 export interface PoolOptions {
   db: Db;
   clock: Clock;
@@ -31,8 +38,8 @@ export interface PoolOptions {
   idleTimeoutMs: number;
   provider: ProviderName;
   timezoneOf: (group: Group) => string;
-  /** A model endpoint and a token of its own for a new agent; null for a provider that needs none. */
-  issueModelAccess: () => { baseUrl: string; token: string; tokenSha256: string } | null;
+  /** What a new agent may reach through the daemon, and its own token for it. */
+  issueAccess: () => AgentAccess;
   onStarted: (folder: Folder) => void;
   onExit: (agent: Agent, exit: AgentExit) => void;
 }
@@ -91,7 +98,7 @@ export function createPool(options: PoolOptions): Pool {
     const paths = ensureGroupFolders(options.home, group.folder);
     const name = `nanoclaw-${group.folder}-${randomBytes(4).toString('hex')}`;
     const runtime = options.runtime();
-    const access = options.issueModelAccess();
+    const { token, tokenSha256, modelUrl } = options.issueAccess();
     const launch: AgentLaunch = {
       name,
       folder: group.folder,
@@ -103,16 +110,11 @@ export function createPool(options: PoolOptions): Pool {
       homeDir: paths.homeDir,
       projectDir: group.isMain ? options.home : null,
       extraMounts: [],
-      model: access === null ? null : { baseUrl: access.baseUrl, token: access.token },
+      token,
+      modelUrl,
       timezone: options.timezoneOf(group),
     };
-    db.agents.containerStarted(
-      name,
-      group.folder,
-      runtime.name,
-      access?.tokenSha256 ?? null,
-      iso(clock.now()),
-    );
+    db.agents.containerStarted(name, group.folder, runtime.name, tokenSha256, iso(clock.now()));
     options.onStarted(group.folder);
     try {
       const startedAt = clock.monotonic();

@@ -24,8 +24,8 @@ export function protocolEnvironment(
     NANOCLAW_IDLE_EXIT_MS: String(idleExitMs),
     NANOCLAW_SWEEP_MS: String(sweepMs),
     HOME: paths.homeDir,
-    ANTHROPIC_BASE_URL: launch.model?.baseUrl,
-    ANTHROPIC_AUTH_TOKEN: launch.model?.token,
+    ANTHROPIC_BASE_URL: launch.modelUrl ?? undefined,
+    ANTHROPIC_AUTH_TOKEN: launch.modelUrl === null ? undefined : (launch.token ?? undefined),
   };
   const set = Object.entries(environment).filter((pair): pair is [string, string] => pair[1] !== undefined);
   return { ...Object.fromEntries(set), TZ: launch.timezone };

@@ -23,8 +23,10 @@ export interface AgentLaunch {
   projectDir: string | null;
   /** Allowlisted mounts, already validated; each appears as /workspace/extra/<name>. */
   extraMounts: readonly { name: string; hostPath: string; writable: boolean }[];
-  /** The daemon's model endpoint for this agent and its own token for it; null for the offline provider. */
-  model: { baseUrl: string; token: string } | null;
+  /** The agent's own token for the daemon's proxies; good only while it lives. Null where there are none. */
+  token: string | null;
+  /** The daemon's model endpoint; null for the offline provider. */
+  modelUrl: string | null;
   timezone: string;
 }
 

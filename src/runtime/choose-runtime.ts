@@ -7,11 +7,12 @@ import type { Config } from '../config.ts';
 import { Engine } from '../docker/engine.ts';
 import { messageOf, NanoClawError } from '../errors.ts';
 import type { AgentProxies } from '../http/agent-proxies.ts';
+import { issueToken } from '../http/proxy-token.ts';
 import type { Clock } from '../lib/clock.ts';
 import { projectRoot } from '../lib/project-root.ts';
 import type { Logger } from '../log.ts';
 import type { AgentRuntime } from './agent-runtime.ts';
-import { createDockerRuntime, type DockerRuntime } from './docker-runtime.ts';
+import { createDockerRuntime } from './docker-runtime.ts';
 import { createProcessRuntime } from './process-runtime.ts';
 
 export interface RuntimeParts {
@@ -25,8 +26,8 @@ export interface RuntimeParts {
 
 export interface ChosenRuntime {
   readonly runtime: AgentRuntime;
-  /** Where agents reach the model; null for the offline provider. */
-  modelUrl(): string | null;
+  /** What a new agent may reach, with a fresh token of its own. */
+  issueAccess(): { token: string | null; tokenSha256: string | null; modelUrl: string | null };
   /** After a failed prepare(): takes the other runtime if that is allowed. False: wait and try again. */
   fallBack(error: unknown): Promise<boolean>;
   close(): Promise<void>;
@@ -58,16 +59,21 @@ function withDocker(config: Config, parts: RuntimeParts, engine: Engine): Chosen
     limits: { memoryMb: config.containerMemoryMb, cpus: config.containerCpus },
     // The agent ends by itself only when the daemon has been gone for long: the daemon's own idle time comes first.
     idleExitMs: config.idleTimeoutMs + 3_600_000,
+    proxyUrl: ({ token }) =>
+      token === null || egressAt === null ? null : `http://agent:${token}@${egressAt}`,
     clock: parts.clock,
     log: parts.log,
   });
-  const proxies = config.provider === 'claude' ? parts.openProxies() : null;
+  const proxies = parts.openProxies();
   let modelUrl: string | null = null;
+  let egressAt: string | null = null;
   const prepared: AgentRuntime = {
     ...docker,
     async prepare() {
       await docker.prepare();
-      if (proxies) modelUrl = await listen(docker, proxies);
+      const { modelPort, egressPort } = await proxies.listen(docker.gatewayAddress());
+      modelUrl = `http://${docker.proxyHost()}:${modelPort}`;
+      egressAt = `${docker.proxyHost()}:${egressPort}`;
     },
   };
   let current = prepared;
@@ -75,7 +81,11 @@ function withDocker(config: Config, parts: RuntimeParts, engine: Engine): Chosen
     get runtime() {
       return current;
     },
-    modelUrl: () => modelUrl,
+    issueAccess() {
+      if (current !== prepared) return NO_ACCESS;
+      const { token, sha256 } = issueToken();
+      return { token, tokenSha256: sha256, modelUrl: config.provider === 'claude' ? modelUrl : null };
+    },
     async fallBack(error) {
       const noImage =
         error instanceof NanoClawError &&
@@ -91,15 +101,12 @@ function withDocker(config: Config, parts: RuntimeParts, engine: Engine): Chosen
     },
     async close() {
       await current.close();
-      await proxies?.close();
+      await proxies.close();
     },
   };
 }
 
-async function listen(docker: DockerRuntime, proxies: AgentProxies): Promise<string> {
-  const { port } = await proxies.listen(docker.gatewayAddress());
-  return `http://${docker.proxyHost()}:${port}`;
-}
+const NO_ACCESS = { token: null, tokenSha256: null, modelUrl: null };
 
 const processRuntime = (parts: RuntimeParts): AgentRuntime =>
   createProcessRuntime({
@@ -110,7 +117,7 @@ const processRuntime = (parts: RuntimeParts): AgentRuntime =>
 
 const fixed = (runtime: AgentRuntime): ChosenRuntime => ({
   runtime,
-  modelUrl: () => null,
+  issueAccess: () => NO_ACCESS,
   fallBack: async () => false,
   close: () => runtime.close(),
 });

@@ -117,7 +117,7 @@ export function agentEnvironment(launch: AgentLaunch, context: SpecContext): Rec
   const direct = [
     'localhost',
     '127.0.0.1',
-    ...(launch.model ? [new URL(launch.model.baseUrl).hostname] : []),
+    ...(launch.modelUrl ? [new URL(launch.modelUrl).hostname] : []),
   ].join(',');
   const proxy = context.proxyUrl;
   return {

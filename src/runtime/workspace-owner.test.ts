@@ -30,7 +30,8 @@ const launch: AgentLaunch = {
   homeDir: join(dir, 'data/sessions/a'),
   projectDir: null,
   extraMounts: [],
-  model: null,
+  token: null,
+  modelUrl: null,
   timezone: 'UTC',
 };
 

@@ -164,10 +164,11 @@ describe.skipIf(whyNot)(`docker runtime${whyNot ? ` (skipped: ${whyNot})` : ''}`
 
   it('gets exactly the environment of the protocol', async () => {
     const launch = home.launch('env', SLEEP, {
-      model: { baseUrl: 'http://10.0.0.1:1234', token: 'own-token' },
+      modelUrl: 'http://10.0.0.1:1234',
+      token: 'own-token',
     });
     const proxied = runtime({
-      proxyUrl: ({ model }) => (model ? `http://c:${model.token}@10.0.0.1:99` : null),
+      proxyUrl: ({ token }) => `http://c:${token}@10.0.0.1:99`,
     });
     await proxied.prepare();
     const { id } = await proxied.launch(launch);

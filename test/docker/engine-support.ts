@@ -89,7 +89,8 @@ export class TestHome {
       homeDir: join(this.dir, 'data/sessions', folder),
       projectDir: null,
       extraMounts: [],
-      model: null,
+      token: null,
+      modelUrl: null,
       timezone: 'Europe/Berlin',
       ...more,
     };
