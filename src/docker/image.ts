@@ -3,7 +3,7 @@
  *
  * An image bears the hash of its sources (label nanoclaw.source). A different hash means that the sources were
  * updated: it is built anew, and if that fails an older one that speaks the same protocol still serves, with a
- * warning. An image without that label under a name of the operator's own is the operator's, and used as it is.
+ * warning. An image that was not built here under its name is the operator's own, and used as it is.
  * Never pushes. Removes only the image that a new build replaced, and only when no container uses it.
  */
 import { messageOf, NanoClawError } from '../errors.ts';
@@ -19,6 +19,8 @@ export const DEFAULT_BASE = 'node:24-bookworm-slim';
 /** Made by scripts/offline-base-image.sh from Debian packages, for machines that reach no registry. */
 export const OFFLINE_BASE = 'nanoclaw-base:offline';
 export const LABEL_SOURCE = 'nanoclaw.source';
+/** The name an image was built under; one that an operator derived from ours bears another name than this. */
+export const LABEL_TAG = 'nanoclaw.tag';
 export const LABEL_PROTOCOL = 'nanoclaw.protocol';
 /** A pull without a line of progress for so long is given up. */
 const PULL_STALL_MS = 60_000;
@@ -49,7 +51,7 @@ export async function ensureImage(engine: Engine, options: ImageOptions): Promis
     readBuildContext(options.projectRoot),
   ]);
   const source = existing?.Config.Labels[LABEL_SOURCE];
-  if (existing && source === undefined && options.image !== DEFAULT_IMAGE) {
+  if (existing && options.image !== DEFAULT_IMAGE && existing.Config.Labels[LABEL_TAG] !== options.image) {
     return { id: existing.Id, state: 'foreign', warning: null };
   }
   if (existing && (context === null || source === context.hash))
@@ -134,7 +136,11 @@ async function build(
         tag: options.image,
         dockerfile: DOCKERFILE,
         buildArgs: { BASE_IMAGE: base, SOURCE_HASH: context.hash },
-        labels: { [LABEL_SOURCE]: context.hash, [LABEL_PROTOCOL]: String(PROTOCOL_VERSION) },
+        labels: {
+          [LABEL_SOURCE]: context.hash,
+          [LABEL_PROTOCOL]: String(PROTOCOL_VERSION),
+          [LABEL_TAG]: options.image,
+        },
       },
       onProgress,
     );

@@ -186,6 +186,7 @@ describe.skipIf(whyNot)(`docker runtime${whyNot ? ` (skipped: ${whyNot})` : ''}`
       'NODE_EXTRA_CA_CERTS',
       'SSL_CERT_FILE',
       'NODE_ENV',
+      'USER',
     ]);
     expect(names.filter((name) => name && !imageOwn.has(name))).toEqual(
       [
