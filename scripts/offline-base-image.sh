@@ -94,7 +94,7 @@ if [ -r "$HOST_CERTIFICATES" ]; then
       if (NR == FNR) known[body] = 1
       else if (!(body in known)) {
         known[body] = 1
-        file = out ++n ".crt"
+        file = out (++n) ".crt"
         print "-----BEGIN CERTIFICATE-----" > file
         for (i = 1; i <= length(body); i += 64) print substr(body, i, 64) > file
         print "-----END CERTIFICATE-----" > file

@@ -1,3 +1,246 @@
-export async function createClaudeProvider(_: unknown): Promise<never> {
-  throw new Error('later');
+/**
+ * The provider that thinks: Claude, through the Claude Agent SDK. One long-lived process answers turn after turn of
+ * one session; another session or changed instructions start another process. Invariants: at most one Claude process;
+ * after a stall, an unanswered interrupt or a crash it is closed before anything else; an error is never posted as
+ * an answer; a session that is gone is replaced once, and said so.
+ */
+import type { Options, SDKAssistantMessageError, SDKResultMessage } from '@anthropic-ai/claude-agent-sdk';
+import type { AgentEnvironment, TurnFile, Usage } from '../../../src/protocol.ts';
+import { activityOf } from './claude-activity.ts';
+import { classifyFailure, isStaleSession } from './claude-failure.ts';
+import { claudeOptions, MCP_SERVER, readGlobalMemory } from './claude-options.ts';
+import { ClaudeProcess } from './claude-process.ts';
+import type { Provider, TurnOutcome, TurnReport } from './provider.ts';
+import type { Tool } from './tools.ts';
+
+/** How long Claude may take to confirm that it stopped; then its process is ended. */
+const INTERRUPT_LIMIT_MS = 5_000;
+
+type Sdk = typeof import('@anthropic-ai/claude-agent-sdk');
+type Failed = Extract<TurnOutcome, { status: 'error' }>;
+type Attempt = TurnOutcome | { status: 'stale_session' } | { status: 'gone_while_idle' };
+
+export interface ClaudeProviderOptions {
+  environment: AgentEnvironment;
+  /** This process's variables; a few harmless ones are passed on. */
+  variables: NodeJS.ProcessEnv;
+  /** A turn in which nothing came from Claude for so long is given up as stalled (ms). */
+  stallMs: number;
+  log: (line: string) => void;
+}
+
+/** Loads the SDK, which is installed in the image only, and makes the provider. Rejects where it is not installed. */
+export async function createClaudeProvider(options: ClaudeProviderOptions): Promise<Provider> {
+  return new ClaudeProvider(await import('@anthropic-ai/claude-agent-sdk'), options);
+}
+
+class ClaudeProvider implements Provider {
+  readonly #sdk: Sdk;
+  readonly #options: ClaudeProviderOptions;
+  #process: ClaudeProcess | null = null;
+  /** The tools of the running turn; the process outlives turns, so it asks here. */
+  #tools: readonly Tool[] = [];
+  #report: TurnReport | null = null;
+
+  constructor(sdk: Sdk, options: ClaudeProviderOptions) {
+    this.#sdk = sdk;
+    this.#options = options;
+  }
+
+  async run(
+    turn: TurnFile,
+    tools: readonly Tool[],
+    report: TurnReport,
+    signal: AbortSignal,
+  ): Promise<TurnOutcome> {
+    this.#tools = tools;
+    this.#report = report;
+    try {
+      let attempt = await this.#attempt(turn, turn.session_id, report, signal);
+      if (attempt.status === 'gone_while_idle') {
+        attempt = await this.#attempt(turn, turn.session_id, report, signal);
+      }
+      if (attempt.status === 'stale_session') {
+        this.#options.log(`session ${turn.session_id} is gone; beginning a fresh one`);
+        attempt = await this.#attempt(turn, null, report, signal);
+      }
+      if (attempt.status === 'stale_session' || attempt.status === 'gone_while_idle') {
+        return {
+          status: 'error',
+          code: 'stale_session',
+          message: 'no conversation could be resumed or begun',
+        };
+      }
+      return attempt;
+    } finally {
+      this.#report = null;
+    }
+  }
+
+  close(): void {
+    this.#process?.close();
+    this.#process = null;
+  }
+
+  /** Runs the turn in the given session; `null` begins a fresh one. */
+  async #attempt(
+    turn: TurnFile,
+    sessionId: string | null,
+    report: TurnReport,
+    signal: AbortSignal,
+  ): Promise<Attempt> {
+    const claude = this.#processFor(turn, sessionId);
+    const wasWarm = claude.turns > 0;
+    const prompt = claude.send(turn.prompt);
+    let heard = false;
+    let category: SDKAssistantMessageError | undefined;
+    let activity = 'thinking';
+    report.alive(activity);
+
+    while (true) {
+      const step = await claude.step(this.#options.stallMs, signal);
+      if (step.kind === 'aborted') return this.#interrupted(claude);
+      if (step.kind === 'silent') return this.#stalled(claude);
+      if (step.kind === 'ended') {
+        this.close();
+        if (wasWarm && !heard) return { status: 'gone_while_idle' };
+        return this.#ended(claude, step.problem);
+      }
+      heard = true;
+      const { message } = step;
+      activity = activityOf(message) ?? activity;
+      report.alive(activity);
+      if (message.type === 'system' && message.subtype === 'init') {
+        await this.#learnSession(claude, message.session_id, turn, sessionId, report);
+      }
+      if (message.type === 'assistant' && message.error !== undefined) category = message.error;
+      if (message.type !== 'result' || !answers(message, prompt)) continue;
+
+      claude.turns += 1;
+      return this.#settle(claude, message, category, report);
+    }
+  }
+
+  async #settle(
+    claude: ClaudeProcess,
+    result: SDKResultMessage,
+    category: SDKAssistantMessageError | undefined,
+    report: TurnReport,
+  ): Promise<Attempt> {
+    const usage = claude.usageSince(totalUsage(result));
+    if (!result.is_error && result.subtype === 'success') {
+      await report.text(result.result);
+      return { status: 'ok', usage };
+    }
+    const text = result.subtype === 'success' ? result.result : result.errors.join('; ');
+    if (isStaleSession(text)) {
+      this.close();
+      return { status: 'stale_session' };
+    }
+    if (result.subtype === 'error_max_turns') {
+      const message = `stopped after ${result.num_turns} requests to the model in one turn`;
+      return { status: 'error', code: 'max_turns', message, usage };
+    }
+    const message = text || `Claude ended the turn with ${result.subtype}`;
+    const status = result.subtype === 'success' ? result.api_error_status : undefined;
+    return { status: 'error', code: classifyFailure({ category, status, text }), message, usage };
+  }
+
+  async #learnSession(
+    claude: ClaudeProcess,
+    sessionId: string,
+    turn: TurnFile,
+    asked: string | null,
+    report: TurnReport,
+  ): Promise<void> {
+    if (claude.sessionId === sessionId) return;
+    claude.sessionId = sessionId;
+    if (sessionId !== turn.session_id)
+      await report.session(sessionId, turn.session_id !== null && asked === null);
+  }
+
+  async #interrupted(claude: ClaudeProcess): Promise<TurnOutcome> {
+    await claude.interrupt(INTERRUPT_LIMIT_MS);
+    const until = performance.now() + INTERRUPT_LIMIT_MS;
+    while (performance.now() < until) {
+      const step = await claude.step(Math.max(1, until - performance.now()));
+      if (step.kind === 'message' && step.message.type === 'result') {
+        claude.turns += 1;
+        return { status: 'interrupted', usage: claude.usageSince(totalUsage(step.message)) };
+      }
+      if (step.kind !== 'message') break;
+    }
+    this.close();
+    return { status: 'interrupted' };
+  }
+
+  async #stalled(claude: ClaudeProcess): Promise<Failed> {
+    await claude.interrupt(INTERRUPT_LIMIT_MS);
+    this.close();
+    const minutes = (this.#options.stallMs / 60_000).toFixed(1);
+    return { status: 'error', code: 'stalled', message: `nothing came from Claude for ${minutes} minutes` };
+  }
+
+  #ended(claude: ClaudeProcess, problem: string | null): Attempt {
+    const text = [problem ?? 'the Claude process ended before the turn did', claude.stderr]
+      .filter(Boolean)
+      .join('\n');
+    if (isStaleSession(text)) return { status: 'stale_session' };
+    this.#options.log(text);
+    return { status: 'error', code: classifyFailure({ text }), message: text };
+  }
+
+  /** The warm process when it fits, else a new one. */
+  #processFor(turn: TurnFile, sessionId: string | null): ClaudeProcess {
+    const { environment, variables } = this.#options;
+    const globalMemory = readGlobalMemory(environment.NANOCLAW_GLOBAL_DIR);
+    const options = claudeOptions({ environment, variables, turn, globalMemory });
+    const key = JSON.stringify([options, this.#tools.map((tool) => tool.name)]);
+    const warm = this.#process;
+    if (warm && !warm.closed && sessionId !== null && warm.sessionId === sessionId && warm.key === key)
+      return warm;
+    this.close();
+    const mcpServers: NonNullable<Options['mcpServers']> = { [MCP_SERVER]: this.#mcpServer() };
+    const resume = sessionId === null ? {} : { resume: sessionId };
+    this.#process = new ClaudeProcess(this.#sdk.query, key, { ...options, mcpServers, ...resume });
+    return this.#process;
+  }
+
+  #mcpServer(): ReturnType<Sdk['createSdkMcpServer']> {
+    const names = this.#tools.map(({ name, description, shape }) =>
+      this.#sdk.tool(
+        name,
+        description,
+        shape,
+        async (args) => {
+          this.#report?.alive(name);
+          const tool = this.#tools.find((candidate) => candidate.name === name);
+          if (!tool || !this.#report) {
+            return { content: [{ type: 'text', text: 'not done: no turn is running' }], isError: true };
+          }
+          const { text, isError } = await tool.call(args);
+          return { content: [{ type: 'text', text }], isError };
+        },
+        { alwaysLoad: true },
+      ),
+    );
+    return this.#sdk.createSdkMcpServer({ name: MCP_SERVER, version: '1.0.0', tools: names });
+  }
+}
+
+/** A result may belong to an earlier prompt that was interrupted; one without an id is taken as ours. */
+function answers(result: SDKResultMessage, prompt: string): boolean {
+  const named = 'user_message_uuid' in result ? result.user_message_uuid : undefined;
+  return named === undefined || named === prompt;
+}
+
+/** The process's running total, subagents and cache included. */
+function totalUsage(result: SDKResultMessage): Usage {
+  let input = 0;
+  let output = 0;
+  for (const model of Object.values(result.modelUsage)) {
+    input += model.inputTokens + model.cacheReadInputTokens + model.cacheCreationInputTokens;
+    output += model.outputTokens;
+  }
+  return { input_tokens: input, output_tokens: output, cost_usd: result.total_cost_usd };
 }

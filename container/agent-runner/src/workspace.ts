@@ -1,5 +1,5 @@
 /**
- * Looks before the first turn whether the agent can write where it must, by writing. A folder owned by the wrong
+ * Looks before the first turn whether the agent can write where it must, by writing where it can. A folder owned by the wrong
  * user is the most common way to a silent agent, so the sentence names the path and the uid.
  */
 import { randomUUID } from 'node:crypto';
@@ -7,7 +7,8 @@ import * as fs from 'node:fs';
 import { join } from 'node:path';
 import { MAILBOX } from '../../../src/protocol.ts';
 
-const OUT_DIRECTORIES = [MAILBOX.messages, MAILBOX.tasks, MAILBOX.events, MAILBOX.staging];
+/** Read by the host: only asked about, since any file left there would be taken for a command or an event. */
+const READ_BY_HOST = [MAILBOX.messages, MAILBOX.tasks, MAILBOX.events];
 /** A full disk passes; that is for the turns to wait out, and no question of rights. */
 const NOT_ABOUT_RIGHTS = new Set(['ENOSPC', 'EDQUOT', 'EMFILE', 'ENFILE']);
 
@@ -17,11 +18,14 @@ export function workspaceProblem(paths: {
   home: string;
   mailboxDir: string;
 }): string | null {
-  const out = OUT_DIRECTORIES.map((directory) => join(paths.mailboxDir, directory));
-  for (const path of [paths.groupDir, paths.home, join(paths.mailboxDir, 'out'), ...out]) {
+  const { groupDir, home, mailboxDir } = paths;
+  const asked = READ_BY_HOST.map((directory) => join(mailboxDir, directory));
+  const staging = join(mailboxDir, MAILBOX.staging);
+  for (const path of [groupDir, home, join(mailboxDir, 'out'), staging, ...asked]) {
     try {
-      if (out.includes(path)) fs.mkdirSync(path, { recursive: true });
-      probe(path);
+      if (path === staging || asked.includes(path)) fs.mkdirSync(path, { recursive: true });
+      if (asked.includes(path)) fs.accessSync(path, fs.constants.W_OK | fs.constants.X_OK);
+      else probe(path);
     } catch (error) {
       const code = errorCode(error);
       if (NOT_ABOUT_RIGHTS.has(code)) continue;

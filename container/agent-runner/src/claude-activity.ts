@@ -1,0 +1,38 @@
+/** Names what Claude is doing, from one SDK message: a tool's name or a plain word, never content. Pure. */
+import type { SDKMessage } from '@anthropic-ai/claude-agent-sdk';
+
+/** The activity that begins with a message; undefined when it changes nothing. */
+export function activityOf(message: SDKMessage): string | undefined {
+  switch (message.type) {
+    case 'assistant': {
+      for (const block of message.message.content) if (block.type === 'tool_use') return toolName(block.name);
+      return undefined;
+    }
+    case 'stream_event': {
+      const { event } = message;
+      if (event.type === 'content_block_start') return ofBlock(event.content_block);
+      if (event.type === 'content_block_delta')
+        return event.delta.type === 'text_delta' ? 'writing' : undefined;
+      return undefined;
+    }
+    case 'tool_progress':
+      return toolName(message.tool_name);
+    case 'system':
+      if (message.subtype === 'api_retry') return 'retrying';
+      return message.subtype === 'compact_boundary' ? 'compacting' : undefined;
+    default:
+      return undefined;
+  }
+}
+
+function ofBlock(block: { type: string; name?: string }): string | undefined {
+  if (block.type === 'text') return 'writing';
+  if (block.type === 'thinking') return 'thinking';
+  if (block.type === 'tool_use' && block.name !== undefined) return toolName(block.name);
+  return undefined;
+}
+
+/** Without the prefix of an MCP server: mcp__nanoclaw__send_message → send_message. */
+function toolName(name: string): string {
+  return name.replace(/^mcp__[^_]+(?:_[^_]+)*__/, '');
+}

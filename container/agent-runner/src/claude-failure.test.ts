@@ -1,0 +1,28 @@
+import { expect, test } from 'vitest';
+import { classifyFailure, isStaleSession } from './claude-failure.ts';
+
+test.each([
+  ['credential', { category: 'authentication_failed', text: 'Failed to authenticate' }],
+  ['credential', { status: 401, text: 'API Error: 401' }],
+  ['credential', { text: 'Not logged in · Please run /login' }],
+  ['credential', { text: 'Invalid API key · Fix external API key' }],
+  ['quota', { category: 'rate_limit', text: 'API Error: 429' }],
+  ['quota', { category: 'billing_error', text: 'Credit balance is too low' }],
+  ['quota', { status: 400, text: 'Your credit balance is too low to access the API' }],
+  ['quota', { text: 'Claude usage limit reached' }],
+  ['overload', { category: 'overloaded', text: 'Overloaded' }],
+  ['overload', { status: 529, text: '' }],
+  ['overload', { status: 502, text: 'bad gateway' }],
+  ['overload', { text: 'API Error: Unable to connect to API (ECONNREFUSED)' }],
+  ['context_too_long', { category: 'invalid_request', text: 'Prompt is too long' }],
+  ['context_too_long', { status: 413, text: 'request too large' }],
+  ['agent', { category: 'invalid_request', status: 400, text: 'messages.1: something odd' }],
+  ['agent', { text: '' }],
+] as const)('%s: %j', (code, failure) => {
+  expect(classifyFailure(failure)).toBe(code);
+});
+
+test('a conversation that is gone is recognised', () => {
+  expect(isStaleSession('No conversation found with session ID: 5')).toBe(true);
+  expect(isStaleSession('no such file')).toBe(false);
+});

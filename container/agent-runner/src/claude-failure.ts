@@ -1,0 +1,67 @@
+/**
+ * Tells why a Claude turn failed, from what the SDK says. Pure. The SDK reports several failures as a "success"
+ * whose text is the error, so the code decides on the category where there is one, else on status and words.
+ */
+import type { SDKAssistantMessageError } from '@anthropic-ai/claude-agent-sdk';
+import type { AgentErrorCode } from '../../../src/protocol.ts';
+
+const BY_CATEGORY: Partial<Record<SDKAssistantMessageError, AgentErrorCode>> = {
+  authentication_failed: 'credential',
+  oauth_org_not_allowed: 'credential',
+  account_on_hold: 'credential',
+  verification_required: 'credential',
+  cloud_credential_error: 'credential',
+  billing_error: 'quota',
+  rate_limit: 'quota',
+  overloaded: 'overload',
+  server_error: 'overload',
+};
+
+/** In this order: a text about credit may also carry a 400, one about a long prompt as well. */
+const BY_WORDS: readonly [RegExp, AgentErrorCode][] = [
+  [
+    /prompt is too long|context (?:window|length|limit)|exceeds? the maximum.*tokens|input length and .*max_tokens/i,
+    'context_too_long',
+  ],
+  [/credit balance|usage limit|rate.?limit|quota|billing|\b429\b/i, 'quota'],
+  [
+    /\b401\b|\b403\b|not logged in|please run \/login|invalid (?:x-)?api.?key|invalid bearer|authentication|oauth token/i,
+    'credential',
+  ],
+  [
+    /\b5(?:00|02|03|04|2[0-9])\b|overloaded|internal server error|connection (?:error|refused|reset|closed)|unable to connect|ECONN|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|timed? ?out|fetch failed|socket/i,
+    'overload',
+  ],
+];
+
+const BY_STATUS: Record<number, AgentErrorCode> = {
+  401: 'credential',
+  402: 'quota',
+  403: 'credential',
+  408: 'overload',
+  413: 'context_too_long',
+  429: 'quota',
+};
+
+export interface Failure {
+  /** What the SDK calls the failure of the last reply. */
+  category?: SDKAssistantMessageError | undefined;
+  /** The HTTP status with which the model's endpoint refused. */
+  status?: number | null | undefined;
+  text: string;
+}
+
+/** The code of a failure; `agent` when nothing more is known. */
+export function classifyFailure({ category, status, text }: Failure): AgentErrorCode {
+  // Too long a prompt comes as 400 or 413 and as `invalid_request`, which are no categories of ours.
+  const byCategory = category === undefined ? undefined : BY_CATEGORY[category];
+  if (byCategory) return byCategory;
+  const byStatus =
+    status == null ? undefined : (BY_STATUS[status] ?? (status >= 500 ? 'overload' : undefined));
+  return byStatus ?? BY_WORDS.find(([words]) => words.test(text))?.[1] ?? 'agent';
+}
+
+/** The asked-for conversation is not among the transcripts of this home. */
+export function isStaleSession(text: string): boolean {
+  return /no conversation found/i.test(text);
+}

@@ -1,0 +1,100 @@
+/**
+ * Wires the agent runner and sees it through: environment → writable folders → mailbox → provider → turn loop →
+ * exit. The only place that ends the process. On a signal it ends at once; on a fault it first says, if it can,
+ * that the running turn failed.
+ */
+import {
+  agentEnvironmentSchema,
+  EXIT_WORKSPACE_UNWRITABLE,
+  PROTOCOL_VERSION,
+} from '../../../src/protocol.ts';
+import { createClaudeProvider } from './claude.ts';
+import { CommandClient } from './commands.ts';
+import { Mailbox } from './mailbox.ts';
+import { createOfflineProvider } from './offline.ts';
+import type { Provider } from './provider.ts';
+import { TurnLoop } from './turn-loop.ts';
+import { workspaceProblem } from './workspace.ts';
+
+export interface RunOptions {
+  /** The process's environment. */
+  variables: NodeJS.ProcessEnv;
+  /** How long a tool waits to hear what became of its command. */
+  commandTimeoutMs: number;
+  /** How long a turn may go without any sign of life from Claude. */
+  stallMs: number;
+}
+
+/** Runs the agent and ends the process. */
+export function runAgent(options: RunOptions): void {
+  run(options).then((code) => process.exit(code), die);
+}
+
+async function run({ variables, commandTimeoutMs, stallMs }: RunOptions): Promise<number> {
+  const parsed = agentEnvironmentSchema.safeParse(variables);
+  if (!parsed.success) {
+    for (const issue of parsed.error.issues) log(`environment ${issue.path.join('.')}: ${issue.message}`);
+    return 1;
+  }
+  const environment = parsed.data;
+  const spoken = environment.NANOCLAW_PROTOCOL;
+  if (spoken !== PROTOCOL_VERSION) {
+    log(`the daemon speaks protocol ${spoken}, this agent ${PROTOCOL_VERSION}: build the image anew`);
+    return 1;
+  }
+  const problem = workspaceProblem({
+    groupDir: environment.NANOCLAW_GROUP_DIR,
+    home: environment.HOME,
+    mailboxDir: environment.NANOCLAW_IPC_DIR,
+  });
+  if (problem) {
+    log(problem);
+    return EXIT_WORKSPACE_UNWRITABLE;
+  }
+
+  const mailbox = new Mailbox(environment.NANOCLAW_IPC_DIR);
+  const provider: Provider =
+    environment.NANOCLAW_PROVIDER === 'claude'
+      ? await createClaudeProvider({ environment, variables, stallMs, log })
+      : createOfflineProvider({ groupDir: environment.NANOCLAW_GROUP_DIR, home: environment.HOME });
+  const loop = new TurnLoop({
+    mailbox,
+    commands: new CommandClient(mailbox, commandTimeoutMs),
+    provider,
+    container: environment.NANOCLAW_CONTAINER,
+    idleExitMs: environment.NANOCLAW_IDLE_EXIT_MS,
+    log,
+  });
+
+  // Each mailbox file is written within one synchronous call, so nothing is half-written when a signal is handled.
+  const end = (): void => {
+    provider.close();
+    process.exit(0);
+  };
+  process.once('SIGTERM', end);
+  process.once('SIGINT', end);
+  const fail = (error: unknown): void => {
+    loop.failRunning(`the agent runner failed: ${error instanceof Error ? error.message : String(error)}`);
+    provider.close();
+    die(error);
+  };
+  process.on('uncaughtException', fail);
+  process.on('unhandledRejection', fail);
+
+  mailbox.start(environment.NANOCLAW_SWEEP_MS);
+  log(`ready, provider ${environment.NANOCLAW_PROVIDER}`);
+  const reason = await loop.run();
+  log(`ends: ${reason}`);
+  provider.close();
+  mailbox.close();
+  return 0;
+}
+
+function die(error: unknown): never {
+  log(error instanceof Error ? (error.stack ?? error.message) : String(error));
+  process.exit(1);
+}
+
+function log(line: string): void {
+  process.stderr.write(`agent-runner: ${line}\n`);
+}
