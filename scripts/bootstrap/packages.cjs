@@ -54,13 +54,15 @@ async function install(setup, node, { folder, what, optional }) {
     const first = !fs.existsSync(modules);
     setup.say(first ? `Installing ${what} (first start, about 20 s) …` : `Updating ${what} (about 20 s) …`);
     fs.rmSync(stamp, { force: true });
-    // NODE_ENV=production would leave out what builds the program.
-    const args = ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--include=dev'];
+    // Not `npm ci`: that refuses a lock file which was written where the optional packages of another platform could not be
+    // seen. This keeps to the locked versions too, and leaves the lock file alone. The includes are for people whose settings
+    // (NODE_ENV=production) would leave out what builds the program.
+    const args = ['install', '--no-save', '--ignore-scripts', '--no-audit', '--no-fund', '--include=dev'];
     args.push(optional ? '--include=optional' : '--omit=optional');
     await npm(setup, lock, node, args, { folder, doing: `Installing ${what}` });
     if (!installed()) {
       throw new SetupError(
-        `npm ci succeeded, but ${modules} does not hold what package-lock.json lists. ` +
+        `npm install succeeded, but ${modules} does not hold what package-lock.json lists. ` +
           'Remove that folder, then start again.',
       );
     }

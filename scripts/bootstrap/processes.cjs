@@ -15,7 +15,9 @@ const { Interrupted, SetupError, codeOf, nodeFloor } = require('./common.cjs');
 const LIFELINE = 'NANOCLAW_STARTED_BY';
 /** @type {NodeJS.Signals[]} */
 const FORWARDED = ['SIGINT', 'SIGTERM', 'SIGHUP'];
-const OUTPUT_TAIL = 8192;
+/** npm's own defaults let a machine without a network wait for minutes. */
+const IMPATIENT = ['--fetch-retries=1', '--fetch-retry-mintimeout=2000', '--fetch-timeout=60000'];
+const OUTPUT_TAIL = 4096;
 
 /**
  * Runs npm under `node`; a failure shows the end of its output and throws.
@@ -31,7 +33,7 @@ async function npm(setup, hold, node, args, { folder, doing, otherwise }) {
   const seconds = () => Math.round((Date.now() - started) / 1000);
   const patience = setInterval(() => setup.say(`… still at it after ${seconds()} s`), 30_000);
   try {
-    const full = [...command.slice(1), ...args, '--loglevel=error'];
+    const full = [...command.slice(1), ...args, '--loglevel=error', ...IMPATIENT];
     const result = await run(folder, hold, command[0] ?? 'npm', full, childEnv(setup.env, node));
     if (result.code === 0) return;
     setup.say(result.output.trimEnd());

@@ -1,8 +1,8 @@
 /**
  * Ends a run with every skipped suite and test and why, and as the very last line "N passed, N failed[, N skipped]".
  *
- * The reason is what was given to `ctx.skip('reason')`, or the bracket in a suite's or test's name:
- * `describe.skipIf(engine === null)('a real container [needs a Docker engine]', …)`.
+ * The reason is what was given to `ctx.skip('reason')`, or stands in a suite's or test's name:
+ * `describe.skipIf(whyNot)(`a real container${whyNot ? ` (skipped: ${whyNot})` : ''}`, …)`.
  * With NANOCLAW_REQUIRE_DOCKER=1 a skipped Docker test (in test/docker/, or with Docker in its reason) is a failure.
  */
 import path from 'node:path';
@@ -58,11 +58,11 @@ function describeSkipped(module: TestModule, test: TestCase): Skipped {
     names.push(parent.name);
     if ([...parent.children.allTests()].every((other) => other.result().state === 'skipped')) whole = parent;
   }
-  const bracket = names.map((name) => /\[([^\]]+)\]/.exec(name)?.[1]).find((text) => text !== undefined);
+  const inName = names.map((name) => /\(skipped: (.+)\)/.exec(name)?.[1]).find((text) => text !== undefined);
   const file = path.relative(process.cwd(), module.moduleId);
-  const reason = note ?? bracket ?? 'no reason given';
+  const reason = note ?? inName ?? 'no reason given';
   return {
-    what: `${file} › ${(whole ?? test).fullName}`,
+    what: `${file} › ${(whole ?? test).fullName.replace(/ \(skipped: .+?\)(?= >|$)/g, '')}`,
     reason,
     needsDocker: file.startsWith(path.join('test', 'docker')) || /docker/i.test(reason),
   };
