@@ -80,7 +80,7 @@ export function createApp(config: Config, log: Logger, overrides: Overrides = {}
     const simulator = config.telegram.token === null && !overrides.telegram ? openSimulator() : null;
     const handlers: Handler[] = [
       statusHandler(() => running?.status()),
-      ...(simulator ? [simulator.handle] : []),
+      ...(simulator ? [simulator.handle, toSimulatorPage] : []),
     ];
     const http = await startHttpServer(config.http.host, config.http.port, handlers);
     releasers.add(() => http.close());
@@ -301,6 +301,13 @@ export function createApp(config: Config, log: Logger, overrides: Overrides = {}
     simulator: () => running?.simulator ?? null,
   };
 }
+
+/** The address that is printed leads to the page. */
+const toSimulatorPage: Handler = (req, res) => {
+  if (req.url !== '/') return false;
+  res.writeHead(302, { location: '/sim/' }).end();
+  return true;
+};
 
 /** GET /status, for the command line. */
 function statusHandler(status: () => DaemonStatus | undefined): Handler {
