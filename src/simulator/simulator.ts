@@ -130,7 +130,12 @@ export function createSimulator(options: SimulatorOptions): Simulator {
     if (!dirty || stateFile === undefined) return;
     dirty = false;
     const state = { world: world.save(KEPT_PER_CHAT), updates: updates.save(), files: files.save() };
-    saveState(stateFile, { version: 1, ...state, commands: [...commands] });
+    try {
+      saveState(stateFile, { version: 1, ...state, commands: [...commands] });
+    } catch {
+      // A full disk must not end the process; the next answer tries again.
+      dirty = true;
+    }
   };
 
   const faults = new SimFaults(() => api.cutAll());

@@ -2,9 +2,10 @@
  * The simulator's memory on disk: one JSON file, written beside and renamed, so that it is whole or not there.
  * `save` is called before every answer that tells of a change, so whoever was told finds it again after a crash.
  */
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { z } from 'zod';
+import { writeFileAtomic } from '../lib/atomic-file.ts';
 import type { SimFile } from './files.ts';
 import type { UpdatesState } from './updates.ts';
 import type { WorldState } from './world.ts';
@@ -48,9 +49,8 @@ export function loadState(path: string): SavedState | undefined {
   }
 }
 
+/** Survives a crash of the process; a power cut may cost the newest messages of a simulation, so it is not synced. */
 export function saveState(path: string, state: SavedState): void {
   mkdirSync(dirname(path), { recursive: true });
-  const temporary = `${path}.${process.pid}.tmp`;
-  writeFileSync(temporary, JSON.stringify(state));
-  renameSync(temporary, path);
+  writeFileAtomic(path, JSON.stringify(state), { sync: false });
 }

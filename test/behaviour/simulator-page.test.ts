@@ -1,0 +1,131 @@
+/** The page in a real browser, on a phone and on a desk: one writes in Family, the bot answers, it is seen. */
+import { existsSync } from 'node:fs';
+import { type Browser, chromium } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { FAMILY_CHAT_ID } from '../../src/simulator/simulator.ts';
+import { startSimulator } from './simulator-support.ts';
+
+const PLACES = [
+  process.env.CHROMIUM_PATH ?? '',
+  '/usr/bin/chromium',
+  '/usr/bin/chromium-browser',
+  '/usr/bin/google-chrome',
+  '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
+];
+const executablePath = PLACES.find((place) => place !== '' && existsSync(place));
+const ARGS =
+  '--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync';
+const why = executablePath ? '' : ' (skipped: no Chromium; set CHROMIUM_PATH)';
+
+describe.skipIf(!executablePath)(`the page${why}`, () => {
+  let browser: Browser;
+  beforeAll(async () => {
+    browser = await chromium.launch({ executablePath: executablePath ?? '', args: ARGS.split(' ') });
+  });
+  afterAll(async () => {
+    await browser?.close();
+  });
+
+  async function open(width: number, height: number) {
+    const started = await startSimulator();
+    const context = await browser.newContext({ viewport: { width, height }, hasTouch: width < 500 });
+    const page = await context.newPage();
+    const errors: string[] = [];
+    page.on('console', (m) => {
+      if (m.type() === 'error' || m.type() === 'warning') errors.push(m.text());
+    });
+    page.on('pageerror', (error) => errors.push(String(error)));
+    await page.goto(started.url);
+    return { ...started, page, errors, context };
+  }
+
+  it.each([
+    [390, 844],
+    [1280, 800],
+  ])('at %i pixels one writes to Nina and sees her answer', async (width, height) => {
+    const { sim, api, page, errors, context } = await open(width, height);
+    await page.getByRole('button', { name: /Family/ }).click();
+    await page.getByText('Type “@Nina hello”').waitFor();
+    const heard = sim.next('message');
+    await page.getByRole('textbox', { name: 'Message' }).fill('@Nina hello');
+    await page.keyboard.press('Enter');
+    const message = await heard;
+    expect(message).toMatchObject({ text: '@Nina hello', from: { first_name: 'You' } });
+
+    await api('sendChatAction', { chat_id: FAMILY_CHAT_ID, action: 'typing' });
+    await page.getByText('Nina is typing…').waitFor();
+    const reply_markup = { inline_keyboard: [[{ text: 'Again', callback_data: 'again' }]] };
+    const evil = '<img src=x onerror=alert(1)>';
+    await api('sendMessage', {
+      chat_id: FAMILY_CHAT_ID,
+      text: `Hello there ${evil}`,
+      entities: [{ type: 'bold', offset: 0, length: 5 }],
+      reply_parameters: { message_id: message.message_id },
+      reply_markup,
+    });
+    const bubble = page.getByRole('article', { name: /^Nina at/ });
+    await bubble.getByText(`Hello there ${evil}`).waitFor();
+    expect(await bubble.locator('strong', { hasText: 'Hello' }).count()).toBe(1);
+    expect(await bubble.locator('img').count()).toBe(0);
+    expect(await bubble.getByRole('button', { name: /You.*@Nina hello/ }).count()).toBe(1);
+    expect(await page.getByText('Nina is typing…').count()).toBe(0);
+
+    const pressed = sim.next('update-queued', (u) => 'callback_query' in u);
+    await page.getByRole('button', { name: 'Again' }).click();
+    await pressed;
+
+    await page.getByRole('combobox', { name: 'Speak as' }).selectOption('anna');
+    const next = sim.next('message');
+    await page.getByRole('textbox', { name: 'Message' }).fill('line one\nline two');
+    await page.getByRole('button', { name: 'Send' }).click();
+    expect(await next).toMatchObject({ text: 'line one\nline two', from: { first_name: 'Anna' } });
+    const overflow = 'document.documentElement.scrollWidth > document.documentElement.clientWidth';
+    expect(await page.evaluate(overflow)).toBe(false);
+    expect(errors).toEqual([]);
+    await context.close();
+  });
+
+  it('replies, edits, uploads, and counts what is unread', async () => {
+    const { sim, page, errors, context } = await open(1280, 800);
+    await page.getByRole('button', { name: /Family/ }).click();
+    sim.say({ chat: 'Family', from: 'ben', text: 'a question' });
+    const bens = page.getByRole('article', { name: /^Ben at/ });
+    await bens.hover();
+    await bens.getByRole('button', { name: 'Reply', exact: true }).click();
+    const reply = sim.next('message');
+    await page.keyboard.type('an answr');
+    await page.keyboard.press('Enter');
+    expect(await reply).toMatchObject({ text: 'an answr', reply_to_message: { text: 'a question' } });
+
+    const mine = page.getByRole('article', { name: /^You at/ }).filter({ hasText: 'an answr' });
+    await mine.hover();
+    await mine.getByRole('button', { name: 'Edit' }).click();
+    const edited = sim.next('edited');
+    await page.getByRole('textbox', { name: 'Message' }).fill('an answer');
+    await page.keyboard.press('Enter');
+    expect(await edited).toMatchObject({ text: 'an answer' });
+    await page.getByText('edited').waitFor();
+
+    await page
+      .getByLabel('Attach files')
+      .setInputFiles({ name: 'note.txt', mimeType: 'text/plain', buffer: Buffer.from('hi') });
+    const sent = sim.next('message');
+    await page.getByRole('button', { name: 'Send' }).click();
+    expect(await sent).toMatchObject({ document: { file_name: 'note.txt' } });
+    const download = page.waitForEvent('download');
+    await page.getByRole('link', { name: /note\.txt/ }).click();
+    expect((await download).suggestedFilename()).toBe('note.txt');
+
+    sim.say({ chat: 'Work', from: 'mara', text: 'over here', threadId: 1 });
+    await page.getByTitle('1 unread').waitFor();
+    await page.getByRole('button', { name: /Work/ }).click();
+    await page.getByRole('button', { name: 'Releases' }).click();
+    const inTopic = sim.next('message');
+    await page.getByRole('textbox', { name: 'Message' }).fill('to the topic');
+    await page.keyboard.press('Enter');
+    expect(await inTopic).toMatchObject({ message_thread_id: 1, is_topic_message: true });
+    expect(await page.getByTitle('1 unread').count()).toBe(0);
+    expect(errors).toEqual([]);
+    await context.close();
+  });
+});
