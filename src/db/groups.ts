@@ -73,12 +73,17 @@ export function groupRepository(db: Sqlite) {
     `SELECT c.chat_jid, c.name, c.type, c.username, c.is_forum, c.bot_status, c.last_activity, g.folder
      FROM chats c LEFT JOIN registered_groups g USING (chat_jid) ORDER BY c.last_activity DESC LIMIT 1000`,
   );
-  // A group that became a supergroup: everything that is still to happen moves to the new id.
+  // A group that became a supergroup: everything that is still to happen moves to the new id. The new chat counts
+  // its messages from 1 again, so those that move take ids below zero: none of the new ones may look like a repeat.
   const moves = [
-    'UPDATE registered_groups SET chat_jid = ? WHERE chat_jid = ?',
+    `UPDATE messages SET chat_jid = ?, message_id = -1 - message_id WHERE chat_jid = ? AND disposition IS NULL`,
+    `UPDATE messages SET chat_jid = ?, message_id = -1 - message_id WHERE chat_jid = ?
+       AND disposition = 'not_for_nina'
+       AND seq > (SELECT shown_seq FROM registered_groups g WHERE g.chat_jid = messages.chat_jid)`,
     "UPDATE turns SET chat_jid = ? WHERE chat_jid = ? AND state IN ('queued', 'running')",
-    "UPDATE outbox SET chat_jid = ? WHERE chat_jid = ? AND state IN ('pending', 'sending', 'uncertain')",
-    'UPDATE OR IGNORE messages SET chat_jid = ? WHERE chat_jid = ? AND disposition IS NULL',
+    `UPDATE outbox SET chat_jid = ?, reply_to = NULL
+       WHERE chat_jid = ? AND state IN ('pending', 'sending', 'uncertain')`,
+    'UPDATE registered_groups SET chat_jid = ? WHERE chat_jid = ?',
   ].map((sql) => db.prepare(sql));
   const find = (row: GroupRow | undefined) => (row === undefined ? null : toGroup(row));
 

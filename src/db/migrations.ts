@@ -26,6 +26,7 @@ CREATE TABLE chats (
   chat_jid TEXT PRIMARY KEY, name TEXT NOT NULL, type TEXT NOT NULL, username TEXT,
   is_forum INTEGER NOT NULL DEFAULT 0, bot_status TEXT, first_seen TEXT NOT NULL, last_activity TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX chats_by_activity ON chats (last_activity);
 
 CREATE TABLE registered_groups (
   chat_jid TEXT PRIMARY KEY, name TEXT NOT NULL, folder TEXT NOT NULL UNIQUE, "trigger" TEXT NOT NULL,

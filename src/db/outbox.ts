@@ -68,8 +68,10 @@ export function outboxRepository(db: Sqlite) {
   const failed = db.prepare("UPDATE outbox SET state = 'failed', error = ? WHERE id = ?");
   const plain = db.prepare('UPDATE outbox SET reply_to = NULL, thread_id = ? WHERE id = ?');
   const recover = db.prepare(
-    "UPDATE outbox SET state = CASE repeated WHEN 1 THEN 'failed' ELSE 'uncertain' END, error = 'the daemon ended while it was being sent' WHERE state = 'sending'",
+    `UPDATE outbox INDEXED BY outbox_open SET state = CASE repeated WHEN 1 THEN 'failed' ELSE 'uncertain' END,
+       error = 'the daemon ended while it was being sent' WHERE ${OPEN} AND state = 'sending'`,
   );
+  const move = db.prepare(`UPDATE outbox SET chat_jid = ?, reply_to = NULL WHERE chat_jid = ? AND ${OPEN}`);
 
   return {
     add(entry: {
@@ -134,6 +136,10 @@ export function outboxRepository(db: Sqlite) {
     /** Without the reply mark, and in the given topic: what it referred to is gone. */
     detach(id: number, threadId: number | null): void {
       plain.run(threadId, id);
+    },
+    /** The chat has a new id. What was replied to has none there. */
+    move(from: ChatJid, to: ChatJid): void {
+      move.run(to, from);
     },
     /** At start: what was being sent when the last daemon ended has an unknown result. Returns how many. */
     recover: (): number => recover.run().changes,

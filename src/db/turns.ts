@@ -111,7 +111,9 @@ export function turnRepository(db: Sqlite) {
   );
   const lastMessage = db
     .prepare<[string], number>(
-      'SELECT message_id FROM messages WHERE turn_id = ? AND trigger_kind IS NOT NULL ORDER BY seq DESC LIMIT 1',
+      // Below zero are messages that came along when their group moved to a new chat id: nobody can reply to those.
+      `SELECT message_id FROM messages WHERE turn_id = ? AND trigger_kind IS NOT NULL AND message_id >= 0
+       ORDER BY seq DESC LIMIT 1`,
     )
     .pluck();
 

@@ -1,0 +1,104 @@
+/**
+ * Asks SQLite how it would run every statement that the repositories prepare, the real text of each: they are built
+ * on a connection that writes down what it is asked to prepare. A new repository or statement is looked at by itself.
+ */
+import { readdirSync } from 'node:fs';
+import path from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { openDatabase, type Sqlite } from '../../src/db/open.ts';
+
+const DB_FOLDER = path.resolve(import.meta.dirname, '../../src/db');
+
+/** Partial indexes that hold only what is open at this moment: to walk one is cheap however old the database is. */
+const SMALL_INDEXES = ['turns_open', 'outbox_open', 'containers_live', 'messages_open'];
+/** One row per group, as many as a person registered. */
+const SMALL_TABLES = ['registered_groups'];
+
+interface PlanRow {
+  detail: string;
+}
+
+const statements: { module: string; sql: string }[] = [];
+const plans = new Map<string, string[]>();
+
+beforeAll(async () => {
+  const db = openDatabase(':memory:');
+  for (const name of readdirSync(DB_FOLDER).filter((f) => f.endsWith('.ts') && !f.endsWith('.test.ts'))) {
+    const module = (await import(path.join(DB_FOLDER, name))) as Record<string, unknown>;
+    for (const [key, create] of Object.entries(module)) {
+      if (!key.endsWith('Repository') || typeof create !== 'function') continue;
+      create(recording(db, (sql) => statements.push({ module: name, sql: sql.replace(/\s+/g, ' ').trim() })));
+    }
+  }
+  for (const { sql } of statements) {
+    const parameters = Array.from({ length: sql.split('?').length - 1 }, () => null);
+    const rows = db.prepare<unknown[], PlanRow>(`EXPLAIN QUERY PLAN ${sql}`).all(...parameters);
+    plans.set(
+      sql,
+      rows.map((row) => row.detail),
+    );
+  }
+});
+
+/** The same connection, telling what it is asked to prepare. */
+function recording(db: Sqlite, note: (sql: string) => void): Sqlite {
+  return new Proxy(db, {
+    get(target, key) {
+      const value: unknown = Reflect.get(target, key);
+      if (typeof value !== 'function') return value;
+      return (...given: unknown[]) => {
+        if (key === 'prepare') note(String(given[0]));
+        return Reflect.apply(value, target, given);
+      };
+    },
+  });
+}
+
+/** Steps that walk a table or index that grows with the months. In an index's own order a LIMIT ends the walk. */
+const walks = (sql: string, steps: readonly string[]): string[] =>
+  steps.filter((step) => {
+    if (!step.startsWith('SCAN') || step === 'SCAN CONSTANT ROW') return false;
+    if (/ LIMIT /.test(sql) && / USING INDEX /.test(step) && !steps.some((s) => s.includes('TEMP B-TREE')))
+      return false;
+    return (
+      !SMALL_INDEXES.some((index) => step.endsWith(` ${index}`)) &&
+      !SMALL_TABLES.some((table) => step === `SCAN ${table}`)
+    );
+  });
+/** Sorting what is open now, or a person's list of groups, is nothing. */
+const sorts = (sql: string, steps: readonly string[]): string[] =>
+  steps.some((step) => step.startsWith('SCAN')) && walks(sql, steps).length === 0
+    ? []
+    : steps.filter((step) => step.includes('TEMP B-TREE'));
+
+describe('every statement of the repositories', () => {
+  it('is found', () => {
+    expect([...new Set(statements.map(({ module }) => module))]).toEqual(
+      expect.arrayContaining(['agents.ts', 'groups.ts', 'inbox.ts', 'messages.ts', 'outbox.ts', 'turns.ts']),
+    );
+    expect(statements.length).toBeGreaterThan(50);
+  });
+
+  it('searches by an index; none walks a table that grows', () => {
+    expect([...plans].filter(([sql, steps]) => walks(sql, steps).length > 0)).toEqual([]);
+  });
+
+  it('comes in its order from an index; none sorts', () => {
+    expect([...plans].filter(([sql, steps]) => sorts(sql, steps).length > 0)).toEqual([]);
+  });
+});
+
+describe('the query that DESIGN.md promises to operators', () => {
+  it('is an index search in its order', () => {
+    const db = openDatabase(':memory:');
+    const plan = db
+      .prepare<[], PlanRow>(
+        "EXPLAIN QUERY PLAN SELECT timestamp, sender_name, content FROM messages WHERE chat_jid = '123456789' ORDER BY timestamp DESC LIMIT 10",
+      )
+      .all();
+    expect(plan.map((row) => row.detail)).toEqual([
+      'SEARCH messages USING INDEX messages_by_time (chat_jid=?)',
+    ]);
+    db.close();
+  });
+});
