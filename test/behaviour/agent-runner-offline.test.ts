@@ -348,3 +348,8 @@ describe('what it keeps', () => {
     expect(await ask('list files')).toBe('Files:\n- a/\n- b.txt');
   });
 });
+
+test('the image says which protocol it speaks', () => {
+  const dockerfile = readFileSync(new URL('../../container/Dockerfile', import.meta.url), 'utf8');
+  expect(dockerfile).toContain(`LABEL nanoclaw.protocol="${PROTOCOL_VERSION}"`);
+});

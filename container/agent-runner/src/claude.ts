@@ -4,7 +4,12 @@
  * after a stall, an unanswered interrupt or a crash it is closed before anything else; an error is never posted as
  * an answer; a session that is gone is replaced once, and said so.
  */
-import type { Options, SDKAssistantMessageError, SDKResultMessage } from '@anthropic-ai/claude-agent-sdk';
+import type {
+  Options,
+  SDKAssistantMessageError,
+  SDKMessage,
+  SDKResultMessage,
+} from '@anthropic-ai/claude-agent-sdk';
 import type { AgentEnvironment, TurnFile, Usage } from '../../../src/protocol.ts';
 import { activityOf } from './claude-activity.ts';
 import { classifyFailure, isStaleSession } from './claude-failure.ts';
@@ -106,8 +111,8 @@ class ClaudeProvider implements Provider {
         if (wasWarm && !heard) return { status: 'gone_while_idle' };
         return this.#ended(claude, step.problem);
       }
-      heard = true;
       const { message } = step;
+      heard ||= begins(message);
       activity = activityOf(message) ?? activity;
       report.alive(activity);
       if (message.type === 'system' && message.subtype === 'init') {
@@ -226,6 +231,12 @@ class ClaudeProvider implements Provider {
     );
     return this.#sdk.createSdkMcpServer({ name: MCP_SERVER, version: '1.0.0', tools: names });
   }
+}
+
+/** Shows that Claude took the prompt up; other messages may still be of the turn before. */
+function begins(message: SDKMessage): boolean {
+  if (message.type === 'system') return message.subtype === 'init';
+  return message.type === 'assistant' || message.type === 'stream_event' || message.type === 'user';
 }
 
 /** A result may belong to an earlier prompt that was interrupted; one without an id is taken as ours. */

@@ -3,7 +3,7 @@
  * and runs them with the provider. Obeys control files. Ends by itself when asked to close, or after a time without
  * a turn; before it ends it looks once more, so that a turn that has just arrived is not left behind.
  */
-import { controlFileSchema, type TurnFile, turnFileSchema } from '../../../src/protocol.ts';
+import { controlFileSchema, PROTOCOL_VERSION, type TurnFile, turnFileSchema } from '../../../src/protocol.ts';
 import type { CommandClient } from './commands.ts';
 import type { Mailbox } from './mailbox.ts';
 import type { Provider, TurnOutcome } from './provider.ts';
@@ -189,7 +189,7 @@ const notUnderstood = (problem: string): TurnOutcome => ({
 /** Stands in for a turn of which only id and container could be read; it is only ever reported as failed. */
 function unreadableTurn(known: { id: string; container: string }): TurnFile {
   return {
-    protocol: 1,
+    protocol: PROTOCOL_VERSION,
     ...known,
     kind: 'messages',
     attempt: 1,
