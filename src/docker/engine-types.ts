@@ -9,6 +9,11 @@ const map = z
   .nullish()
   .transform((value) => value ?? {});
 
+const words = z
+  .array(z.string())
+  .nullish()
+  .transform((value) => value ?? []);
+
 export const versionSchema = z.object({
   Version: z.string().default('unknown'),
   ApiVersion: z.string(),
@@ -85,9 +90,9 @@ export const imageSchema = z.object({
   Id: z.string(),
   Size: z.number().default(0),
   Config: z
-    .object({ Labels: map, User: z.string().default('') })
+    .object({ Labels: map, Entrypoint: words, Cmd: words })
     .nullish()
-    .transform((value) => value ?? { Labels: {}, User: '' }),
+    .transform((value) => value ?? { Labels: {}, Entrypoint: [], Cmd: [] }),
 });
 export type EngineImage = z.infer<typeof imageSchema>;
 

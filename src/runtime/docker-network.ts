@@ -15,6 +15,8 @@ import { messageOf } from '../errors.ts';
 import { LABELS } from './docker-spec.ts';
 
 export interface AgentNetwork {
+  /** internal: no way out but the proxies. open: an ordinary bridge. none: no network at all (proxy-sockets.ts). */
+  mode: 'internal' | 'open' | 'none';
   name: string;
   /** Where the daemon's proxies listen on this host. */
   listenHost: string;
@@ -40,19 +42,20 @@ export async function ensureNetwork(
   const name = `nanoclaw-${instanceId.slice(0, 8)}`;
   const desktop = /docker desktop/i.test(info.OperatingSystem);
   let because = desktop ? 'Docker Desktop runs containers in a virtual machine' : null;
-  if (!because && previous?.enforced !== false) {
+  if (!because && previous?.mode !== 'open') {
     const network = await ensureBridge(
       engine,
       name,
       instanceId,
       true,
-      previous?.enforced ? previous.listenHost : null,
+      previous?.mode === 'internal' ? previous.listenHost : null,
     );
     const gateway = gatewayOf(network);
     const refusal = await whyNotBindable(gateway);
     if (refusal === null) {
       const icc = await bridgeIsFiltered();
       return {
+        mode: 'internal',
         name,
         listenHost: gateway,
         containerHost: gateway,
@@ -67,6 +70,7 @@ export async function ensureNetwork(
   }
   await ensureBridge(engine, `${name}-open`, instanceId, false, null);
   return {
+    mode: 'open',
     name: `${name}-open`,
     listenHost: '127.0.0.1',
     containerHost: HOST_NAME,
@@ -75,6 +79,17 @@ export async function ensureNetwork(
     extraHosts: [`${HOST_NAME}:host-gateway`],
   };
 }
+
+/** Nothing to make: the container has its own loopback and no other interface. */
+export const NO_NETWORK: AgentNetwork = {
+  mode: 'none',
+  name: 'none',
+  listenHost: '127.0.0.1',
+  containerHost: '127.0.0.1',
+  enforced: true,
+  notEnforcedBecause: null,
+  extraHosts: [],
+};
 
 /** Removes the instance's networks; those in use or gone are left. */
 export async function removeNetworks(engine: Engine, instanceId: string): Promise<void> {

@@ -10,6 +10,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Engine } from '../docker/engine.ts';
 import { EngineError } from '../docker/engine-http.ts';
+import { findImage, inspectImage } from '../docker/engine-images.ts';
 import type { EngineInfo } from '../docker/engine-types.ts';
 import { DEFAULT_IMAGE, ensureImage } from '../docker/image.ts';
 import { NanoClawError } from '../errors.ts';
@@ -17,10 +18,11 @@ import { type Clock, sleep, systemClock } from '../lib/clock.ts';
 import { type Logger, silentLogger } from '../log.ts';
 import { FOLDER_PATTERN, type Folder } from '../types.ts';
 import type { AgentContainer, AgentExit, AgentLaunch, AgentRuntime } from './agent-runtime.ts';
-import { type AgentNetwork, ensureNetwork } from './docker-network.ts';
+import { type AgentNetwork, ensureNetwork, NO_NETWORK } from './docker-network.ts';
 import { containerSpec, DEFAULT_LIMITS, LABELS, type Limits, type SpecContext } from './docker-spec.ts';
 import { watchExit } from './exit-watch.ts';
 import { projectView } from './project-view.ts';
+import { type ProxySockets, prepareSockets, proxySockets, whyNotSockets } from './proxy-sockets.ts';
 import { agentUser, makeDatabaseReadable, prepareWorkspace, type User } from './workspace-owner.ts';
 
 export interface DockerRuntimeOptions {
@@ -42,6 +44,12 @@ export interface DockerRuntimeOptions {
   sweepMs?: number;
   /** URL of the forward proxy for this launch, with the container's token; null for no internet. Default: none. */
   proxyUrl?: (launch: AgentLaunch) => string | null;
+  /**
+   * How containers reach the daemon's proxies. `sockets` gives them no network at all, where the platform allows it, and is
+   * the stricter: over a bridge a container can also reach whatever else listens on all of the host's addresses.
+   * Default `bridge`.
+   */
+  reach?: 'sockets' | 'bridge';
   clock?: Clock;
   log?: Logger;
 }
@@ -55,6 +63,8 @@ export interface DockerRuntime extends AgentRuntime {
   gatewayAddress(): string;
   /** The host under which containers reach those proxies. Known after prepare(). */
   proxyHost(): string;
+  /** Where the proxies must listen instead, when containers have no network; else null. Known after prepare(). */
+  proxySockets(): ProxySockets | null;
   /** False where the platform cannot hold containers to the proxies; with the reason. Known after prepare(). */
   networkEnforcement(): { enforced: boolean; reason: string | null };
 }
@@ -70,7 +80,8 @@ export function createDockerRuntime(options: DockerRuntimeOptions): DockerRuntim
   const known = new Map<string, AgentContainer>();
   /** Names between create and start: a list() in that moment must not take them for ended. */
   const launching = new Set<string>();
-  let ready: { info: EngineInfo; network: AgentNetwork } | null = null;
+  const sockets = proxySockets(options.stateDir);
+  let ready: { info: EngineInfo; network: AgentNetwork; command: readonly string[] } | null = null;
   let preparing: Promise<void> | null = null;
   let imageChecked = false;
 
@@ -81,7 +92,7 @@ export function createDockerRuntime(options: DockerRuntimeOptions): DockerRuntim
 
   async function prepareOnce(): Promise<void> {
     const info = ready?.info ?? (await engine.info());
-    if (imageChecked) imageChecked = await imageIsThere();
+    if (imageChecked) imageChecked = (await findImage(engine, image)) !== null;
     if (!imageChecked) {
       const onProgress = (line: string) => log.info({ event: 'image_progress' }, line);
       const { projectRoot, baseImage } = options;
@@ -90,7 +101,7 @@ export function createDockerRuntime(options: DockerRuntimeOptions): DockerRuntim
       else log.info({ event: 'image_ready', image, state: state.state }, 'the agent image is there');
       imageChecked = true;
     }
-    const network = await ensureNetwork(engine, instanceId, info, ready?.network ?? null);
+    const network = await prepareNetwork(info);
     if (network.notEnforcedBecause && !ready)
       log.warn(
         { event: 'network_not_enforced' },
@@ -99,18 +110,25 @@ export function createDockerRuntime(options: DockerRuntimeOptions): DockerRuntim
     await mkdir(options.stateDir, { recursive: true });
     // Nothing listens there, so that a look-up fails at once instead of after the engine's resolver timed out.
     await writeFile(resolvConf, 'nameserver 127.0.0.1\noptions timeout:1 attempts:1\n', { mode: 0o644 });
-    ready = { info, network };
+    const { Entrypoint, Cmd } = (await inspectImage(engine, image)).Config;
+    ready = { info, network, command: [...Entrypoint, ...Cmd] };
   }
 
-  async function imageIsThere(): Promise<boolean> {
-    return (
-      (await engine.json({ method: 'GET', path: `/images/${image}/json`, accept: [404] }).then(hasId)) ===
-      true
-    );
+  async function prepareNetwork(info: EngineInfo): Promise<AgentNetwork> {
+    if (options.reach === 'sockets') {
+      const whyNot = whyNotSockets(engine.address, info, sockets);
+      if (whyNot === null) {
+        await prepareSockets(sockets);
+        return NO_NETWORK;
+      }
+      if (!ready)
+        log.warn({ event: 'no_proxy_sockets' }, `Agents get a network instead of sockets: ${whyNot}.`);
+    }
+    return ensureNetwork(engine, instanceId, info, ready?.network ?? null);
   }
 
   function specContext(launch: AgentLaunch): SpecContext {
-    const { info, network } = prepared();
+    const { info, network, command } = prepared();
     const security = (name: string) =>
       info.SecurityOptions.some((option) => option.split(',')[0] === `name=${name}`);
     return {
@@ -121,7 +139,8 @@ export function createDockerRuntime(options: DockerRuntimeOptions): DockerRuntim
       idleExitMs: options.idleExitMs ?? 7_200_000,
       sweepMs: options.sweepMs ?? 1000,
       network: network.name,
-      resolvConf: network.enforced ? resolvConf : null,
+      resolvConf: network.mode === 'open' ? null : resolvConf,
+      sockets: network.mode === 'none' ? { dir: sockets.dir, command } : null,
       extraHosts: network.extraHosts,
       proxyUrl: options.proxyUrl?.(launch) ?? null,
       selinux: security('selinux'),
@@ -235,6 +254,7 @@ export function createDockerRuntime(options: DockerRuntimeOptions): DockerRuntim
 
     gatewayAddress: () => prepared().network.listenHost,
     proxyHost: () => prepared().network.containerHost,
+    proxySockets: () => (prepared().network.mode === 'none' ? sockets : null),
     networkEnforcement: () => ({
       enforced: prepared().network.enforced,
       reason: prepared().network.notEnforcedBecause,
@@ -246,8 +266,6 @@ function daemonUser(): User | null {
   const { getuid, getgid } = process;
   return getuid && getgid ? { uid: getuid(), gid: getgid() } : null;
 }
-
-const hasId = (answer: unknown): boolean => typeof answer === 'object' && answer !== null && 'Id' in answer;
 
 /** Resolves when the container is gone, also when it was, or when somebody else is removing it. */
 async function removeContainer(engine: Engine, id: string): Promise<void> {

@@ -10,6 +10,7 @@ import { PROTOCOL_VERSION } from '../protocol.ts';
 import { protocolEnvironment } from './agent-environment.ts';
 import type { AgentLaunch } from './agent-runtime.ts';
 import type { ProjectView } from './project-view.ts';
+import { relayEntrypoint, SOCKETS_TARGET } from './proxy-sockets.ts';
 import type { User } from './workspace-owner.ts';
 
 export const LABELS = {
@@ -50,6 +51,8 @@ export interface SpecContext {
   /** Where the engine remaps uids. */
   usernsRemap: boolean;
   projectView: ProjectView | null;
+  /** The folder with the proxies' sockets and the relay, and the image's own command that the relay starts. */
+  sockets: { dir: string; command: readonly string[] } | null;
 }
 
 const HOME = '/home/agent';
@@ -69,6 +72,7 @@ export function containerSpec(launch: AgentLaunch, context: SpecContext): Contai
     User: `${user.uid}:${user.gid}`,
     Env: Object.entries(agentEnvironment(launch, context)).map(([key, value]) => `${key}=${value}`),
     WorkingDir: '/workspace/group',
+    ...(context.sockets ? { Entrypoint: relayEntrypoint, Cmd: context.sockets.command } : {}),
     Labels: {
       [LABELS.instance]: context.instanceId,
       [LABELS.group]: launch.folder,
@@ -142,6 +146,7 @@ function mounts(launch: AgentLaunch, context: SpecContext): EngineMount[] {
       extra.writable,
     ]),
   ];
+  if (context.sockets) all.push([context.sockets.dir, SOCKETS_TARGET, false]);
   if (context.resolvConf) all.push([context.resolvConf, '/etc/resolv.conf', false]);
   return [
     ...all.map(([source, target, writable]) => bind(source, target, !writable)),

@@ -1,0 +1,101 @@
+/**
+ * The strictest network: none. The daemon's proxies listen on unix sockets in a folder that is mounted into the
+ * container; a small relay in there offers them on the container's own loopback. Unlike a bridge, there is no address of the
+ * host to try (a service that listens on 0.0.0.0 is reachable over any bridge's gateway), no other container,
+ * no firewall or subnet to collide with, and no port that the next daemon has to find free. A folder, not the socket itself, is
+ * mounted, so that a container sees the sockets of the next daemon too.
+ * Works where engine and daemon share a kernel; not through Docker Desktop's virtual machine.
+ */
+import { chmod, mkdir, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { EngineAddress } from '../docker/engine-address.ts';
+import type { EngineInfo } from '../docker/engine-types.ts';
+
+/** Where the folder appears in a container. */
+export const SOCKETS_TARGET = '/run/nanoclaw';
+const MODEL_PORT = 8787;
+const EGRESS_PORT = 8788;
+/** The kernel's limit for a socket's path is 107 bytes. */
+const LONGEST_SOCKET_PATH = 107;
+
+export interface ProxySockets {
+  /** The folder on the host. */
+  dir: string;
+  /** Where the daemon listens: proxy.listenSocket(path, 0o666). Tokens decide who may what, not the file's mode. */
+  modelSocket: string;
+  egressSocket: string;
+  /** The same as a container sees them. */
+  modelUrl: string;
+  egressHost: string;
+}
+
+export function proxySockets(stateDir: string): ProxySockets {
+  const dir = join(stateDir, 'proxy');
+  return {
+    dir,
+    modelSocket: join(dir, 'model.sock'),
+    egressSocket: join(dir, 'egress.sock'),
+    modelUrl: `http://127.0.0.1:${MODEL_PORT}`,
+    egressHost: `127.0.0.1:${EGRESS_PORT}`,
+  };
+}
+
+/** Null when sockets can be used here. */
+export function whyNotSockets(
+  address: EngineAddress,
+  info: EngineInfo,
+  sockets: ProxySockets,
+): string | null {
+  if (process.platform !== 'linux' || /docker desktop/i.test(info.OperatingSystem)) {
+    return 'containers run in a virtual machine, which unix sockets do not cross';
+  }
+  if (address.kind !== 'unix') return 'the engine may run on another machine';
+  if (Buffer.byteLength(sockets.egressSocket) > LONGEST_SOCKET_PATH) {
+    return `the path ${sockets.egressSocket} is too long for a unix socket`;
+  }
+  return null;
+}
+
+/** Makes the folder with the relay in it; idempotent. A running relay is not disturbed. */
+export async function prepareSockets(sockets: ProxySockets): Promise<void> {
+  await mkdir(sockets.dir, { recursive: true });
+  await chmod(sockets.dir, 0o755);
+  const path = join(sockets.dir, 'relay.mjs');
+  await writeFile(`${path}.new`, RELAY, { mode: 0o644 });
+  await rename(`${path}.new`, path);
+}
+
+/** The container's command: the relay, which starts the image's own. */
+export const relayEntrypoint = ['node', `${SOCKETS_TARGET}/relay.mjs`];
+
+/**
+ * Runs in the container. Ends as the agent ends and hands signals on; a broken connection closes both of its sides.
+ * The agent could kill it, and would only cut itself off.
+ */
+const RELAY = `// Written by NanoClaw: offers the daemon's proxies on this container's loopback, and runs the agent.
+import { spawn } from 'node:child_process';
+import net from 'node:net';
+import { constants } from 'node:os';
+
+function relay(port, name) {
+  const server = net.createServer({ allowHalfOpen: true, noDelay: true }, (client) => {
+    const daemon = net.connect({ path: '${SOCKETS_TARGET}/' + name, allowHalfOpen: true });
+    for (const [one, other] of [[client, daemon], [daemon, client]]) {
+      one.on('error', () => other.destroy());
+      one.on('close', () => other.destroy());
+      one.pipe(other);
+    }
+  });
+  return new Promise((resolve) => server.listen(port, '127.0.0.1', resolve));
+}
+await Promise.all([relay(${MODEL_PORT}, 'model.sock'), relay(${EGRESS_PORT}, 'egress.sock')]);
+
+const [command, ...args] = process.argv.slice(2);
+const agent = spawn(command, args, { stdio: 'inherit' });
+for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP']) process.on(signal, () => agent.kill(signal));
+agent.on('error', (error) => {
+  console.error(error.message);
+  process.exit(127);
+});
+agent.on('exit', (code, signal) => process.exit(code ?? 128 + constants.signals[signal]));
+`;

@@ -1,0 +1,152 @@
+/** Containers without a network: the daemon's proxies over sockets, and nothing else, not even what the host offers to all. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { networkInterfaces } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { createEgressProxy } from '../../src/http/egress-proxy.ts';
+import { createModelProxy } from '../../src/http/model-proxy.ts';
+import { issueToken } from '../../src/http/proxy-token.ts';
+import { silentLogger } from '../../src/log.ts';
+import { createDockerRuntime } from '../../src/runtime/docker-runtime.ts';
+import type { ProxySockets } from '../../src/runtime/proxy-sockets.ts';
+import { TEST_IMAGE, TestHome, testEngine, whyNoDocker } from './engine-support.ts';
+
+const whyNot = await whyNoDocker();
+const SLEEP = 'sleep 600 & wait\n';
+const REAL_KEY = 'sk-ant-the-real-key-of-the-host';
+const { token, sha256 } = issueToken();
+const resolveToken = (hash: string) => (hash === sha256 ? { container: 'c', folder: 'a' } : null);
+
+describe.skipIf(whyNot)(`proxy sockets${whyNot ? ` (skipped: ${whyNot})` : ''}`, () => {
+  const engine = testEngine();
+  const home = new TestHome();
+  const runtime = createDockerRuntime({
+    engine: testEngine(),
+    instanceId: home.instanceId,
+    image: TEST_IMAGE,
+    projectRoot: home.dir,
+    stateDir: join(home.dir, 'data/run'),
+    limits: { memoryMb: 256, pids: 64 },
+    reach: 'sockets',
+  });
+  let sockets: ProxySockets;
+  let api: Server;
+  let upstream: URL;
+
+  beforeAll(async () => {
+    await runtime.prepare();
+    const found = runtime.proxySockets();
+    if (!found) throw new Error('no sockets on this platform');
+    sockets = found;
+    // Listens on every address of the host, like many a service.
+    api = createServer((request, response) => response.end(`upstream saw ${request.url}`));
+    await new Promise<void>((resolve) => api.listen(0, '0.0.0.0', resolve));
+    upstream = new URL(`http://127.0.0.1:${(api.address() as AddressInfo).port}`);
+  });
+  afterEach(async () => {
+    await Promise.all((await runtime.list()).map((container) => container.remove()));
+  });
+  afterAll(async () => {
+    await runtime.close();
+    engine.close();
+    api.close();
+    home.dispose();
+  });
+
+  async function daemonProxies() {
+    const credential = { kind: 'apiKey', value: REAL_KEY } as const;
+    const log = silentLogger();
+    const model = createModelProxy({ upstream, credential, resolveToken, log, onCredentialFailure() {} });
+    const egress = createEgressProxy({ resolveToken, policy: () => null, log });
+    await model.listenSocket(sockets.modelSocket, 0o666);
+    await egress.listenSocket(sockets.egressSocket, 0o666);
+    return { close: () => Promise.all([model.close(), egress.close()]) };
+  }
+
+  async function get(id: string, url: string, headers: Record<string, string> = {}): Promise<string> {
+    const script = `fetch('${url}', { headers: ${JSON.stringify(headers)}, signal: AbortSignal.timeout(3000) })
+      .then(async (answer) => console.log(answer.status, await answer.text()), (error) => console.log('FAILED', error.cause?.code ?? error.name))
+      .finally(() => process.exit())`;
+    const { stdout, stderr } = await engine.exec(id, ['node', '-e', script]);
+    return (stdout + stderr).trim();
+  }
+
+  it('reaches the model with its own token, through one daemon and the next', async () => {
+    const launch = home.launch('a', SLEEP, { token, modelUrl: sockets.modelUrl });
+    const { id } = await runtime.launch(launch);
+    const first = await daemonProxies();
+    const url = `${sockets.modelUrl}/v1/models`;
+    expect(await get(id, url, { 'x-api-key': token })).toBe('200 upstream saw /v1/models');
+    expect(await get(id, url, { 'x-api-key': 'wrong' })).toMatch(/^401 /);
+    await first.close();
+    expect(await get(id, url, { 'x-api-key': token })).toMatch(/^FAILED/);
+    const second = await daemonProxies();
+    expect(await get(id, url, { 'x-api-key': token })).toBe('200 upstream saw /v1/models');
+    await second.close();
+  });
+
+  it('reaches nothing else: no address of the host, no other network, and look-ups fail at once', async () => {
+    const proxies = await daemonProxies();
+    const { id } = await runtime.launch(home.launch('a', SLEEP));
+    const own = Object.values(networkInterfaces()).flatMap((list) =>
+      (list ?? []).filter((each) => each.family === 'IPv4'),
+    );
+    const addresses = [
+      ...own.map((each) => each.address).filter((address) => address !== '127.0.0.1'),
+      '1.1.1.1',
+      '169.254.169.254',
+    ];
+    const tried = await Promise.all(
+      addresses.map((address) => get(id, `http://${address}:${upstream.port}/`)),
+    );
+    expect(new Set(tried)).toEqual(new Set(['FAILED ENETUNREACH']));
+    expect(await get(id, `http://127.0.0.1:${upstream.port}/`)).toBe('FAILED ECONNREFUSED');
+    expect(await get(id, 'http://example.com/')).toBe('FAILED EAI_AGAIN');
+
+    const { hostname: host, port } = new URL(`http://${sockets.egressHost}`);
+    const connect = (target: string) =>
+      engine.exec(id, [
+        'node',
+        '-e',
+        `const auth='Basic '+Buffer.from('agent:${token}').toString('base64');
+         require('http').request({host:'${host}',port:${port},method:'CONNECT',path:'${target}',headers:{'proxy-authorization':auth}})
+           .on('connect',(answer)=>{console.log(answer.statusCode);process.exit()}).end()`,
+      ]);
+    for (const target of [
+      `127.0.0.1:${upstream.port}`,
+      '127.0.0.1:443',
+      '169.254.169.254:80',
+      ...own.map((each) => `${each.address}:443`),
+    ]) {
+      expect((await connect(target)).stdout).toBe('403\n');
+    }
+    await proxies.close();
+  });
+
+  it('ends as the agent ends: its code, its output, its memory', async () => {
+    const exits = await runtime.launch(home.launch('exits', 'echo out; exit 70\n'));
+    expect(await exits.exited).toEqual({ code: 70, oomKilled: false, lastOutput: 'out\n' });
+    const greedy = 'exec node -e "const all=[];for(;;)all.push(Buffer.alloc(8e6,1))"\n';
+    const oom = await runtime.launch(home.launch('oom', greedy));
+    expect(await oom.exited).toMatchObject({ code: 137, oomKilled: true });
+    const told = await runtime.launch(
+      home.launch('told', 'trap "echo told; exit 0" TERM; while :; do sleep 0.05; done\n'),
+    );
+    await expect.poll(async () => (await engine.exec(told.id, ['ps', 'ax'])).stdout).toContain('run.sh');
+    await engine.kill(told.id, 'SIGTERM');
+    expect(await told.exited).toEqual({ code: 0, oomKilled: false, lastOutput: 'told\n' });
+  });
+
+  it('cannot change the folder of the sockets or what runs from it', async () => {
+    const { id } = await runtime.launch(home.launch('a', SLEEP));
+    const relay = join(sockets.dir, 'relay.mjs');
+    const before = readFileSync(relay, 'utf8');
+    const script =
+      'cd /run/nanoclaw; touch x; rm -f relay.mjs; echo x >> relay.mjs; mkdir d; mv relay.mjs y; true';
+    await engine.exec(id, ['sh', '-c', script]);
+    expect(readFileSync(relay, 'utf8')).toBe(before);
+    expect(readdirSync(sockets.dir).filter((name) => !name.endsWith('.sock'))).toEqual(['relay.mjs']);
+  });
+});
