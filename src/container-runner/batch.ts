@@ -29,7 +29,7 @@ export function pickBatch(messages: MessageRepository, jid: ChatJid, timezone: s
   let threadId: number | null | undefined;
   for (const message of messages.forward(jid, first, shown, MAX_BATCH_MESSAGES)) {
     if (message.forNina) {
-      threadId ??= message.threadId;
+      if (threadId === undefined) threadId = message.threadId; // null is a topic, too: the general one
       if (threadId !== message.threadId) break; // another topic asks: its own turn, so that it gets its own answer
     }
     if (!fits(message)) break;

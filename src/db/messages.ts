@@ -58,12 +58,13 @@ export function messageRepository(db: Sqlite) {
   const noteEdit = db.prepare('UPDATE messages SET edited_content = ?, edited_at = ? WHERE seq = ?');
   const firstOpen = db
     .prepare<[string], number | null>(
-      'SELECT min(seq) FROM messages WHERE chat_jid = ? AND disposition IS NULL',
+      'SELECT min(seq) FROM messages WHERE chat_jid = ? AND disposition IS NULL AND turn_id IS NULL',
     )
     .pluck();
   const forward = db.prepare<[string, number, number, number], Row>(
     `SELECT ${COLUMNS} FROM messages WHERE chat_jid = ? AND seq >= ?
-       AND (disposition IS NULL OR (disposition = 'not_for_nina' AND seq > ?)) ORDER BY seq LIMIT ?`,
+       AND ((disposition IS NULL AND turn_id IS NULL) OR (disposition = 'not_for_nina' AND seq > ?))
+     ORDER BY seq LIMIT ?`,
   );
   const before = db.prepare<[string, number, number, number], Row>(
     `SELECT ${COLUMNS} FROM messages WHERE chat_jid = ? AND seq > ? AND seq < ? AND disposition = 'not_for_nina'
@@ -138,10 +139,10 @@ export function messageRepository(db: Sqlite) {
     noteEdit(at: Seq, content: string, editedAt: Iso): void {
       noteEdit.run(content, editedAt, at);
     },
-    /** The oldest message of the chat that waits for an answer. */
+    /** The oldest message of the chat that waits for an answer and that no turn has. */
     firstOpen: (jid: ChatJid): Seq | null => (firstOpen.get(jid) ?? null) as Seq | null,
     shownSeq: (jid: ChatJid): Seq => (shown.get(jid) ?? 0) as Seq,
-    /** From `start` on, oldest first: what waits, and the context in between that was not shown yet. */
+    /** From `start` on, oldest first: what waits for a turn, and the context in between that was not shown yet. */
     forward: (jid: ChatJid, start: Seq, shownSeq: Seq, limit: number): StoredMessage[] =>
       forward.all(jid, start, shownSeq, limit).map(toMessage),
     /** Context after `shownSeq` and before `end`, NEWEST first. */
