@@ -52,7 +52,7 @@ export class AgentMailbox {
   /** Puts a turn; returns its id. What is left out gets a plain default. */
   turn(request: string, values: Partial<TurnFile> = {}): string {
     const id = values.id ?? randomUUID();
-    const turn: TurnFile = {
+    const turn = {
       protocol: PROTOCOL_VERSION,
       id,
       container: this.container,
@@ -67,6 +67,7 @@ export class AgentMailbox {
       session_id: null,
       prompt: `<messages>\n<message sender="Ann">${request}</message>\n</messages>`,
       requests: [request],
+      gate_script: null,
       ...values,
     };
     this.put('turns', `${id}.json`, turn);

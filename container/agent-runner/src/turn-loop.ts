@@ -3,7 +3,7 @@
  * and runs them with the provider. Obeys control files. Ends by itself when asked to close, or after a time without
  * a turn; before it ends it looks once more, so that a turn that has just arrived is not left behind.
  */
-import { controlFileSchema, PROTOCOL_VERSION, type TurnFile, turnFileSchema } from '../../../src/protocol.ts';
+import { controlFileSchema, type TurnFile, turnFileSchema } from '../../../src/protocol.ts';
 import type { CommandClient } from './commands.ts';
 import type { Mailbox } from './mailbox.ts';
 import type { Provider, TurnOutcome } from './provider.ts';
@@ -22,11 +22,8 @@ export interface TurnLoopOptions {
   log: (line: string) => void;
 }
 
-interface Waiting {
-  turn: TurnFile;
-  /** Why it cannot be run, when its file was not understood. */
-  problem: string | null;
-}
+/** A turn to run, or what was wrong with a file that was meant to be one. */
+type Waiting = { id: string; turn: TurnFile } | { id: string; problem: string };
 
 export class TurnLoop {
   readonly #options: TurnLoopOptions;
@@ -90,11 +87,11 @@ export class TurnLoop {
     const owner = turnFileSchema.pick({ container: true, id: true }).safeParse(content);
     if (!owner.success || owner.data.container !== this.#options.container) return null;
     const parsed = turnFileSchema.safeParse(content);
-    if (parsed.success) return { turn: parsed.data, problem: null };
+    if (parsed.success) return { id: parsed.data.id, turn: parsed.data };
     const problem = parsed.error.issues
       .map((issue) => `${issue.path.join('.')}: ${issue.message}`)
       .join('; ');
-    return { turn: unreadableTurn(owner.data), problem };
+    return { id: owner.data.id, problem };
   }
 
   #takeControls(): void {
@@ -126,14 +123,14 @@ export class TurnLoop {
       return;
     }
     clearTimeout(this.#idleTimer);
-    const { turn } = waiting;
+    const { id } = waiting;
     const running = {
-      id: turn.id,
-      events: new TurnEvents(this.#options.mailbox, turn.id),
+      id,
+      events: new TurnEvents(this.#options.mailbox, id),
       abort: new AbortController(),
     };
     this.#running = running;
-    if (this.#interrupted.has(turn.id)) running.abort.abort();
+    if (this.#interrupted.has(id)) running.abort.abort();
     this.#runTurn(waiting, running.events, running.abort.signal).then(
       () => {
         this.#running = null;
@@ -144,14 +141,15 @@ export class TurnLoop {
     );
   }
 
-  async #runTurn({ turn, problem }: Waiting, events: TurnEvents, signal: AbortSignal): Promise<void> {
+  async #runTurn(waiting: Waiting, events: TurnEvents, signal: AbortSignal): Promise<void> {
     const startedAt = performance.now();
     await events.started();
-    const outcome = problem === null ? await this.#outcome(turn, events, signal) : notUnderstood(problem);
+    const outcome =
+      'turn' in waiting ? await this.#outcome(waiting.turn, events, signal) : notUnderstood(waiting.problem);
     await events.finished(outcome);
     const seconds = ((performance.now() - startedAt) / 1000).toFixed(2);
     const why = outcome.status === 'error' ? ` ${outcome.code}: ${outcome.message}` : '';
-    this.#options.log(`turn ${turn.id} ${outcome.status} after ${seconds} s${why}`);
+    this.#options.log(`turn ${waiting.id} ${outcome.status} after ${seconds} s${why}`);
   }
 
   async #outcome(turn: TurnFile, events: TurnEvents, signal: AbortSignal): Promise<TurnOutcome> {
@@ -185,22 +183,3 @@ const notUnderstood = (problem: string): TurnOutcome => ({
   code: 'agent',
   message: `the agent runner did not understand the turn file (another version?): ${problem}`,
 });
-
-/** Stands in for a turn of which only id and container could be read; it is only ever reported as failed. */
-function unreadableTurn(known: { id: string; container: string }): TurnFile {
-  return {
-    protocol: PROTOCOL_VERSION,
-    ...known,
-    kind: 'messages',
-    attempt: 1,
-    chat_jid: '0',
-    thread_id: null,
-    group_name: '',
-    is_main: false,
-    assistant_name: '',
-    timezone: 'UTC',
-    session_id: null,
-    prompt: '',
-    requests: [],
-  };
-}
