@@ -15,12 +15,17 @@ const { Interrupted, SetupError, codeOf, nodeFloor } = require('./common.cjs');
 const LIFELINE = 'NANOCLAW_STARTED_BY';
 /** @type {NodeJS.Signals[]} */
 const FORWARDED = ['SIGINT', 'SIGTERM', 'SIGHUP'];
-/** npm's own defaults let a machine without a network wait for minutes. */
-const IMPATIENT = ['--fetch-retries=1', '--fetch-retry-mintimeout=2000', '--fetch-timeout=60000'];
+/**
+ * npm's own retries are for each package, and let a machine without a network wait for minutes. Two tries of the whole do
+ * as well: the second goes on from npm's cache.
+ */
+const IMPATIENT = ['--fetch-retries=0', '--fetch-timeout=60000', '--prefer-offline'];
+const TRIES = 2;
+const PAUSE_MS = 1000;
 const OUTPUT_TAIL = 4096;
 
 /**
- * Runs npm under `node`; a failure shows the end of its output and throws.
+ * Runs npm under `node`; when that fails twice, shows the end of its output and throws.
  * @param {Setup} setup
  * @param {Hold} hold
  * @param {string} node
@@ -34,7 +39,12 @@ async function npm(setup, hold, node, args, { folder, doing, otherwise }) {
   const patience = setInterval(() => setup.say(`… still at it after ${seconds()} s`), 30_000);
   try {
     const full = [...command.slice(1), ...args, '--loglevel=error', ...IMPATIENT];
-    const result = await run(folder, hold, command[0] ?? 'npm', full, childEnv(setup.env, node));
+    const once = () => run(folder, hold, command[0] ?? 'npm', full, childEnv(setup.env, node));
+    let result = await once();
+    for (let tried = 1; result.code !== 0 && tried < TRIES; tried += 1) {
+      await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+      result = await once();
+    }
     if (result.code === 0) return;
     setup.say(result.output.trimEnd());
     throw new SetupError(

@@ -92,7 +92,7 @@ describe('Node', () => {
     expect(said[0]).toMatch(/^Node 20\.20\.2 is older than 22\.14: fetching Node 24\./);
   });
 
-  it('that cannot be fetched ends in one sentence, and the next start tries again', async () => {
+  it('that cannot be fetched, tried twice, ends in one sentence, and the next start tries again', async () => {
     fakeNpm('echo "network is down" >&2; exit 7');
     await expect(bootstrap.ensureNode(setup('20.20.2'))).rejects.toThrow(
       /^Fetching Node failed \(npm install ended with 7/,
@@ -100,7 +100,7 @@ describe('Node', () => {
     expect(said).toContain('network is down');
     await expect(bootstrap.ensureNode(setup('20.20.2'))).rejects.toThrow(bootstrap.SetupError);
     expect({ calls: npmCalls(), lock: existsSync(path.join(root, '.node/lock')) }).toEqual({
-      calls: 2,
+      calls: 4,
       lock: false,
     });
   });
@@ -193,6 +193,7 @@ describe('the build', () => {
     write('src/shared.ts', "export const shared: string[] = ['one'];\n");
     write('src/index.ts', "import { shared } from './shared.ts';\nconsole.log('daemon', shared);\n");
     write('src/cli.ts', "import { shared } from './shared.ts';\nconsole.log('cli', shared);\n");
+    write('container/agent-runner/src/main.ts', "console.log('agent');\n");
     write('src/simulator/page/index.html', '<p>');
   });
 
