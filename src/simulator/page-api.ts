@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { SimRefusal } from './api-error.ts';
 import { imageSize } from './image-size.ts';
+import type { Memberships } from './memberships.ts';
 import type { MethodContext } from './methods/context.ts';
 import type { People } from './people.ts';
 import { MAX_TEXT } from './text.ts';
@@ -40,10 +41,12 @@ const ACTIONS = {
 export class PageApi {
   readonly #c: MethodContext;
   readonly #people: People;
+  readonly #chats: Memberships;
 
-  constructor(context: MethodContext, people: People) {
+  constructor(context: MethodContext, people: People, chats: Memberships) {
     this.#c = context;
     this.#people = people;
+    this.#chats = chats;
   }
 
   /** Everything but the messages. */
@@ -138,15 +141,15 @@ export class PageApi {
         return { id: people.pressButton(ACTIONS.press.parse(body)) };
       case 'topic': {
         const { chat, name: title, from } = ACTIONS.topic.parse(body);
-        return people.createTopic(chat, title, from);
+        return this.#chats.createTopic(chat, title, from);
       }
       case 'bot': {
         const { chat, from, status } = ACTIONS.bot.parse(body);
-        people.setBotStatus(chat, status, from);
+        this.#chats.setBotStatus(chat, status, from);
         return {};
       }
       case 'migrate':
-        return { id: people.migrateChat(ACTIONS.migrate.parse(body).chat).id };
+        return { id: this.#chats.migrateChat(ACTIONS.migrate.parse(body).chat).id };
       default:
         return undefined;
     }

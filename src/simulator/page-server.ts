@@ -10,6 +10,7 @@ import type { Timer } from '../lib/clock.ts';
 import { SimRefusal } from './api-error.ts';
 import type { SimEvents } from './events.ts';
 import { BodyTooLarge, readBody, sendJson } from './http.ts';
+import type { Memberships } from './memberships.ts';
 import type { MethodContext } from './methods/context.ts';
 import { MAX_UPLOAD_BYTES } from './methods/media.ts';
 import { PageApi } from './page-api.ts';
@@ -35,6 +36,7 @@ const POLICY =
 export interface PageOptions {
   readonly context: MethodContext;
   readonly people: People;
+  readonly chats: Memberships;
   /** Called before an answer tells of a change. */
   readonly save: () => void;
   readonly hosts: readonly string[];
@@ -50,7 +52,7 @@ export class PageServer {
 
   constructor(options: PageOptions) {
     this.#o = options;
-    this.#api = new PageApi(options.context, options.people);
+    this.#api = new PageApi(options.context, options.people, options.chats);
     this.#forward();
   }
 

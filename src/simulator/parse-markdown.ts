@@ -94,13 +94,7 @@ export function parseMarkdownV2(source: string): Parsed {
       if (source.charAt(at) !== '(') continue;
       const link = readTarget(source, at + 1);
       at = link.next;
-      if (text.length > top.offset)
-        entities.push({
-          type: top.type,
-          offset: top.offset,
-          length: text.length - top.offset,
-          url: link.url,
-        });
+      if (text.length > top.offset) entities.push(linked(top, text.length - top.offset, link.url));
       continue;
     }
     if (
@@ -171,6 +165,11 @@ function push(entities: SimEntity[], open: Open, end: number): void {
   if (length === 0) return;
   const base = { type: open.type, offset: open.offset, length };
   entities.push(open.language ? { ...base, language: open.language } : base);
+}
+
+function linked({ type, offset }: Open, length: number, url: string): SimEntity {
+  if (type !== 'custom_emoji') return { type, offset, length, url };
+  return { type, offset, length, custom_emoji_id: /[?&]id=(\d+)/.exec(url)?.[1] ?? '' };
 }
 
 function readTarget(source: string, from: number): { url: string; next: number } {

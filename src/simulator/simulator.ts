@@ -12,6 +12,7 @@ import { BotApi } from './bot-api.ts';
 import { SimEmitter, type SimEvents } from './events.ts';
 import { SimFaults } from './faults.ts';
 import { FileStore } from './files.ts';
+import { Memberships } from './memberships.ts';
 import type { MethodContext } from './methods/context.ts';
 import { PageServer } from './page-server.ts';
 import { People } from './people.ts';
@@ -21,9 +22,7 @@ import type { SimCall } from './types.ts';
 import { UpdateQueue } from './updates.ts';
 import { World } from './world.ts';
 
-export type { FaultOptions } from './faults.ts';
-export type { MessageRef, NewChat, SayOptions } from './people.ts';
-export { FAMILY_CHAT_ID, MAIN_CHAT_ID, SEED_CHATS, SEED_PEOPLE, WORK_CHAT_ID } from './seed.ts';
+export { FAMILY_CHAT_ID, MAIN_CHAT_ID, SEED_CHATS, WORK_CHAT_ID } from './seed.ts';
 export type * from './types.ts';
 export type { SimEvents, SimFaults };
 
@@ -53,24 +52,8 @@ export interface SimulatorOptions {
 }
 
 export interface Simulator
-  extends Pick<
-    People,
-    | 'say'
-    | 'edit'
-    | 'remove'
-    | 'react'
-    | 'pressButton'
-    | 'addChat'
-    | 'addPerson'
-    | 'addBotToChat'
-    | 'removeBotFromChat'
-    | 'addMember'
-    | 'removeMember'
-    | 'rename'
-    | 'migrateChat'
-    | 'createTopic'
-    | 'deleteTopic'
-  > {
+  extends Pick<People, 'say' | 'edit' | 'remove' | 'react' | 'pressButton' | 'addPerson'>,
+    Omit<Memberships, 'setBotStatus'> {
   readonly token: string;
   readonly world: World;
   readonly updates: UpdateQueue;
@@ -108,7 +91,8 @@ export function createSimulator(options: SimulatorOptions): Simulator {
   const callbacks = new Map<string, boolean>();
   const commands = new Map<string, unknown>(saved?.commands);
   const context: MethodContext = { world, updates, files, events, clock, privacyMode, callbacks, commands };
-  const people = new People(context);
+  const chats = new Memberships(context);
+  const people = new People(context, chats);
   const ledger: SimCall[] = [];
   const ledgerLimit = options.ledgerLimit ?? LEDGER_LIMIT;
 
@@ -154,7 +138,7 @@ export function createSimulator(options: SimulatorOptions): Simulator {
       events.emit('call', call);
     },
   });
-  const page = new PageServer({ context, people, save, hosts: options.pageHosts ?? [] });
+  const page = new PageServer({ context, people, chats, save, hosts: options.pageHosts ?? [] });
 
   return {
     token,
@@ -167,16 +151,16 @@ export function createSimulator(options: SimulatorOptions): Simulator {
     remove: (o) => people.remove(o),
     react: (o) => people.react(o),
     pressButton: (o) => people.pressButton(o),
-    addChat: (o) => people.addChat(o),
+    addChat: (o) => chats.addChat(o),
     addPerson: (o) => people.addPerson(o),
-    addBotToChat: (chat, by, as) => people.addBotToChat(chat, by, as),
-    removeBotFromChat: (chat, by) => people.removeBotFromChat(chat, by),
-    addMember: (chat, key, by) => people.addMember(chat, key, by),
-    removeMember: (chat, key, by) => people.removeMember(chat, key, by),
-    rename: (chat, title, by) => people.rename(chat, title, by),
-    migrateChat: (chat, id) => people.migrateChat(chat, id),
-    createTopic: (chat, name, by) => people.createTopic(chat, name, by),
-    deleteTopic: (chat, id) => people.deleteTopic(chat, id),
+    addBotToChat: (chat, by, as) => chats.addBotToChat(chat, by, as),
+    removeBotFromChat: (chat, by) => chats.removeBotFromChat(chat, by),
+    addMember: (chat, key, by) => chats.addMember(chat, key, by),
+    removeMember: (chat, key, by) => chats.removeMember(chat, key, by),
+    rename: (chat, title, by) => chats.rename(chat, title, by),
+    migrateChat: (chat, id) => chats.migrateChat(chat, id),
+    createTopic: (chat, name, by) => chats.createTopic(chat, name, by),
+    deleteTopic: (chat, id) => chats.deleteTopic(chat, id),
     on: (event, listener) => events.on(event, listener),
     next: (event, accept, signal) => events.next(event, accept, signal),
     handle(req, res) {

@@ -2,8 +2,9 @@
 import { existsSync } from 'node:fs';
 import { type Browser, chromium } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { FAMILY_CHAT_ID } from '../../src/simulator/simulator.ts';
-import { startSimulator } from './simulator-support.ts';
+import { systemClock } from '../../src/lib/clock.ts';
+import { createSimulator, FAMILY_CHAT_ID, serveSimulator } from '../../src/simulator/simulator.ts';
+import { startSimulator, TOKEN } from './simulator-support.ts';
 
 const PLACES = [
   process.env.CHROMIUM_PATH ?? '',
@@ -45,7 +46,7 @@ describe.skipIf(!executablePath)(`the page${why}`, () => {
   ])('at %i pixels one writes to Nina and sees her answer', async (width, height) => {
     const { sim, api, page, errors, context } = await open(width, height);
     await page.getByRole('button', { name: /Family/ }).click();
-    await page.getByText('Type “@Nina hello”').waitFor();
+    await page.getByRole('button', { name: 'Try “@Nina hello”' }).waitFor();
     const heard = sim.next('message');
     await page.getByRole('textbox', { name: 'Message' }).fill('@Nina hello');
     await page.keyboard.press('Enter');
@@ -127,5 +128,21 @@ describe.skipIf(!executablePath)(`the page${why}`, () => {
     expect(await page.getByTitle('1 unread').count()).toBe(0);
     expect(errors).toEqual([]);
     await context.close();
+  });
+
+  it('comes back by itself when the simulator was away', async () => {
+    const { page, url, close } = await open(390, 844);
+    await page.getByRole('button', { name: /Family/ }).click();
+    await close();
+    await page.getByText('Reconnecting…').waitFor({ state: 'attached' });
+    const again = createSimulator({ token: TOKEN, clock: systemClock });
+    again.say({ chat: 'Family', from: 'ben', text: 'while you were away' });
+    const server = await serveSimulator(again, { port: Number(new URL(url).port) });
+    await page
+      .getByRole('article', { name: /^Ben at/ })
+      .getByText('while you were away')
+      .waitFor();
+    await page.context().close();
+    await server.close();
   });
 });

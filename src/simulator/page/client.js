@@ -5,6 +5,7 @@ import { byId, Composer } from './composer.js';
 import { aboutChat, chatRows, welcome } from './list.js';
 import { menuItems } from './menu.js';
 import { Model } from './model.js';
+import { StickToEnd } from './stick-to-end.js';
 import { formatted, make } from './text.js';
 
 /** @typedef {import('./api.js').Chat} Chat */
@@ -18,6 +19,7 @@ const $chats = byId('chats', HTMLElement);
 const $messages = byId('messages', HTMLElement);
 const $scroll = byId('scroll', HTMLElement);
 const $live = byId('live', HTMLElement);
+const end = new StickToEnd($scroll, [$messages, $live]);
 const $empty = byId('empty', HTMLElement);
 const $earlier = byId('earlier', HTMLButtonElement);
 const $menu = byId('menu', HTMLDetailsElement);
@@ -26,20 +28,6 @@ const composer = new Composer(model, { changed: () => showChat(), say: (error) =
 let isLive = false;
 /** @type {Map<number, {text: string | undefined, until: number}>} chat → what the bot is at */
 const busy = new Map();
-
-/** The view stays at the end while it is there, also when pictures or the keyboard change its height. */
-let sticks = true;
-function toEnd() {
-  sticks = true;
-  $scroll.scrollTop = $scroll.scrollHeight;
-}
-$scroll.addEventListener('scroll', () => {
-  sticks = $scroll.scrollHeight - $scroll.scrollTop - $scroll.clientHeight < 60;
-});
-const grown = new ResizeObserver(() => {
-  if (sticks) toEnd();
-});
-for (const element of [$scroll, $messages, $live]) grown.observe(element);
 
 /** @param {unknown} error */
 function messageOf(error) {
@@ -155,7 +143,7 @@ function showMessages() {
   showLive();
   const again = focused ? $messages.querySelector(`[data-id="${focused}"] .bubble`) : undefined;
   if (again instanceof HTMLElement) again.focus({ preventScroll: true });
-  if (sticks) toEnd();
+  end.keep();
 }
 
 /** @param {Message} m */
@@ -234,7 +222,7 @@ async function openFromAddress() {
   showList();
   showChat();
   if (isOther && model.openId !== undefined) {
-    toEnd();
+    end.go();
     composer.focus();
   }
 }
@@ -243,6 +231,8 @@ async function openFromAddress() {
 async function refresh() {
   model.take(await get('state'));
   model.loaded.clear();
+  const hello = `@${model.bot.first_name} hello`;
+  byId('nothing-hint', HTMLElement).textContent = `Choose a chat to begin. In Family, type “${hello}”.`;
   await openFromAddress();
   showConnection();
 }
@@ -255,7 +245,7 @@ function take(event) {
       return quietly(refresh());
     case 'message':
       if (event.message.from.is_bot) busy.delete(chatId);
-      if (model.open && model.speaker(model.open)?.user.id === event.message.from.id) sticks = true;
+      if (model.open && model.speaker(model.open)?.user.id === event.message.from.id) end.stick();
       model.put(event.message, true, chatId === model.openId && document.visibilityState === 'visible');
       break;
     case 'edited':

@@ -39,7 +39,7 @@ function lastWords({ last, type }) {
 
 /** @param {Model} model @param {Chat} chat */
 export function aboutChat(model, chat) {
-  if (chat.type === 'private') return `with ${chat.first_name ?? 'somebody'}`;
+  if (chat.type === 'private') return 'private chat';
   const people = chat.memberKeys.length === 1 ? '1 person' : `${chat.memberKeys.length} people`;
   return chat.botIsIn
     ? `${people} and ${model.bot.first_name}`
