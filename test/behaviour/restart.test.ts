@@ -1,0 +1,206 @@
+/**
+ * How a daemon ends and begins: killed in the middle of a turn, asked to stop, started twice, started with wrong
+ * settings, with a wrong token, or without its container engine. Real processes; what is seen is what an operator sees.
+ */
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type BotApi, startBotApi, TestHome } from '../support/daemon.ts';
+
+const RUNNING = "SELECT 1 FROM turns WHERE state = 'running'";
+
+let api: BotApi;
+let home: TestHome;
+
+beforeEach(async () => {
+  api = await startBotApi();
+  home = new TestHome({ ...api.settings, CONTAINER_RUNTIME: 'process' });
+});
+afterEach(async () => {
+  await home.dispose();
+  await api.close();
+});
+
+describe('SIGKILL in the middle of a turn', () => {
+  it('costs the message nothing: it is answered once, by the next daemon', async () => {
+    const chat = api.group('Family');
+    await home.addGroup(chat, 'family');
+    const first = await home.start();
+    api.sim.say({ chat, from: 'you', text: '@Nina slow 0.8' });
+    await home.until(() => home.row(RUNNING), 'the turn to run');
+    const agent = Number(home.row<{ engine_id: string }>('SELECT engine_id FROM containers')?.engine_id);
+    expect(await first.kill('SIGKILL')).toEqual({ code: null, signal: 'SIGKILL' });
+    api.sim.say({ chat, from: 'anna', text: '@Nina and while you were away?' });
+
+    const second = await home.start();
+    await home.until(
+      () => home.row("SELECT count(*) AS n FROM messages WHERE disposition = 'answered'")?.n === 2,
+      'both messages to be answered',
+    );
+    await api.until(() => api.answers(chat).join().includes('while you were away'), 'the answers');
+    const said = api.answers(chat).join('\n');
+    expect(said.match(/That took 0\.8 seconds/g)).toHaveLength(1);
+    expect(said.match(/while you were away/g)).toHaveLength(1);
+    expect(home.rows('SELECT state, attempt, error_code FROM turns ORDER BY queued_at').slice(0, 2)).toEqual([
+      { state: 'retried', attempt: 1, error_code: 'restart' },
+      { state: 'done', attempt: 1, error_code: null },
+    ]);
+    expect(isAlive(agent)).toBe(false);
+    expect(second.log().filter((line) => line.level === 'error')).toEqual([]);
+  });
+
+  it('in the middle of a send: the reply arrives, and a repeat is marked', async () => {
+    const chat = api.group('Family');
+    await home.addGroup(chat, 'family', '--no-trigger');
+    const first = await home.start();
+    api.sim.faults.failNext('sendMessage', 'hang', { chatId: chat });
+    const hung = api.sim.next('call', (call) => call.fault === 'hang', AbortSignal.timeout(10_000));
+    api.sim.say({ chat, from: 'you', text: 'ping' });
+    await hung;
+    await first.kill('SIGKILL');
+
+    await home.start();
+    await api.until(() => api.answers(chat).length > 0, 'the reply');
+    await home.until(() => home.row("SELECT 1 FROM outbox WHERE state = 'sent'"), 'the reply to be marked');
+    expect(api.answers(chat)).toEqual(['↻ pong']);
+  });
+});
+
+describe('SIGTERM', () => {
+  it('ends the daemon within ten seconds with 0, also while a turn runs, and the answer comes after all', async () => {
+    const chat = api.group('Family');
+    await home.addGroup(chat, 'family', '--no-trigger');
+    const first = await home.start();
+    api.sim.say({ chat, from: 'you', text: 'slow 0.6' });
+    await home.until(() => home.row(RUNNING), 'the turn to run');
+    const asked = performance.now();
+    expect(await first.kill('SIGTERM')).toEqual({ code: 0, signal: null });
+    expect(performance.now() - asked).toBeLessThan(10_000);
+    expect(first.log().at(-1)).toMatchObject({ event: 'stopped' });
+    expect(first.log().some((line) => line.event === 'stop_deadline')).toBe(false);
+
+    await home.start();
+    await api.until(() => api.answers(chat).length > 0, 'the answer');
+    expect(api.answers(chat)).toEqual(['That took 0.6 seconds.']);
+  });
+
+  it('leaves nothing behind that says a daemon runs', async () => {
+    const daemon = await home.start();
+    await daemon.kill('SIGTERM');
+    const { code, stdout } = await home.nanoclaw('status', '--json');
+    expect(code).toBe(1);
+    expect(JSON.parse(stdout)).toMatchObject({ running: false });
+  });
+});
+
+describe('a second daemon on the same home', () => {
+  it('exits at once with 1 and names the first; the first does not notice', async () => {
+    const first = await home.start();
+    const second = home.spawn();
+    expect(await second.exited).toEqual({ code: 1, signal: null });
+    expect(second.output).toContain(`NanoClaw runs already on ${home.dir}: process ${first.pid}, since `);
+    expect(second.output).toContain(await first.url());
+
+    const chat = api.group('Family');
+    await home.addGroup(chat, 'family', '--no-trigger');
+    expect(await api.ask(chat, 'ping')).toBe('pong');
+    expect((await home.nanoclaw('status')).code).toBe(0);
+  });
+
+  it('may start when the first was killed, without any cleaning up', async () => {
+    const first = await home.start();
+    await first.kill('SIGKILL');
+    const second = await home.start();
+    expect(await second.url()).not.toBe('');
+  });
+});
+
+describe('wrong settings', () => {
+  it('are all reported together, with what was expected, and the exit code is 2', async () => {
+    const wrong = {
+      MAX_CONCURRENT_CONTAINERS: 'many',
+      HTTP_PORT: '99999',
+      TZ: 'Mars/Olympus',
+      AGENT_PROVIDER: 'gpt',
+      LOG_LEVEL: 'loud',
+      TELEGRAM_BOT_TOKEN: 'a secret that is no token',
+    };
+    const daemon = home.spawn(wrong);
+    expect(await daemon.exited).toEqual({ code: 2, signal: null });
+    for (const key of Object.keys(wrong)) {
+      expect(daemon.output).toMatch(new RegExp(`^  ${key}: expected .+`, 'm'));
+    }
+    expect(daemon.output).toContain(`Change them in the environment or in ${home.file('.env')}`);
+    expect(daemon.output).not.toContain('a secret that is no token');
+
+    const started = await home.nanoclawWith(wrong, 'start');
+    expect(started.code).toBe(2);
+    expect(started.stderr.match(/^ {2}[A-Z_]+: expected/gm)).toHaveLength(6);
+  });
+
+  it('that contradict each other are refused, too: Claude without isolation', async () => {
+    const daemon = home.spawn({ AGENT_PROVIDER: 'claude', ANTHROPIC_API_KEY: 'sk-made-up-for-this-test' });
+    expect(await daemon.exited).toEqual({ code: 2, signal: null });
+    expect(daemon.output).toMatch(/^ {2}CONTAINER_RUNTIME: process has no isolation/m);
+    expect(daemon.output).not.toContain('sk-made-up-for-this-test');
+  });
+});
+
+describe('a token that Telegram refuses', () => {
+  it('is said in one sentence, and the daemon stays and tries again slowly', async () => {
+    const daemon = home.spawn({ TELEGRAM_BOT_TOKEN: '7100000042:AAE-this-one-was-revoked' });
+    const line = await daemon.logged('poll_failed');
+    expect(line).toMatchObject({
+      level: 'warn',
+      msg: expect.stringContaining('Telegram refuses the bot token'),
+    });
+    expect(line.waitMs).toBeGreaterThanOrEqual(30_000);
+    await daemon.logged('ready');
+
+    const { code, stdout } = await home.nanoclaw('status', '--json');
+    expect(code).toBe(1);
+    expect(JSON.parse(stdout)).toMatchObject({
+      running: true,
+      connected: false,
+      poller: { problem: expect.stringContaining('TELEGRAM_BOT_TOKEN') },
+    });
+    expect((await home.nanoclaw('status')).stdout).toContain('NOT connected: Telegram refuses the bot token');
+    expect(home.read('nanoclaw.log')).not.toContain('AAE-this-one-was-revoked');
+  });
+});
+
+describe('without the container engine', () => {
+  const away = { CONTAINER_RUNTIME: 'docker', DOCKER_HOST: 'unix:///nonexistent/docker.sock' };
+
+  it('the daemon waits and says so; messages are stored meanwhile and none is given up', async () => {
+    const chat = api.group('Family');
+    await home.addGroup(chat, 'family', '--no-trigger');
+    const daemon = home.spawn(away);
+    const line = await daemon.logged('runtime_waiting');
+    expect(line).toMatchObject({ level: 'warn', msg: expect.stringContaining('agents cannot run yet') });
+    api.sim.say({ chat, from: 'you', text: 'ping' });
+    await home.until(() => home.row('SELECT 1 FROM messages'), 'the message to be stored');
+
+    const status = await home.nanoclaw('status', '--json');
+    expect(JSON.parse(status.stdout)).toMatchObject({
+      connected: true,
+      runtime: { name: 'docker', ready: false, problem: expect.stringContaining('/nonexistent/docker.sock') },
+    });
+    expect(await daemon.kill('SIGTERM')).toEqual({ code: 0, signal: null });
+    expect(home.rows('SELECT content, disposition, turn_id FROM messages')).toEqual([
+      { content: 'ping', disposition: null, turn_id: null },
+    ]);
+
+    // What was stored is answered by a daemon that can.
+    await home.start();
+    await api.until(() => api.answers(chat).length > 0, 'the answer');
+    expect(api.answers(chat)).toEqual(['pong']);
+  });
+});
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
