@@ -27,6 +27,8 @@ export interface RunOptions {
 
 /** Runs the agent and ends the process. */
 export function runAgent(options: RunOptions): void {
+  // Where the daemon held the other end and was killed: no reason to end, and least of all to fail a turn.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
   run(options).then((code) => process.exit(code), die);
 }
 
