@@ -6,6 +6,7 @@
  * It never calls the network, starts a turn or waits: it wakes those who do.
  */
 import type { Update } from 'grammy/types';
+import { isStorageFailure } from './db/open.ts';
 import type { Db } from './db.ts';
 import { messageOf } from './errors.ts';
 import type { Clock } from './lib/clock.ts';
@@ -45,8 +46,11 @@ export interface Reply {
 export interface Router {
   /** Throws when the batch could not be committed: then nothing of it was. */
   accept(bot: BotIdentity, updates: readonly Update[], nextOffset: number): void;
-  /** In the caller's transaction: puts a reply into the outbox, in parts. Call wakeDelivery after the commit. */
-  record(reply: Reply): void;
+  /**
+   * In the caller's transaction: puts a reply into the outbox, in parts; returns how many. Zero when there was
+   * nothing to say. Call wakeDelivery after the commit.
+   */
+  record(reply: Reply): number;
 }
 
 export function createRouter(options: RouterOptions): Router {
@@ -87,6 +91,8 @@ export function createRouter(options: RouterOptions): Router {
     try {
       db.savepoint(() => apply(bot, incoming, group, woken));
     } catch (error) {
+      // A full disk is not this update's fault, and may have ended the transaction: the whole batch comes again.
+      if (isStorageFailure(error) || !db.sqlite.inTransaction) throw error;
       db.inbox.fail(bot.id, update.update_id, messageOf(error));
       log.error(
         { event: 'update_failed', update: update.update_id, err: error },
@@ -97,6 +103,7 @@ export function createRouter(options: RouterOptions): Router {
 
   function apply(bot: BotIdentity, incoming: Incoming, group: Group | null, woken: Woken): void {
     if (incoming.kind === 'other') return;
+    if (incoming.kind === 'unreadable') throw new Error(`not an update as documented: ${incoming.reason}`);
     const at = iso(clock.now());
     if (incoming.kind === 'my_chat_member') {
       db.groups.chatSeen(incoming.chat, at);
@@ -108,17 +115,28 @@ export function createRouter(options: RouterOptions): Router {
     if (group === null) {
       db.groups.chatSeen(message.chat, at);
       woken.chats = true;
+      // The two notes of a move come in any order; delivery may have noticed it before both.
+      if (message.migratedFrom !== null) migrate(message.migratedFrom, message.chat.chatJid, woken);
+      else if (message.migratedTo !== null && db.groups.byJid(message.migratedTo) !== null)
+        wakeBoth(message.migratedTo, woken);
       return;
     }
     if (incoming.kind === 'edited_message') return applyEdit(bot, message, incoming.editedAt, group, woken);
     db.groups.chatSeen(message.chat, at);
-    if (message.migratedTo !== null && db.groups.migrate(group.chatJid, message.migratedTo)) {
-      log.info({ event: 'group_migrated', group: group.folder, from: group.chatJid, to: message.migratedTo });
-      woken.queue.add(message.migratedTo);
-      woken.delivery.add(message.migratedTo);
-      return;
-    }
+    if (message.migratedTo !== null && migrate(group.chatJid, message.migratedTo, woken)) return;
     store(bot, message, group, woken);
+  }
+
+  function migrate(from: ChatJid, to: ChatJid, woken: Woken): boolean {
+    if (!db.groups.migrate(from, to)) return false;
+    log.info({ event: 'group_migrated', from, to });
+    wakeBoth(to, woken);
+    return true;
+  }
+
+  function wakeBoth(jid: ChatJid, woken: Woken): void {
+    woken.queue.add(jid);
+    woken.delivery.add(jid);
   }
 
   function store(bot: BotIdentity, message: IncomingMessage, group: Group, woken: Woken): void {
@@ -219,17 +237,18 @@ export function createRouter(options: RouterOptions): Router {
     }
   }
 
-  function record(reply: Reply): void {
+  function record(reply: Reply): number {
     const at = iso(clock.now());
     const { chatJid, threadId, turnId, replyTo, filePath } = reply;
     if (filePath !== undefined) {
       db.outbox.add({ chatJid, threadId, turnId, replyTo, text: reply.text, filePath, at });
-      return;
+      return 1;
     }
     const parts = splitText(stripInternal(reply.text)).filter((part) => part.trim() !== '');
     parts.forEach((text, index) => {
       db.outbox.add({ chatJid, threadId, turnId, replyTo: index === 0 ? replyTo : null, text, at });
     });
+    return parts.length;
   }
 
   return { accept, record };

@@ -76,6 +76,14 @@ export function schemaVersion(db: Sqlite): number {
   return db.prepare<[], number>('SELECT coalesce(max(id), 0) FROM migrations').pluck().get() ?? 0;
 }
 
+/** The disk, a lock or the file failed, not what was to be stored: the same work may succeed later. */
+export function isStorageFailure(error: unknown): boolean {
+  return (
+    error instanceof Database.SqliteError &&
+    !/^SQLITE_(CONSTRAINT|MISMATCH|TOOBIG|RANGE|ERROR)/.test(error.code)
+  );
+}
+
 function explain(error: unknown, file: string): unknown {
   const code = (error as { code?: string }).code ?? '';
   if (error instanceof NanoClawError) return error;

@@ -3,6 +3,7 @@
  * Albums, stickers and the like become a short text, so that the agent knows that something was there.
  */
 import type { Message, MessageEntity, Update } from 'grammy/types';
+import { messageOf } from '../errors.ts';
 import type { Entity } from '../trigger.ts';
 import { type ChatInfo, type ChatJid, chatJid, type Iso, iso } from '../types.ts';
 
@@ -33,16 +34,33 @@ export interface IncomingMessage {
   service: boolean;
   /** The group has become this supergroup. */
   migratedTo: ChatJid | null;
+  /** This supergroup was that group. Comes in the new chat, beside `migratedTo` in the old one. */
+  migratedFrom: ChatJid | null;
 }
 
 export type Incoming =
   | { kind: 'message'; message: IncomingMessage }
   | { kind: 'edited_message'; message: IncomingMessage; editedAt: Iso }
   | { kind: 'my_chat_member'; chat: ChatInfo; status: string }
-  | { kind: 'other'; name: string; chatJid: ChatJid | null };
+  | { kind: 'other'; name: string; chatJid: ChatJid | null }
+  /** Not of the shape that Telegram documents. */
+  | { kind: 'unreadable'; reason: string; chatJid: ChatJid | null };
 
 /** Never throws for JSON of any shape that has an update_id. */
 export function parseUpdate(update: Update): Incoming {
+  try {
+    return parse(update);
+  } catch (error) {
+    const id: unknown = (update.message ?? update.edited_message ?? update.my_chat_member)?.chat?.id;
+    return {
+      kind: 'unreadable',
+      reason: messageOf(error),
+      chatJid: typeof id === 'number' ? chatJid(id) : null,
+    };
+  }
+}
+
+function parse(update: Update): Incoming {
   if (update.message?.chat) return { kind: 'message', message: toIncoming(update.message) };
   if (update.edited_message?.chat) {
     const message = toIncoming(update.edited_message);
@@ -58,7 +76,10 @@ export function parseUpdate(update: Update): Incoming {
   }
   const name = Object.keys(update).find((key) => key !== 'update_id') ?? 'empty';
   const inner = (
-    update as unknown as Record<string, { chat?: { id?: number }; message?: { chat?: { id?: number } } }>
+    update as unknown as Record<
+      string,
+      { chat?: { id?: number }; message?: { chat?: { id?: number } } } | null
+    >
   )[name];
   const id = inner?.chat?.id ?? inner?.message?.chat?.id;
   return { kind: 'other', name, chatJid: id === undefined ? null : chatJid(id) };
@@ -115,6 +136,7 @@ function toIncoming(m: Message): IncomingMessage {
         : null,
     service: service !== null,
     migratedTo: m.migrate_to_chat_id === undefined ? null : chatJid(m.migrate_to_chat_id),
+    migratedFrom: m.migrate_from_chat_id === undefined ? null : chatJid(m.migrate_from_chat_id),
   };
 }
 

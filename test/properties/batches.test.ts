@@ -10,11 +10,6 @@ import { MAX_BATCH_BYTES, MAX_BATCH_MESSAGES, renderMessage } from '../../src/pr
 import { type ChatJid, type Folder, iso, type Seq, turnId } from '../../src/types.ts';
 import { createWorld, storeMessage } from '../support/world.ts';
 
-type Step =
-  | { do: 'say'; forNina: boolean; thread: number | null; length: number }
-  | { do: 'burst'; count: number; length: number }
-  | { do: 'turn'; ends: 'done' | 'retried' };
-
 const say = fc.record({
   do: fc.constant('say' as const),
   forNina: fc.boolean(),
