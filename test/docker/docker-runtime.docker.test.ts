@@ -227,9 +227,10 @@ describe.skipIf(whyNot)(`docker runtime${whyNot ? ` (skipped: ${whyNot})` : ''}`
       for (const target of ['http://1.1.1.1/', 'http://169.254.169.254/']) {
         expect(await get(a.id, target)).toMatch(/^FAILED/);
       }
-      const before = performance.now();
       expect(await get(a.id, 'http://example.com/')).toMatch(/^FAILED (EAI_AGAIN|ECONNREFUSED)/);
-      expect(performance.now() - before).toBeLessThan(900);
+      // Timed inside: what the exec around it takes says nothing.
+      const timed = `const t=performance.now();require('dns').lookup('example.com',()=>console.log(performance.now()-t))`;
+      expect(Number((await engine.exec(a.id, ['node', '-e', timed])).stdout)).toBeLessThan(900);
 
       // B serves, as B itself sees; A, on the same bridge, does not reach it.
       expect(await get(b.id, 'http://127.0.0.1:8080/', 50)).toBe('B');

@@ -63,14 +63,18 @@ async function makeTestImage(engine: Engine, base: string): Promise<void> {
 
 /** A home on disk with the folders of its groups, removed by `dispose`. */
 export class TestHome {
-  readonly dir = mkdtempSync(join(tmpdir(), 'nanoclaw-docker-'));
   readonly instanceId = randomUUID();
+  #dir = '';
 
-  constructor() {
-    chmodSync(this.dir, 0o755);
+  /** Made at the first use, so that skipped tests leave nothing behind. */
+  get dir(): string {
+    if (this.#dir) return this.#dir;
+    this.#dir = mkdtempSync(join(tmpdir(), 'nanoclaw-docker-'));
+    chmodSync(this.#dir, 0o755);
     for (const folder of ['data/run', 'groups/global'])
-      mkdirSync(join(this.dir, folder), { recursive: true });
-    writeFileSync(join(this.dir, 'groups/global/CLAUDE.md'), 'shared\n');
+      mkdirSync(join(this.#dir, folder), { recursive: true });
+    writeFileSync(join(this.#dir, 'groups/global/CLAUDE.md'), 'shared\n');
+    return this.#dir;
   }
 
   /** A launch whose agent is `script`. */
@@ -97,6 +101,6 @@ export class TestHome {
   }
 
   dispose(): void {
-    rmSync(this.dir, { recursive: true, force: true });
+    if (this.#dir) rmSync(this.#dir, { recursive: true, force: true });
   }
 }
