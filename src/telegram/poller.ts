@@ -73,12 +73,16 @@ export function createPoller(options: PollerOptions): Poller {
 
   async function pollOnce(bot: BotIdentity): Promise<void> {
     const offset = options.offset(bot);
-    const updates = await telegram.getUpdates(offset, options.pollTimeoutS, aborted.signal);
+    // A long poll says nothing for up to 50 s. Until one has succeeded, whether it works is asked with a short one.
+    const isSure = status.lastSuccessAt !== null && failures === 0;
+    const updates = await telegram.getUpdates(offset, isSure ? options.pollTimeoutS : 0, aborted.signal);
     status.lastSuccessAt = clock.now();
     if (updates.length === 0) return;
     // Derived from the batch alone: update ids may start anywhere after a week without any.
-    const next = updates.reduce((highest, u) => Math.max(highest, u.update_id), Number.MIN_SAFE_INTEGER) + 1;
-    options.store(bot, updates, next);
+    const usable = updates.filter((u) => Number.isSafeInteger(u.update_id));
+    if (usable.length === 0) throw new Error('no update in the batch has an id');
+    const next = usable.reduce((highest, u) => Math.max(highest, u.update_id), Number.MIN_SAFE_INTEGER) + 1;
+    options.store(bot, usable, next);
   }
 
   function recovered(): void {
@@ -128,7 +132,7 @@ function explain(error: unknown, backoffMs: number): { problem: string; waitMs: 
       };
     }
     if (error.status === 429) {
-      return { problem: 'Telegram asks to slow down', waitMs: (error.retryAfterS ?? 5) * 1000 };
+      return { problem: 'Telegram asks to slow down', waitMs: Math.max(1, error.retryAfterS ?? 5) * 1000 };
     }
     return { problem: `Telegram answers ${error.status}: ${error.message}`, waitMs: backoffMs };
   }
