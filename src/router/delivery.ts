@@ -8,7 +8,7 @@
  *
  * It never drops an entry because of an outage, and never repeats one whose result is unknown more than once.
  */
-
+import { rmSync } from 'node:fs';
 import type { OutboxEntry } from '../db/outbox.ts';
 import type { Db } from '../db.ts';
 import { messageOf } from '../errors.ts';
@@ -88,8 +88,9 @@ export function createDelivery(options: DeliveryOptions): Delivery {
       replyTo: entry.replyTo,
       text: repeat ? REPEAT_MARK + entry.text : entry.text,
     };
+    let messageId: number;
     try {
-      const messageId =
+      messageId =
         entry.filePath === null
           ? await telegram.sendMessage(message)
           : await telegram.sendDocument({
@@ -97,10 +98,24 @@ export function createDelivery(options: DeliveryOptions): Delivery {
               path: entry.filePath,
               fileName: fileNameOf(entry.filePath),
             });
-      settle(entry, messageId);
     } catch (error) {
       if (error instanceof TelegramError) refused(entry, error);
       else unreachable(entry, error, repeat);
+      return;
+    }
+    await settleSurely(entry, messageId);
+  }
+
+  /** It arrived. Should noting that fail (a full disk), it is noted later: never is it sent again for that. */
+  async function settleSurely(entry: OutboxEntry, messageId: number): Promise<void> {
+    for (let waitMs = 1000; ; waitMs = Math.min(2 * waitMs, 30_000)) {
+      try {
+        return settle(entry, messageId);
+      } catch (error) {
+        if (stopped.signal.aborted || !db.sqlite.open) throw error;
+        log.error({ event: 'sent_not_noted', chat: entry.chatJid, outbox: entry.id, err: error, waitMs });
+        await sleep(clock, waitMs, stopped.signal);
+      }
     }
   }
 
@@ -128,6 +143,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
         receivedAt: at,
       });
     });
+    if (entry.filePath !== null) rmSync(entry.filePath, { force: true }); // our own copy, and nobody needs it now
     log.debug({ event: 'sent', chat: entry.chatJid, outbox: entry.id, turn: entry.turnId });
   }
 
@@ -136,8 +152,9 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     if (error.migratedTo !== null) {
       const to = chatJid(error.migratedTo);
       db.transaction(() => {
-        db.outbox.postpone(entry.id, iso(clock.now()), message);
-        db.groups.migrate(entry.chatJid, to);
+        postpone(entry, 0, message);
+        // Where the registration has moved before, or there is none, what is to be sent moves all the same.
+        if (!db.groups.migrate(entry.chatJid, to)) db.outbox.move(entry.chatJid, to);
       });
       wake(to);
       return;

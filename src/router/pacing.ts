@@ -49,7 +49,8 @@ export function createPacing(limits: PacingLimits = TELEGRAM_LIMITS): Pacing {
       chat.times = [...within(chat.times, now, 60_000), now];
       chats.set(chatJid, chat);
       if (chats.size > 5000)
-        for (const [key, c] of chats) if (now - (c.times.at(-1) ?? 0) > 60_000) chats.delete(key);
+        for (const [key, c] of chats)
+          if (now - (c.times.at(-1) ?? 0) > 60_000 && c.blockedUntil <= now) chats.delete(key);
     },
     block(chatJid, until) {
       const chat = chats.get(chatJid) ?? { times: [], blockedUntil: 0 };

@@ -1,0 +1,64 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { createPacing, TELEGRAM_LIMITS } from './pacing.ts';
+
+/** The most that fell into any window of so many ms. */
+const mostWithin = (times: readonly number[], windowMs: number): number =>
+  Math.max(0, ...times.map((from) => times.filter((t) => t >= from && t < from + windowMs).length));
+
+describe('pacing', () => {
+  it('keeps all of Telegram’s limits, whatever is to be sent when', () => {
+    const wish = fc.record({
+      chat: fc.integer({ min: -12, max: 12 }),
+      afterMs: fc.constantFrom(0, 0, 0, 5, 700),
+    });
+    fc.assert(
+      fc.property(fc.array(wish, { maxLength: 150 }), (wishes) => {
+        const pacing = createPacing();
+        const sent: { chat: number; at: number }[] = [];
+        let now = 0;
+        for (const { chat, afterMs } of wishes) {
+          now += afterMs;
+          for (let wait = pacing.delay(String(chat), now); wait > 0; wait = pacing.delay(String(chat), now))
+            now += wait;
+          pacing.sent(String(chat), now);
+          sent.push({ chat, at: now });
+        }
+        const times = sent.map(({ at }) => at);
+        expect(mostWithin(times, 1000)).toBeLessThanOrEqual(TELEGRAM_LIMITS.overallPerSecond);
+        for (const chat of new Set(sent.map((s) => s.chat))) {
+          const own = sent.filter((s) => s.chat === chat).map(({ at }) => at);
+          expect(mostWithin(own, TELEGRAM_LIMITS.perChatMs)).toBe(1);
+          if (chat < 0) expect(mostWithin(own, 60_000)).toBeLessThanOrEqual(TELEGRAM_LIMITS.groupPerMinute);
+        }
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it('makes nobody wait who need not', () => {
+    const pacing = createPacing();
+    for (let chat = 1; chat <= 30; chat += 1) {
+      expect(pacing.delay(String(chat), 0)).toBe(0);
+      pacing.sent(String(chat), 0);
+    }
+    expect(pacing.delay('31', 0)).toBe(1000);
+    expect(pacing.delay('31', 1000)).toBe(0);
+  });
+
+  it('blocks only the chat that a 429 was about, and for its time', () => {
+    const pacing = createPacing();
+    pacing.block('-1', 30_000);
+    pacing.block('-1', 10_000);
+    expect(pacing.delay('-1', 0)).toBe(30_000);
+    expect(pacing.delay('-2', 0)).toBe(0);
+    expect(pacing.delay('-1', 30_000)).toBe(0);
+  });
+
+  it('forgets no block when it forgets old chats', () => {
+    const pacing = createPacing();
+    pacing.block('-1', 10_000_000);
+    for (let chat = 1; chat <= 6000; chat += 1) pacing.sent(String(chat), chat * 1000);
+    expect(pacing.delay('-1', 7_000_000)).toBe(3_000_000);
+  });
+});

@@ -1,0 +1,335 @@
+/** Delivery against a Telegram that answers what the test says, on a stepped clock. */
+import { existsSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { describe, expect, it } from 'vitest';
+import type { Db } from '../../src/db.ts';
+import { createDelivery, type Delivery } from '../../src/router/delivery.ts';
+import { createPacing } from '../../src/router/pacing.ts';
+import { type ChatJid, chatJid, iso } from '../../src/types.ts';
+import {
+  createScriptedTelegram,
+  offline,
+  refusal,
+  type ScriptedTelegram,
+  timeout,
+  tooMany,
+} from '../support/scripted-telegram.ts';
+import { BOT, createTestLog, createWorld, FAMILY, outboxRows, type World } from '../support/world.ts';
+
+const jid = chatJid(FAMILY);
+
+interface Harness extends World {
+  telegram: ScriptedTelegram;
+  delivery: Delivery;
+  faults: { settle: boolean };
+  events: ReturnType<typeof createTestLog>['events'];
+  /** Puts a reply into the outbox and wakes delivery. */
+  reply(text: string, more?: Partial<Parameters<Db['outbox']['add']>[0]>): void;
+  /** A delivery as the next daemon would have it. */
+  restart(): Delivery;
+}
+
+function createHarness(): Harness {
+  const world = createWorld();
+  const { log, events } = createTestLog();
+  const telegram = createScriptedTelegram(() => world.clock.monotonic());
+  const faults = { settle: false };
+  const outbox: Db['outbox'] = {
+    ...world.db.outbox,
+    markSent(...given) {
+      if (faults.settle) throw new Error('database or disk is full');
+      world.db.outbox.markSent(...given);
+    },
+  };
+  const create = () =>
+    createDelivery({
+      db: { ...world.db, outbox },
+      telegram,
+      clock: world.clock,
+      log,
+      pacing: createPacing(),
+      bot: () => BOT,
+    });
+  const delivery = create();
+  return {
+    ...world,
+    telegram,
+    delivery,
+    faults,
+    events,
+    reply(text, more = {}) {
+      const entry = {
+        chatJid: jid,
+        threadId: null,
+        turnId: null,
+        replyTo: null,
+        text,
+        at: iso(world.clock.now()),
+      };
+      world.db.outbox.add({ ...entry, ...more });
+      delivery.wake(more.chatJid ?? jid);
+    },
+    restart: create,
+  };
+}
+const texts = (telegram: ScriptedTelegram) => telegram.arrived.map((m) => m.text);
+const states = (db: Db) => outboxRows(db).map((row) => row.state);
+
+describe('delivery', () => {
+  it('sends a chat’s replies in order, one a second, and stores them as Nina’s own messages', async () => {
+    const { telegram, reply, clock, db, register } = createHarness();
+    register();
+    for (const text of ['one', 'two', 'three']) reply(text);
+    await clock.advance(0);
+    expect(texts(telegram)).toEqual(['one']);
+    await clock.advance(2000);
+    expect(telegram.arrived.map((m) => [m.text, m.at])).toEqual([
+      ['one', 0],
+      ['two', 1000],
+      ['three', 2000],
+    ]);
+    expect(states(db)).toEqual(['sent', 'sent', 'sent']);
+    const own = db.sqlite
+      .prepare('SELECT message_id, content, is_bot_message, disposition, sender FROM messages ORDER BY seq')
+      .all();
+    const row = { is_bot_message: 1, disposition: 'own', sender: String(BOT.id) };
+    expect(own).toEqual([
+      { ...row, message_id: 5001, content: 'one' },
+      { ...row, message_id: 5002, content: 'two' },
+      { ...row, message_id: 5003, content: 'three' },
+    ]);
+  });
+
+  it('sends to other chats meanwhile', async () => {
+    const { telegram, reply, clock } = createHarness();
+    reply('one');
+    reply('two');
+    reply('elsewhere', { chatJid: chatJid(-2) });
+    await clock.advance(0);
+    expect(texts(telegram)).toEqual(['one', 'elsewhere']);
+  });
+
+  it('waits after a 429 as long as told, in that chat only', async () => {
+    const { telegram, reply, clock } = createHarness();
+    let refusals = 0;
+    telegram.onSend = (message, arrive) => {
+      if (message.chatJid === jid && refusals++ === 0) throw tooMany(40);
+      return arrive();
+    };
+    reply('late');
+    reply('later');
+    reply('elsewhere', { chatJid: chatJid(-2) });
+    await clock.advance(39_999);
+    expect(texts(telegram)).toEqual(['elsewhere']);
+    expect(telegram.asked).toHaveLength(2);
+    await clock.advance(1);
+    expect(texts(telegram)).toEqual(['elsewhere', 'late']);
+    await clock.advance(1000);
+    expect(texts(telegram)).toEqual(['elsewhere', 'late', 'later']);
+  });
+
+  it.each([
+    ['is unreachable', offline],
+    ['answers 502', () => refusal(502, 'Bad Gateway')],
+    ['refuses the token', () => refusal(401, 'Unauthorized')],
+  ])('goes on all night while Telegram %s, then delivers once, unmarked', async (_, error) => {
+    const { telegram, reply, clock, db } = createHarness();
+    telegram.onSend = () => {
+      throw error();
+    };
+    reply('patience');
+    reply('and order');
+    for (let hour = 0; hour < 8; hour += 1) await clock.advance(3_600_000);
+    expect(states(db)).toEqual(['pending', 'pending']);
+    expect(telegram.asked.length).toBeGreaterThan(900);
+    telegram.onSend = (_message, arrive) => arrive();
+    await clock.advance(60_000);
+    expect(texts(telegram)).toEqual(['patience', 'and order']);
+  });
+
+  it('repeats a send whose result is unknown exactly once, marked', async () => {
+    const { telegram, reply, clock, db } = createHarness();
+    let lost = 0;
+    telegram.onSend = (_, arrive) => {
+      const id = arrive();
+      if (lost++ === 0) throw timeout();
+      return id;
+    };
+    reply('hello');
+    reply('next');
+    await clock.advance(60_000);
+    expect(texts(telegram)).toEqual(['hello', '↻ hello', 'next']);
+    expect(states(db)).toEqual(['sent', 'sent']);
+  });
+
+  it('gives up a send whose result is unknown twice, says so in the log, and goes on', async () => {
+    const { telegram, reply, clock, db, events } = createHarness();
+    let tries = 0;
+    telegram.onSend = (_, arrive) => {
+      if (tries++ < 2) throw timeout();
+      return arrive();
+    };
+    reply('hello');
+    reply('next');
+    await clock.advance(600_000);
+    expect(telegram.asked.map((m) => m.text)).toEqual(['hello', '↻ hello', 'next']);
+    expect(states(db)).toEqual(['failed', 'sent']);
+    expect(events('send_unknown_twice')).toHaveLength(1);
+  });
+
+  it('keeps a repeat a repeat while Telegram cannot be reached or says 429', async () => {
+    const { telegram, reply, clock, db } = createHarness();
+    const answers = [timeout(), offline(), tooMany(3), refusal(500, 'oops')];
+    telegram.onSend = (_, arrive) => {
+      const error = answers.shift();
+      if (error) throw error;
+      return arrive();
+    };
+    reply('hello');
+    await clock.advance(600_000);
+    expect(telegram.asked.map((m) => m.text)).toEqual(['hello', ...Array(4).fill('↻ hello')]);
+    expect(texts(telegram)).toEqual(['↻ hello']);
+    expect(states(db)).toEqual(['sent']);
+  });
+
+  it('stores the words, not the mark, of what was repeated', async () => {
+    const { telegram, reply, clock, db, register } = createHarness();
+    register();
+    let tries = 0;
+    telegram.onSend = (_, arrive) => {
+      if (tries++ === 0) throw timeout();
+      return arrive();
+    };
+    reply('hello');
+    await clock.advance(60_000);
+    expect(db.sqlite.prepare('SELECT content FROM messages').pluck().all()).toEqual(['hello']);
+  });
+
+  it('never sends again what arrived, when only noting it fails', async () => {
+    const { telegram, reply, clock, db, faults } = createHarness();
+    faults.settle = true;
+    reply('hello');
+    reply('next');
+    await clock.advance(600_000);
+    expect(texts(telegram)).toEqual(['hello']);
+    faults.settle = false;
+    await clock.advance(60_000);
+    expect(texts(telegram)).toEqual(['hello', 'next']);
+    expect(states(db)).toEqual(['sent', 'sent']);
+  });
+
+  it('fails a message that Telegram refuses for good, and goes on', async () => {
+    const { telegram, reply, clock, db } = createHarness();
+    telegram.onSend = (message, arrive) => {
+      if (message.text === 'bad') throw refusal(400, 'Bad Request: message is too long');
+      return arrive();
+    };
+    reply('bad');
+    reply('good');
+    await clock.advance(5000);
+    expect(states(db)).toEqual(['failed', 'sent']);
+    expect(outboxRows(db)[0]?.error).toBe('Bad Request: message is too long');
+  });
+
+  it('sends into the chat when the topic is gone', async () => {
+    const { telegram, reply, clock, db } = createHarness();
+    telegram.onSend = (message, arrive) => {
+      if (message.threadId !== null) throw refusal(400, 'Bad Request: message thread not found');
+      return arrive();
+    };
+    reply('hello', { threadId: 9, replyTo: 4 });
+    await clock.advance(5000);
+    expect(telegram.arrived).toMatchObject([{ text: 'hello', threadId: null, replyTo: null }]);
+    expect(states(db)).toEqual(['sent']);
+  });
+
+  it.each([true, false])(
+    'follows a chat that moved (registered under the old id: %s)',
+    async (registered) => {
+      const { telegram, reply, clock, db, register } = createHarness();
+      if (registered) register();
+      telegram.onSend = (message, arrive) => {
+        if (message.chatJid === jid) throw refusal(400, 'Bad Request: group chat was upgraded', -100_777);
+        return arrive();
+      };
+      reply('one', { replyTo: 3 });
+      reply('two');
+      await clock.advance(60_000);
+      expect(telegram.arrived.map((m) => [m.chatJid, m.text, m.replyTo])).toEqual([
+        ['-100777', 'one', null],
+        ['-100777', 'two', null],
+      ]);
+      expect(telegram.asked).toHaveLength(3);
+      expect(states(db)).toEqual(['sent', 'sent']);
+      if (registered) expect(db.groups.byJid('-100777' as ChatJid)).toMatchObject({ folder: 'family' });
+    },
+  );
+
+  it('sends a file under its own name and removes its copy', async () => {
+    const { telegram, reply, clock, home } = createHarness();
+    const copy = path.join(home, '01234567-89ab-cdef-0123-456789abcdef-report.pdf');
+    writeFileSync(copy, 'x');
+    telegram.onSend = () => {
+      throw offline();
+    };
+    reply('see', { filePath: copy });
+    await clock.advance(1000);
+    expect(existsSync(copy)).toBe(true);
+    telegram.onSend = (_, arrive) => arrive();
+    await clock.advance(60_000);
+    expect(telegram.arrived).toMatchObject([{ fileName: 'report.pdf', path: copy, text: 'see' }]);
+    expect(existsSync(copy)).toBe(false);
+  });
+});
+
+describe('after a restart', () => {
+  it('what was pending is sent, what was being sent is repeated once, marked', async () => {
+    const { telegram, reply, clock, db, delivery, restart } = createHarness();
+    telegram.onSend = () => new Promise(() => {}); // the daemon dies with the request on its way
+    reply('on its way');
+    reply('waiting');
+    await clock.advance(0);
+    void delivery.stop();
+    expect(states(db)).toEqual(['sending', 'pending']);
+
+    telegram.onSend = (_, arrive) => arrive();
+    restart().start();
+    await clock.advance(60_000);
+    expect(texts(telegram)).toEqual(['↻ on its way', 'waiting']);
+    expect(states(db)).toEqual(['sent', 'sent']);
+  });
+
+  it('a repeat that was being sent is not repeated a second time', async () => {
+    const { telegram, reply, clock, db, delivery, restart } = createHarness();
+    telegram.onSend = () => new Promise(() => {});
+    reply('on its way');
+    await clock.advance(0);
+    void delivery.stop();
+    const second = restart();
+    second.start();
+    await clock.advance(60_000);
+    void second.stop();
+    expect(telegram.asked.map((m) => m.text)).toEqual(['on its way', '↻ on its way']);
+    restart().start();
+    await clock.advance(60_000);
+    expect(telegram.asked).toHaveLength(2);
+    expect(states(db)).toEqual(['failed']);
+  });
+
+  it('stop lets the send in flight end and begins no other', async () => {
+    const { telegram, reply, clock, db, delivery } = createHarness();
+    let answer = (_: number) => {};
+    telegram.onSend = () => new Promise((resolve) => (answer = resolve));
+    reply('one');
+    reply('two');
+    await clock.advance(0);
+    const stopped = delivery.stop();
+    answer(5001);
+    await stopped;
+    expect(states(db)).toEqual(['sent', 'pending']);
+    reply('three');
+    await clock.advance(60_000);
+    expect(telegram.asked).toHaveLength(1);
+    expect(clock.timers()).toBe(0);
+  });
+});
