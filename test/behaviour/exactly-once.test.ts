@@ -160,19 +160,8 @@ describe('ten groups under a cap of three', () => {
     }
     for (const chat of chats) expect(api.answers(chat)).toHaveLength(2);
 
-    const containers = home.rows<{ started_at: string; ended_at: string | null }>(
-      'SELECT started_at, ended_at FROM containers',
-    );
-    expect(containers.length).toBeGreaterThanOrEqual(10);
-    const changes = containers
-      .flatMap(({ started_at: start, ended_at: end }) => [
-        { at: start, by: 1 },
-        ...(end === null ? [] : [{ at: end, by: -1 }]),
-      ])
-      .sort((a, b) => (a.at === b.at ? a.by - b.by : a.at < b.at ? -1 : 1));
-    let living = 0;
-    const most = Math.max(...changes.map(({ by }) => (living += by)));
-    expect(most).toBe(3);
+    expect(home.rows('SELECT name FROM containers').length).toBeGreaterThanOrEqual(10);
+    expect(home.mostAgentsAtOnce()).toBe(3);
     expect(daemon.log().filter((line) => line.level === 'error')).toEqual([]);
   }, 60_000);
 });

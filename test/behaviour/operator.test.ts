@@ -39,6 +39,10 @@ describe('beside a running daemon', () => {
       }
     });
 
+    it('warns of nothing while all is well', () => {
+      expect(daemon.log().filter((line) => line.level !== 'info')).toEqual([]);
+    });
+
     it('holds neither what people write, nor what is answered, nor the token, nor does the terminal', () => {
       for (const text of [home.read('nanoclaw.log'), daemon.output]) {
         expect(text).not.toContain(words);

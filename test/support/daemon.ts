@@ -179,8 +179,33 @@ export class TestHome {
     };
   }
 
-  async dispose(): Promise<void> {
+  /** How many agents lived at the same time, at most, by the times in the database. */
+  mostAgentsAtOnce(): number {
+    const lives = this.rows<{ started_at: string; ended_at: string | null }>(
+      'SELECT started_at, ended_at FROM containers',
+    );
+    const changes = lives
+      .flatMap(({ started_at: start, ended_at: end }) => [
+        { at: start, by: 1 },
+        ...(end === null ? [] : [{ at: end, by: -1 }]),
+      ])
+      .sort((a, b) => a.at.localeCompare(b.at) || a.by - b.by);
+    let living = 0;
+    return Math.max(
+      0,
+      ...changes.map(({ by }) => {
+        living += by;
+        return living;
+      }),
+    );
+  }
+
+  async killAll(): Promise<void> {
     await Promise.all(this.#daemons.map((daemon) => daemon.kill('SIGKILL')));
+  }
+
+  async dispose(): Promise<void> {
+    await this.killAll();
     rmSync(this.dir, { recursive: true, force: true, maxRetries: 3 });
   }
 
