@@ -13,11 +13,12 @@ import { createDb, type Db } from './db.ts';
 import { createGroupQueue, type GroupQueue } from './group-queue.ts';
 import { createAgentProxies } from './http/agent-proxies.ts';
 import { type Handler, sendJson, startHttpServer } from './http/server.ts';
-import { writeAvailableGroups } from './ipc/snapshots.ts';
+import { writeAvailableGroups, writeCurrentTasks } from './ipc/snapshots.ts';
 import { createIpc, type Ipc } from './ipc.ts';
 import { type Clock, systemClock } from './lib/clock.ts';
 import { type FileEvents, systemFileEvents } from './lib/file-events.ts';
 import { lockHome } from './lib/home-lock.ts';
+import { onPoke } from './lib/poke.ts';
 import { createReleasers } from './lib/releasers.ts';
 import type { Logger } from './log.ts';
 import { type RegistryOptions, writeMirror } from './registry.ts';
@@ -29,6 +30,8 @@ import type { AgentRuntime } from './runtime/agent-runtime.ts';
 import { chooseRuntime } from './runtime/choose-runtime.ts';
 import { createSimulator, type Simulator } from './simulator/simulator.ts';
 import { type DaemonStatus, describeStatus } from './status.ts';
+import { createTaskScheduler, type TaskScheduler } from './task-scheduler.ts';
+import type { TaskRules } from './tasks.ts';
 import { createTelegram, type Telegram } from './telegram/api.ts';
 import { createPoller, POLL_TIMEOUT_S } from './telegram/poller.ts';
 import { type ChatJid, type Group, iso } from './types.ts';
@@ -129,8 +132,9 @@ export function createApp(config: Config, log: Logger, overrides: Overrides = {}
     url: string,
   ): Promise<() => DaemonStatus> {
     const child = (component: string) => log.child({ component });
-    const late: { queue?: GroupQueue<ChatJid>; ipc?: Ipc; router?: Router } = {};
+    const late: { queue?: GroupQueue<ChatJid>; ipc?: Ipc; router?: Router; scheduler?: TaskScheduler } = {};
     const agentsReady: AgentsReady = { yes: false, problem: null };
+    const fileEvents = overrides.fileEvents ?? systemFileEvents;
     const timezoneOf = (group: Group) => group.timezone ?? config.timezone;
     const need = <T>(value: T | undefined): T => {
       if (value === undefined) throw new Error('used before it was wired');
@@ -142,6 +146,20 @@ export function createApp(config: Config, log: Logger, overrides: Overrides = {}
     const snapshots = () => {
       const main = db.groups.main();
       if (main) writeAvailableGroups(db, config.home, main, iso(clock.now()));
+    };
+
+    /** The files in the mailboxes of those who may see this chat's tasks: its own group, and main. */
+    const tasksChanged = (jid: ChatJid) => {
+      need(late.scheduler).changed();
+      for (const group of new Set([db.groups.byJid(jid), db.groups.main()])) {
+        if (group) writeCurrentTasks(db, config.home, group, iso(clock.now()));
+      }
+    };
+    const taskRules: TaskRules = {
+      db,
+      now: () => clock.now(),
+      defaultTimezone: config.timezone,
+      limits: { minIntervalMs: config.minTaskIntervalMs },
     };
 
     const runtime = await chooseRuntime(config, {
@@ -201,6 +219,8 @@ export function createApp(config: Config, log: Logger, overrides: Overrides = {}
       wakeQueue,
       wakeDelivery: delivery.wake,
       chatsChanged: snapshots,
+      tasksChanged,
+      tasks: taskRules,
       describe: () => describeStatus(status()),
     });
     const runner = createContainerRunner({
@@ -220,7 +240,11 @@ export function createApp(config: Config, log: Logger, overrides: Overrides = {}
       record: router.record,
       wakeDelivery: delivery.wake,
       typing: createTyping(telegram, clock),
-      writeSnapshots: (group) => writeAvailableGroups(db, config.home, group, iso(clock.now())),
+      writeSnapshots: (group) => {
+        writeAvailableGroups(db, config.home, group, iso(clock.now()));
+        writeCurrentTasks(db, config.home, group, iso(clock.now()));
+      },
+      tasksChanged,
       ipc: () => need(late.ipc),
     });
     const ipc = createIpc({
@@ -228,13 +252,14 @@ export function createApp(config: Config, log: Logger, overrides: Overrides = {}
       home: config.home,
       clock,
       log: child('ipc'),
-      fileEvents: overrides.fileEvents ?? systemFileEvents,
+      fileEvents,
       sweepMs: overrides.sweepMs ?? SWEEP_MS,
-      commands: { db, home: config.home, registry, record: router.record },
+      commands: { db, home: config.home, registry, tasks: taskRules, record: router.record },
       onEvent: runner.onEvent,
       onLostEvent: runner.onLostEvent,
       wakeDelivery: delivery.wake,
       groupsChanged: snapshots,
+      tasksChanged,
     });
     const queue = createGroupQueue<ChatJid>({
       clock,
@@ -242,7 +267,14 @@ export function createApp(config: Config, log: Logger, overrides: Overrides = {}
       cap: config.maxConcurrentContainers,
       run: runner.run,
     });
-    Object.assign(late, { queue, ipc, router });
+    const scheduler = createTaskScheduler({
+      db,
+      clock,
+      log: child('scheduler'),
+      wake: wakeQueue,
+      tasksChanged,
+    });
+    Object.assign(late, { queue, ipc, router, scheduler });
 
     const status = (): DaemonStatus => ({
       pid: process.pid,
@@ -266,6 +298,10 @@ export function createApp(config: Config, log: Logger, overrides: Overrides = {}
     releasers.add(() => queue.stop());
     delivery.start();
     poller.start();
+    scheduler.start();
+    const pokes = onPoke(config.home, fileEvents, () => scheduler.changed());
+    releasers.add(() => pokes.close());
+    releasers.add(() => scheduler.stop());
     releasers.add(() => poller.stop());
     const booting = bootAgents({
       runtime,
@@ -274,6 +310,7 @@ export function createApp(config: Config, log: Logger, overrides: Overrides = {}
       provider: config.provider,
       signal: stopping.signal,
       recover: runner.recover,
+      chatsWithWork: runner.chatsWithWork,
       wake: queue.wake,
       state: agentsReady,
     });

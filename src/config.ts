@@ -43,6 +43,8 @@ export interface Config {
   containerMemoryMb: number;
   containerCpus: number;
   timezone: string;
+  /** The shortest interval a scheduled task may have. */
+  minTaskIntervalMs: number;
   logLevel: (typeof LOG_LEVELS)[number];
   http: { host: string; port: number };
 }
@@ -108,6 +110,7 @@ export const settingsSchema = z.object({
     .refine((v) => Number(v) >= 0.1 && Number(v) <= 256, 'expected a number of processors from 0.1 to 256')
     .transform(Number)
     .default(2),
+  TASK_MIN_INTERVAL: whole(1000, 86_400_000, 'milliseconds, the shortest interval of a task').default(60_000),
   TZ: z
     .string()
     .refine((zone) => isTimezone(zone.replace(/^:/, '')), 'expected an IANA time zone like Europe/Berlin')
@@ -221,6 +224,7 @@ function toConfig(s: Settings, home: string, env: NodeJS.ProcessEnv): Config {
     containerMemoryMb: s.CONTAINER_MEMORY_MB,
     containerCpus: s.CONTAINER_CPUS,
     timezone: s.TZ ?? Intl.DateTimeFormat().resolvedOptions().timeZone,
+    minTaskIntervalMs: s.TASK_MIN_INTERVAL,
     logLevel: s.LOG_LEVEL,
     http: { host: s.HTTP_HOST, port: s.HTTP_PORT },
   });

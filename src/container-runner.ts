@@ -9,7 +9,7 @@
  * a daemon that starts later goes on where this one ended; a turn ends once. It never reads a chat's policy and
  * never talks to Telegram.
  */
-import { claimMessages } from './container-runner/claim.ts';
+import { claimNext } from './container-runner/claim.ts';
 import type { Failure, FailureCode } from './container-runner/failure.ts';
 import { type Agent, createPool, type PoolOptions } from './container-runner/pool.ts';
 import { recoverTurns } from './container-runner/recover.ts';
@@ -38,6 +38,8 @@ export interface ContainerRunnerOptions extends Omit<PoolOptions, 'onStarted' | 
   typing: (jid: ChatJid, threadId: number | null) => () => void;
   /** Called before each turn, so that the snapshots in the mailbox are fresh. */
   writeSnapshots: (group: Group) => void;
+  /** A task's run has ended or is to be repeated. */
+  tasksChanged: (jid: ChatJid) => void;
   /** Late, because ipc needs the runner, too. */
   ipc: () => Pick<Ipc, 'attach' | 'detach' | 'drain'>;
 }
@@ -49,7 +51,9 @@ export interface ContainerRunner {
   onEvent(folder: Folder, event: AgentEvent): boolean;
   onLostEvent(folder: Folder, turn: string, n: number): void;
   /** At start, before the queue runs: takes over agents that still work and settles what others left. */
-  recover(): Promise<ChatJid[]>;
+  recover(): Promise<void>;
+  /** Where a turn goes on or something waits. */
+  chatsWithWork(): ChatJid[];
   status(): { agents: { group: string; container: string; state: string }[]; turns: number };
   /** Idle agents go; busy ones go on and are adopted by the next daemon. */
   stop(): Promise<void>;
@@ -95,17 +99,20 @@ export function createContainerRunner(options: ContainerRunnerOptions): Containe
       db.messages.disposeOpen(jid, 'unregistered', 'the chat is not registered');
       return 'idle';
     }
-    if (db.messages.firstOpen(jid) === null) return 'idle';
+    if (!hasWork(jid)) return 'idle';
     try {
       if (!pool.isWarm(group.folder)) await options.runtime().prepare();
     } catch (error) {
       return engineAway(error);
     }
     const timezone = options.timezoneOf(group);
-    const claimed = claimMessages({ ...options, timezone, nowMs: clock.now() }, group);
+    const claimed = claimNext({ ...options, timezone, nowMs: clock.now() }, group);
     if (!claimed) return 'idle';
     return start(group, claimed.turn, claimed.file);
   }
+
+  const hasWork = (jid: ChatJid): boolean =>
+    db.messages.firstOpen(jid) !== null || db.tasks.nextWaiting(jid, iso(clock.now())) !== null;
 
   /** Nothing was claimed: the messages wait, and no attempt is counted. */
   function engineAway(error: unknown): RunResult {
@@ -189,6 +196,7 @@ export function createContainerRunner(options: ContainerRunnerOptions): Containe
     if (turn) {
       removeTurn(groupPaths(home, turn.folder), id);
       options.wakeDelivery(turn.chatJid);
+      if (turn.kind === 'task') options.tasksChanged(turn.chatJid);
       const { folder: group, state, attempt } = turn;
       log.info({ event: 'turn_ended', group, turn: id, state, attempt });
     }
@@ -214,8 +222,8 @@ export function createContainerRunner(options: ContainerRunnerOptions): Containe
     }
   }
 
-  async function recover(): Promise<ChatJid[]> {
-    await recoverTurns({
+  function recover(): Promise<void> {
+    return recoverTurns({
       db,
       log,
       home,
@@ -227,7 +235,11 @@ export function createContainerRunner(options: ContainerRunnerOptions): Containe
       resume,
       fail: (turn, failure) => end(turn.id, settlement.fail(turn, failure)),
     });
-    return [...new Set([...adopted.keys(), ...db.messages.chatsWithOpen()])];
+  }
+
+  function chatsWithWork(): ChatJid[] {
+    const waiting = db.tasks.chatsWithWaiting(iso(clock.now()));
+    return [...new Set([...adopted.keys(), ...db.messages.chatsWithOpen(), ...waiting])];
   }
 
   function resume(turn: Turn, agent: Agent): void {
@@ -249,6 +261,7 @@ export function createContainerRunner(options: ContainerRunnerOptions): Containe
       if (known?.folder === folder) db.turns.takeEvent(known.id, n, '');
     },
     recover,
+    chatsWithWork,
     status: () => ({
       agents: pool.agents().map((a) => ({ group: a.folder, container: a.container.name, state: a.state })),
       turns: active.size,

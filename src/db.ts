@@ -11,6 +11,7 @@ import { inboxRepository } from './db/inbox.ts';
 import { messageRepository } from './db/messages.ts';
 import { openDatabase, type Sqlite } from './db/open.ts';
 import { outboxRepository } from './db/outbox.ts';
+import { taskRepository } from './db/tasks.ts';
 import { turnRepository } from './db/turns.ts';
 
 export function createDb(file: string) {
@@ -24,6 +25,7 @@ export function createDb(file: string) {
     turns: turnRepository(sqlite),
     outbox: outboxRepository(sqlite),
     inbox,
+    tasks: taskRepository(sqlite),
     agents: agentRepository(sqlite),
     /** Runs `work` in one IMMEDIATE transaction; nested calls join it. Throws what `work` throws, after a rollback. */
     transaction<T>(work: () => T): T {

@@ -20,6 +20,8 @@ export const ERROR_CODES = {
   GROUP_INVALID: 'rejected',
   GROUP_EXISTS: 'rejected',
   GROUP_UNKNOWN: 'rejected',
+  TASK_INVALID: 'rejected',
+  TASK_UNKNOWN: 'rejected',
   COMMAND_INVALID: 'rejected',
   COMMAND_REFUSED: 'rejected',
   FILE_REFUSED: 'rejected',

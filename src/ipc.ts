@@ -4,10 +4,12 @@
  *   answer in in/results → remove the file
  * Dying anywhere is safe: a file is removed last, and a command that was noted is only answered again.
  * Invariants: the payload never says who asks; a bad file is set aside with the reason and the others go on;
- * the events of a turn are taken in order and each once. It never follows a link out of a mailbox.
+ * the events of a turn are taken in order and each once. It never follows a link out of a mailbox, and takes so
+ * many files at a time: an agent that writes without end holds up nobody.
  */
 import path from 'node:path';
 import { z } from 'zod';
+import { isStorageFailure } from './db/open.ts';
 import type { Db } from './db.ts';
 import { messageOf, NanoClawError } from './errors.ts';
 import { type CommandContext, type CommandEffect, runCommand } from './ipc/commands.ts';
@@ -43,6 +45,7 @@ export interface IpcOptions {
   onLostEvent: (folder: Folder, turn: string, n: number) => void;
   wakeDelivery: (jid: ChatJid) => void;
   groupsChanged: () => void;
+  tasksChanged: (jid: ChatJid) => void;
 }
 
 export interface Ipc {
@@ -55,12 +58,28 @@ export interface Ipc {
 }
 
 const EVENT_NAME = /^([0-9a-f-]{36})-(\d{6})\.json$/;
+/** Commands first: what was asked before the turn ended belongs before its end. */
 const OUT_DIRECTORIES = [MAILBOX.messages, MAILBOX.tasks, MAILBOX.events] as const;
+const FILES_PER_LOOK = 500;
+const LOOKS_PER_DRAIN = 40;
+/** The machine failed, not the command: the same one may work later. */
+const PASSING = new Set([
+  'ENOSPC',
+  'EDQUOT',
+  'EIO',
+  'EMFILE',
+  'ENFILE',
+  'ENOMEM',
+  'EROFS',
+  'EAGAIN',
+  'EBUSY',
+]);
 
 export function createIpc(options: IpcOptions): Ipc {
   const { db, home, clock, log, fileEvents } = options;
   const attached = new Map<Folder, { close(): void }>();
   const pending = new Set<Folder>();
+  const later = new Map<Folder, Timer>();
   let sweep: Timer | undefined;
   let stopped = false;
 
@@ -95,41 +114,59 @@ export function createIpc(options: IpcOptions): Ipc {
 
   function drainSafely(folder: Folder): void {
     try {
-      drain(folder);
+      if (look(folder)) soonAgain(folder);
     } catch (error) {
       // The files stay; the next event or sweep tries again.
       log.error({ event: 'ipc_failed', group: folder, err: error }, messageOf(error));
     }
   }
 
+  /** The rest waits until others have had their turn. */
+  function soonAgain(folder: Folder): void {
+    if (stopped || later.has(folder)) return;
+    const timer = clock.after(0, () => {
+      later.delete(folder);
+      drainSafely(folder);
+    });
+    later.set(folder, timer);
+  }
+
   function drain(folder: Folder): void {
+    for (let looks = 0; looks < LOOKS_PER_DRAIN; looks += 1) if (!look(folder)) return;
+    soonAgain(folder);
+  }
+
+  /** Takes a handful of what is there. True when there is more to take at once. */
+  function look(folder: Folder): boolean {
     const { mailbox } = groupPaths(home, folder);
-    // Commands first: what was asked before the turn ended belongs before its end.
     for (const dir of OUT_DIRECTORIES) {
-      const directory = openMailboxDirectory(path.join(mailbox, dir));
+      const directory = stopped ? null : openMailboxDirectory(path.join(mailbox, dir));
       if (!directory) continue;
       try {
-        for (let again = true; again && !stopped; ) again = drainDirectory(folder, dir, directory);
+        if (takeFrom(folder, dir, directory)) return true;
       } finally {
         directory.close();
       }
     }
+    return false;
   }
 
-  /** Returns true when there is more to take at once. */
-  function drainDirectory(
+  function takeFrom(
     folder: Folder,
     dir: (typeof OUT_DIRECTORIES)[number],
     directory: MailboxDirectory,
   ): boolean {
-    const { names, bad, more } = directory.list();
-    for (const name of bad) setAside(folder, directory, name, 'the name is not that of a mailbox file');
+    const { names, bad, more } = directory.list(FILES_PER_LOOK);
+    let gone = 0;
+    for (const name of bad)
+      if (setAside(folder, directory, name, 'the name is not that of a mailbox file')) gone += 1;
     let waiting = false;
     for (const name of names) {
       if (dir === MAILBOX.events) waiting = !takeEvent(folder, directory, name) || waiting;
       else takeCommand(folder, dir, directory, name);
     }
-    return more || waiting;
+    // Entries that cannot even be removed must not keep us busy.
+    return waiting || (more && names.length + gone > 0);
   }
 
   /** Returns false when an earlier event must come first and the directory should be listed again. */
@@ -192,25 +229,27 @@ export function createIpc(options: IpcOptions): Ipc {
         db.agents.noteCommand({ id, folder, type, outcome: 'done', reason: effect.detail, at });
         return toResult(id, true, effect.detail);
       } catch (error) {
-        if (!(error instanceof NanoClawError) || error.kind !== 'rejected') throw error;
-        db.agents.noteCommand({ id, folder, type, outcome: 'refused', reason: error.message, at });
+        const reason = refusal(error);
+        if (reason === null || !db.sqlite.inTransaction) throw error;
+        db.agents.noteCommand({ id, folder, type, outcome: 'refused', reason, at });
         db.agents.audit({
           at,
           actor: `agent:${folder}`,
           folder,
           action: type,
           outcome: 'refused',
-          detail: error.message,
+          detail: reason,
         });
-        log.warn(
-          { event: 'command_refused', group: folder, command: id, type, code: error.code },
-          error.message,
-        );
-        return toResult(id, false, error.message);
+        const expected = error instanceof NanoClawError;
+        const details = { event: 'command_refused', group: folder, command: id, type };
+        if (expected) log.warn({ ...details, code: error.code }, reason);
+        else log.error({ ...details, err: error }, messageOf(error));
+        return toResult(id, false, reason);
       }
     });
     if (effect?.wakeDelivery) options.wakeDelivery(effect.wakeDelivery);
     if (effect?.groupsChanged) options.groupsChanged();
+    if (effect?.tasksChanged) options.tasksChanged(effect.tasksChanged);
     return result;
   }
 
@@ -218,9 +257,18 @@ export function createIpc(options: IpcOptions): Ipc {
     writeResult(groupPaths(home, folder), result);
   }
 
-  function setAside(folder: Folder, directory: MailboxDirectory, name: string, reason: string): void {
-    directory.setAside(name, groupPaths(home, folder).quarantine, iso(clock.now()).replace(/[:.]/g, '-'));
-    log.warn({ event: 'file_set_aside', group: folder, file: name.slice(0, 128) }, reason);
+  /** False when it could not be moved or removed: then it is still there. */
+  function setAside(
+    folder: Folder,
+    directory: MailboxDirectory,
+    name: string | Buffer,
+    reason: string,
+  ): boolean {
+    const stamp = iso(clock.now()).replace(/[:.]/g, '-');
+    const gone = directory.setAside(name, groupPaths(home, folder).quarantine, stamp);
+    const details = { event: 'file_set_aside', group: folder, file: name.toString().slice(0, 128), gone };
+    log[gone ? 'warn' : 'debug'](details, reason); // what stays is met again at every look
+    return gone;
   }
 
   return {
@@ -233,6 +281,8 @@ export function createIpc(options: IpcOptions): Ipc {
     stop() {
       stopped = true;
       sweep?.cancel();
+      for (const timer of later.values()) timer.cancel();
+      later.clear();
       for (const { close } of attached.values()) close();
       attached.clear();
     },
@@ -241,6 +291,13 @@ export function createIpc(options: IpcOptions): Ipc {
 
 const toResult = (id: string, ok: boolean, text: string): ResultFile =>
   ok ? { id, ok, detail: text } : { id, ok, reason: text };
+
+/** Why a command is refused for good, or null when it may be tried again as it is. */
+function refusal(error: unknown): string | null {
+  if (error instanceof NanoClawError) return error.kind === 'rejected' ? error.message : null;
+  if (isStorageFailure(error) || PASSING.has((error as NodeJS.ErrnoException).code ?? '')) return null;
+  return 'it failed inside the daemon; the operator finds the reason in the log';
+}
 
 type Read<T> = 'gone' | { value: T } | { reason: string; id: string | null };
 

@@ -105,10 +105,10 @@ export function previewSchedule(schedule: Schedule, from: number, count = 5): Pr
   return { timezone: schedule.timezone, next: next.map((at) => new Date(at).toISOString()), notes };
 }
 
-/** What kind of schedule a text is: five fields or @name, a duration, or a date. */
+/** What kind of schedule a text is: a length is an interval, a date is once, anything else has to be a cron. */
 export function scheduleTypeOf(value: string): ScheduleType {
-  if (/^\s*@/.test(value) || value.trim().split(/\s+/).length >= 3) return 'cron';
-  return parseDuration(value) === null ? 'once' : 'interval';
+  if (parseDuration(value) !== null) return 'interval';
+  return /^\s*\d{4}-\d/.test(value) ? 'once' : 'cron';
 }
 
 function nextCron(cron: Cron, zone: string, after: number): number | null {

@@ -11,6 +11,13 @@ type Reach = 'own' | 'any' | 'none';
 const TABLE: Record<CommandType, { group: Reach; main: Reach }> = {
   send_message: { group: 'own', main: 'any' },
   send_file: { group: 'own', main: 'any' },
+  schedule_task: { group: 'own', main: 'any' },
+  preview_task: { group: 'own', main: 'any' },
+  pause_task: { group: 'own', main: 'any' },
+  resume_task: { group: 'own', main: 'any' },
+  cancel_task: { group: 'own', main: 'any' },
+  run_task: { group: 'own', main: 'any' },
+  update_task: { group: 'own', main: 'any' },
   register_group: { group: 'none', main: 'any' },
   unregister_group: { group: 'none', main: 'any' },
   refresh_groups: { group: 'none', main: 'any' },
@@ -31,5 +38,5 @@ export function mayCommand(
   if (reach === 'any') return { allowed: true };
   if (reach === 'none') return { allowed: false, reason: `${type} is only for the main group` };
   if (target !== null && target.folder === asker.folder) return { allowed: true };
-  return { allowed: false, reason: `${type} is only for this group's own chat` };
+  return { allowed: false, reason: `${type} is only for this group's own chat and tasks` };
 }

@@ -2,6 +2,7 @@
  * A batch of messages as the XML that the agent reads. Pure. Nothing that people write can leave its element:
  * all text and attributes are escaped, characters that XML forbids are replaced.
  */
+import { formatDuration } from './next-run/duration.ts';
 import type { StoredMessage } from './types.ts';
 
 /** Limits of one prompt: messages, and bytes of the rendered messages in UTF-8. */
@@ -21,19 +22,54 @@ export interface PromptInput {
 }
 
 export function renderPrompt(input: PromptInput): string {
-  const lines = [
-    `<context group="${escapeXml(input.groupName)}" timezone="${escapeXml(input.timezone)}" now="${localTime(input.nowMs, input.timezone)}"/>`,
-  ];
-  if (input.attempt > 1) {
-    lines.push(
-      `<note>This is attempt ${input.attempt}. An earlier one failed before it finished; what it sent or changed may already be there. Do not repeat it.</note>`,
-    );
-  }
+  const lines = [contextLine(input)];
+  if (input.attempt > 1) lines.push(repeatNote(input.attempt));
   const omitted = input.omitted > 0 ? ` omitted_older="${input.omitted}"` : '';
   lines.push(`<messages${omitted}>`);
   for (const message of input.messages) lines.push(renderMessage(message, input.timezone));
   lines.push('</messages>');
   return lines.join('\n');
+}
+
+export interface TaskPromptInput {
+  groupName: string;
+  timezone: string;
+  nowMs: number;
+  taskId: string;
+  prompt: string;
+  schedule: string;
+  dueMs: number;
+  /** Earlier runs that were missed and are covered by this one. */
+  missed: number;
+  attempt: number;
+}
+
+/** Up to here a run is not worth being called late. */
+const LATE_MS = 60_000;
+
+export function renderTaskPrompt(input: TaskPromptInput): string {
+  const lateMs = input.nowMs - input.dueMs;
+  const attributes = [
+    `id="${escapeXml(input.taskId)}"`,
+    `schedule="${escapeXml(input.schedule)}"`,
+    `due="${localTime(input.dueMs, input.timezone)}"`,
+    ...(lateMs > LATE_MS ? [`late_by="${formatDuration(lateMs)}"`] : []),
+    ...(input.missed > 0 ? [`missed_runs="${input.missed}"`] : []),
+  ];
+  return [
+    contextLine(input),
+    ...(input.attempt > 1 ? [repeatNote(input.attempt)] : []),
+    `<scheduled_task ${attributes.join(' ')}>${escapeXml(input.prompt)}</scheduled_task>`,
+    '<note>Nobody has written just now: this is a scheduled task of this group. What you answer is sent to the chat. If there is nothing worth saying, answer with <internal>nothing to say</internal> alone.</note>',
+  ].join('\n');
+}
+
+function contextLine(input: { groupName: string; timezone: string; nowMs: number }): string {
+  return `<context group="${escapeXml(input.groupName)}" timezone="${escapeXml(input.timezone)}" now="${localTime(input.nowMs, input.timezone)}"/>`;
+}
+
+function repeatNote(attempt: number): string {
+  return `<note>This is attempt ${attempt}. An earlier one failed before it finished; what it sent or changed may already be there. Do not repeat it.</note>`;
 }
 
 /** One message; `for_you` marks those that are meant for the assistant, the others are context. */

@@ -55,8 +55,13 @@ export const turnFileSchema = z.object({
   prompt: z.string(),
   /** What was asked, in plain words without the mention, oldest first; the offline agent answers these. */
   requests: z.array(z.string()),
+  /** A task's gate: run by bash before the agent is woken; its last line decides (gateSchema). */
+  gate_script: z.string().optional(),
 });
 export type TurnFile = z.infer<typeof turnFileSchema>;
+
+/** The last line that a gate script prints. `data` is shown to the agent. */
+export const gateSchema = z.object({ wakeAgent: z.boolean(), data: z.unknown().optional() });
 
 /** in/control/<n>.json: `interrupt` ends the named turn early, `close` lets an idle agent exit. */
 export const controlFileSchema = z.discriminatedUnion('type', [
@@ -87,6 +92,31 @@ export const availableGroupsSchema = z.object({
   ),
 });
 export type AvailableGroups = z.infer<typeof availableGroupsSchema>;
+
+/** in/current_tasks.json: the group's own tasks; all of them for main. */
+export const currentTasksSchema = z.object({
+  written_at: z.string(),
+  tasks: z.array(
+    z.object({
+      id: z.string(),
+      group_folder: z.string(),
+      chat_jid: z.string(),
+      prompt: z.string(),
+      schedule_type: z.string(),
+      schedule_value: z.string(),
+      timezone: z.string(),
+      context_mode: z.string(),
+      misfire: z.string(),
+      status: z.string(),
+      /** ISO 8601 UTC, and the same in the task's zone. */
+      next_run: z.string().nullable(),
+      next_run_local: z.string().nullable(),
+      last_run: z.string().nullable(),
+      last_result: z.string().nullable(),
+    }),
+  ),
+});
+export type CurrentTasks = z.infer<typeof currentTasksSchema>;
 
 // ---------------------------------------------------------------- agent → host: commands
 
@@ -121,8 +151,74 @@ const adminCommands = [
   z.object({ ...base, type: z.literal('refresh_groups') }),
 ] as const;
 
+/** What a task is made of; the daemon checks the schedule itself and says what it expected. */
+const taskFields = {
+  prompt: z
+    .string()
+    .trim()
+    .min(1, 'expected what to do, in words')
+    .max(8000, 'expected at most 8,000 characters'),
+  /** cron: five fields; interval: 15m, 2h, 1d or milliseconds; once: 2026-12-24T18:00, read in the zone. */
+  schedule_type: z.enum(['cron', 'interval', 'once']),
+  schedule_value: z.string().trim().min(1).max(200),
+  /** IANA zone; default the group's. */
+  timezone: z.string().min(1).max(64),
+  /** group: in the group's conversation; isolated: in a fresh one each time. */
+  context_mode: z.enum(['group', 'isolated']),
+  /** What becomes of missed runs: run_once, skip, or within:<duration>. */
+  misfire: z
+    .string()
+    .regex(
+      /^(run_once|skip|within:.{1,20})$/,
+      'expected run_once, skip or within:<duration>, like within:2h',
+    ),
+  /** Runs in the container before the agent is woken; empty removes it. */
+  script: z.string().max(16_000),
+};
+const taskId = z.string().min(1).max(64);
+
+/** out/tasks/*.json */
+const taskCommands = [
+  z.object({
+    ...base,
+    type: z.literal('schedule_task'),
+    /** Main only: the group the task is for. */
+    chat_jid: chat.optional(),
+    prompt: taskFields.prompt,
+    schedule_type: taskFields.schedule_type,
+    schedule_value: taskFields.schedule_value,
+    timezone: taskFields.timezone.optional(),
+    context_mode: taskFields.context_mode.optional(),
+    misfire: taskFields.misfire.optional(),
+    script: taskFields.script.optional(),
+  }),
+  /** Changes nothing: answers with the next five runs. */
+  z.object({
+    ...base,
+    type: z.literal('preview_task'),
+    schedule_type: taskFields.schedule_type,
+    schedule_value: taskFields.schedule_value,
+    timezone: taskFields.timezone.optional(),
+  }),
+  z.object({ ...base, type: z.literal('pause_task'), task_id: taskId }),
+  /** What was missed meanwhile is not made up for, unless run_missed asks for one run. */
+  z.object({ ...base, type: z.literal('resume_task'), task_id: taskId, run_missed: z.boolean().optional() }),
+  z.object({ ...base, type: z.literal('cancel_task'), task_id: taskId }),
+  z.object({ ...base, type: z.literal('run_task'), task_id: taskId }),
+  z.object({
+    ...base,
+    type: z.literal('update_task'),
+    task_id: taskId,
+    ...z.object(taskFields).partial().shape,
+  }),
+] as const;
+
 /** Any command an agent may leave. Unknown keys are dropped: who asks is the folder, never the payload. */
-export const commandSchema = z.discriminatedUnion('type', [...messageCommands, ...adminCommands]);
+export const commandSchema = z.discriminatedUnion('type', [
+  ...messageCommands,
+  ...taskCommands,
+  ...adminCommands,
+]);
 export type Command = z.infer<typeof commandSchema>;
 export type CommandType = Command['type'];
 
@@ -130,6 +226,13 @@ export type CommandType = Command['type'];
 export const COMMAND_DIRECTORY: Record<CommandType, 'messages' | 'tasks'> = {
   send_message: 'messages',
   send_file: 'messages',
+  schedule_task: 'tasks',
+  preview_task: 'tasks',
+  pause_task: 'tasks',
+  resume_task: 'tasks',
+  cancel_task: 'tasks',
+  run_task: 'tasks',
+  update_task: 'tasks',
   register_group: 'tasks',
   unregister_group: 'tasks',
   refresh_groups: 'tasks',
@@ -148,6 +251,7 @@ export const agentErrorCodes = [
   'max_turns',
   'workspace',
   'stalled',
+  'gate',
   'agent',
 ] as const;
 export type AgentErrorCode = (typeof agentErrorCodes)[number];
@@ -185,6 +289,8 @@ export const eventSchema = z.discriminatedUnion('type', [
     ...eventBase,
     type: z.literal('turn_finished'),
     status: z.enum(['ok', 'error', 'interrupted']),
+    /** The gate script said that there is nothing to do: the agent was not woken. */
+    gated: z.boolean().optional(),
     error: z.object({ code: z.enum(agentErrorCodes), message: z.string().max(4000) }).optional(),
     usage: usageSchema.optional(),
   }),

@@ -80,6 +80,7 @@ export function removeGroup(options: RegistryOptions, group: Group, actor: strin
   const { db, now } = options;
   db.transaction(() => {
     db.messages.disposeOpen(group.chatJid, 'unregistered', 'the group was unregistered');
+    pauseTasksOf(options, group);
     db.groups.remove(group.chatJid);
     db.agents.audit({
       at: now(),
@@ -91,6 +92,14 @@ export function removeGroup(options: RegistryOptions, group: Group, actor: strin
     });
   });
   writeMirror(options);
+}
+
+/** A task whose group is gone is not retried for ever. */
+function pauseTasksOf({ db, now }: RegistryOptions, group: Group): void {
+  for (const task of db.tasks.ofGroup(group.folder).filter((t) => t.status === 'active')) {
+    db.tasks.setStatus(task.id, 'paused', 'the group was unregistered');
+    db.tasks.skipWaiting(task.id, 'the group was unregistered', now());
+  }
 }
 
 /** data/registered_groups.json: an object by chat id. */

@@ -11,8 +11,9 @@ import type { Db } from './db.ts';
 import { messageOf } from './errors.ts';
 import type { Clock } from './lib/clock.ts';
 import type { Logger } from './log.ts';
-import { answerCommand } from './router/chat-commands.ts';
+import { answerCommand, type ChatAnswer } from './router/chat-commands.ts';
 import { splitText, stripInternal } from './router/reply-text.ts';
+import type { TaskRules } from './tasks.ts';
 import type { BotIdentity } from './telegram/api.ts';
 import { type Incoming, type IncomingMessage, parseUpdate } from './telegram/update.ts';
 import { commandOf, requestOf, type TriggerKind, triggerOf } from './trigger.ts';
@@ -29,7 +30,9 @@ export interface RouterOptions {
   wakeDelivery: (jid: ChatJid) => void;
   /** The list of known chats has changed. */
   chatsChanged: () => void;
-  describe: (group: Group) => string;
+  tasksChanged: (jid: ChatJid) => void;
+  tasks: TaskRules;
+  describe: () => string;
 }
 
 export interface Reply {
@@ -57,17 +60,24 @@ export function createRouter(options: RouterOptions): Router {
   const { db, clock, log } = options;
 
   function accept(bot: BotIdentity, updates: readonly Update[], nextOffset: number): void {
-    const woken = { queue: new Set<ChatJid>(), delivery: new Set<ChatJid>(), chats: false };
+    const woken: Woken = { queue: new Set(), delivery: new Set(), tasks: new Set(), chats: false };
     db.transaction(() => {
       for (const update of updates) acceptOne(bot, update, woken);
       db.inbox.setOffset(bot.id, nextOffset);
     });
     for (const jid of woken.delivery) options.wakeDelivery(jid);
     for (const jid of woken.queue) options.wakeQueue(jid);
+    for (const jid of woken.tasks) options.tasksChanged(jid);
     if (woken.chats) options.chatsChanged();
   }
 
-  type Woken = { queue: Set<ChatJid>; delivery: Set<ChatJid>; chats: boolean };
+  /** What to do after the commit. */
+  interface Woken {
+    queue: Set<ChatJid>;
+    delivery: Set<ChatJid>;
+    tasks: Set<ChatJid>;
+    chats: boolean;
+  }
 
   function acceptOne(bot: BotIdentity, update: Update, woken: Woken): void {
     const at = iso(clock.now());
@@ -166,9 +176,10 @@ export function createRouter(options: RouterOptions): Router {
         threadId: message.threadId,
         turnId: null,
         replyTo: null,
-        text: verdict.answer,
+        text: verdict.answer.text,
       });
       woken.delivery.add(group.chatJid);
+      if (verdict.answer.tasksChanged) woken.tasks.add(verdict.answer.tasksChanged);
     }
   }
 
@@ -176,7 +187,7 @@ export function createRouter(options: RouterOptions): Router {
     disposition: Disposition | null;
     reason?: string;
     kind?: TriggerKind;
-    answer?: string;
+    answer?: ChatAnswer;
   }
 
   function judge(bot: BotIdentity, message: IncomingMessage, group: Group): VerdictOn {
@@ -184,8 +195,9 @@ export function createRouter(options: RouterOptions): Router {
     if (message.senderIsBot) return { disposition: 'not_allowed', reason: 'sent by another bot' };
     const command = commandOf(message.text, message.entities, bot.username);
     if (command) {
-      const { assistantName, describe } = options;
-      const answer = answerCommand({ db, group, assistantName, describe }, command);
+      const { assistantName, describe, tasks } = options;
+      const { sender } = message;
+      const answer = answerCommand({ db, tasks, group, sender, assistantName, describe }, command);
       if (answer !== null) return { disposition: 'host_command', reason: `/${command.name}`, answer };
     }
     const kind = kindOf(bot, message, group);

@@ -22,8 +22,8 @@ export interface BootOptions {
   log: Logger;
   provider: string;
   signal: AbortSignal;
-  /** Returns the chats that have work. */
-  recover: () => Promise<ChatJid[]>;
+  recover: () => Promise<void>;
+  chatsWithWork: () => ChatJid[];
   wake: (jid: ChatJid) => void;
   state: AgentsReady;
 }
@@ -35,14 +35,15 @@ export async function bootAgents(options: BootOptions): Promise<void> {
     try {
       await runtime.runtime.prepare();
       if (signal.aborted) return;
-      const chats = await options.recover();
+      await options.recover();
+      // From here on whoever stores a message wakes the queue; what was stored before is woken below.
       state.yes = true;
       state.problem = null;
       log.info(
         { event: 'ready', runtime: runtime.runtime.name, provider: options.provider },
         'agents can run',
       );
-      for (const jid of chats) options.wake(jid);
+      for (const jid of options.chatsWithWork()) options.wake(jid);
       return;
     } catch (error) {
       if (signal.aborted) return;

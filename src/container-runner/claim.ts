@@ -1,10 +1,15 @@
-/** From waiting messages to a turn: the row, its messages and the file for the agent, in one transaction. */
+/**
+ * From what waits to a turn: the row, what it owns and the file for the agent, in one transaction.
+ * A due task comes before messages, but not twice in a row while messages wait: neither starves.
+ */
 import { randomUUID } from 'node:crypto';
+import type { TaskRun } from '../db/tasks.ts';
 import type { Turn } from '../db/turns.ts';
 import type { Db } from '../db.ts';
-import { renderPrompt } from '../prompt.ts';
+import { renderPrompt, renderTaskPrompt } from '../prompt.ts';
 import { PROTOCOL_VERSION, type TurnFile } from '../protocol.ts';
-import { type ChatJid, type Group, iso, turnId } from '../types.ts';
+import { describeSchedule } from '../tasks.ts';
+import { type ChatJid, type Group, iso, type TurnId, turnId } from '../types.ts';
 import { pickBatch } from './batch.ts';
 
 export interface Claimed {
@@ -21,33 +26,87 @@ export interface ClaimContext {
 }
 
 /** Null when nothing waits. */
-export function claimMessages(context: ClaimContext, group: Group): Claimed | null {
-  const { db, nowMs, timezone } = context;
+export function claimNext(context: ClaimContext, group: Group): Claimed | null {
+  const { db, nowMs } = context;
   return db.transaction(() => {
-    const batch = pickBatch(db.messages, group.chatJid, timezone);
-    if (!batch) return null;
-    const id = turnId(randomUUID());
-    const attempt = nextAttempt(db, group.chatJid);
-    const { messages, omitted, threadId, fromSeq, toSeq } = batch;
-    db.turns.claim({
-      id,
-      chatJid: group.chatJid,
-      folder: group.folder,
-      threadId,
-      kind: 'messages',
-      attempt,
-      at: iso(nowMs),
-      fromSeq,
-      toSeq,
-      omitted,
-      messages: messages.map((m) => m.seq),
-    });
-    const turn = db.turns.byId(id);
-    if (!turn) throw new Error(`turn ${id} was not stored`);
-    const prompt = renderPrompt({ groupName: group.name, timezone, nowMs, messages, omitted, attempt });
-    const requests = messages.flatMap((m) => (m.forNina ? [m.request ?? m.content] : []));
-    return { turn, file: turnFile(context, group, turn, { prompt, requests }) };
+    const run = db.tasks.nextWaiting(group.chatJid, iso(nowMs));
+    const messagesWait = db.messages.firstOpen(group.chatJid) !== null;
+    const messagesTurn = messagesWait && db.turns.latest(group.chatJid, 1)[0]?.kind === 'task';
+    const claimed = run && !messagesTurn ? claimTask(context, group, run) : null;
+    return claimed ?? (messagesWait ? claimMessages(context, group) : null);
   });
+}
+
+function claimTask(context: ClaimContext, group: Group, run: TaskRun): Claimed | null {
+  const { db, nowMs } = context;
+  const task = db.tasks.byId(run.taskId);
+  if (!task) return null;
+  const id = turnId(randomUUID());
+  const attempt = run.attempt + 1;
+  const at = iso(nowMs);
+  db.turns.claim({
+    id,
+    chatJid: group.chatJid,
+    folder: group.folder,
+    threadId: task.threadId,
+    kind: 'task',
+    attempt,
+    at,
+    fromSeq: null,
+    toSeq: null,
+    omitted: 0,
+    messages: [],
+  });
+  const dueMs = Date.parse(run.due);
+  db.tasks.startRun(run.id, id, at, Math.max(0, nowMs - dueMs));
+  const { timezone } = task;
+  const prompt = renderTaskPrompt({
+    groupName: group.name,
+    timezone,
+    nowMs,
+    taskId: task.id,
+    prompt: task.prompt,
+    schedule: describeSchedule(task),
+    dueMs,
+    missed: run.missed,
+    attempt,
+  });
+  const file = turnFile({ ...context, timezone }, group, stored(db, id), { prompt, requests: [task.prompt] });
+  if (task.contextMode === 'isolated') file.session_id = null;
+  if (task.script !== null) file.gate_script = task.script;
+  return { turn: stored(db, id), file };
+}
+
+function claimMessages(context: ClaimContext, group: Group): Claimed | null {
+  const { db, nowMs, timezone } = context;
+  const batch = pickBatch(db.messages, group.chatJid, timezone);
+  if (!batch) return null;
+  const id = turnId(randomUUID());
+  const attempt = nextAttempt(db, group.chatJid);
+  const { messages, omitted, threadId, fromSeq, toSeq } = batch;
+  db.turns.claim({
+    id,
+    chatJid: group.chatJid,
+    folder: group.folder,
+    threadId,
+    kind: 'messages',
+    attempt,
+    at: iso(nowMs),
+    fromSeq,
+    toSeq,
+    omitted,
+    messages: messages.map((m) => m.seq),
+  });
+  const turn = stored(db, id);
+  const prompt = renderPrompt({ groupName: group.name, timezone, nowMs, messages, omitted, attempt });
+  const requests = messages.flatMap((m) => (m.forNina ? [m.request ?? m.content] : []));
+  return { turn, file: turnFile(context, group, turn, { prompt, requests }) };
+}
+
+function stored(db: Db, id: TurnId): Turn {
+  const turn = db.turns.byId(id);
+  if (!turn) throw new Error(`turn ${id} was not stored`);
+  return turn;
 }
 
 function turnFile(

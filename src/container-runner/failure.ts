@@ -47,6 +47,8 @@ export function sentenceFor(code: FailureCode, limits: { timeoutMs: number; memo
     case 'timeout':
     case 'stalled':
       return `I could not finish: there was no progress for ${Math.round(limits.timeoutMs / 60_000)} minutes, several times.`;
+    case 'gate':
+      return 'The script that decides whether there is something to do has failed.';
     case 'workspace':
       return 'I could not begin: I may not write into this group’s folder. The operator has to look at its owner.';
     default:

@@ -12,6 +12,7 @@ import type { AgentEvent, Usage } from '../protocol.ts';
 import type { Router } from '../router.ts';
 import { iso } from '../types.ts';
 import { type Failure, retryDelay, sentenceFor } from './failure.ts';
+import { taskEnded, taskFailed, taskOf, taskRetryDelay, taskRunAgain } from './task-outcome.ts';
 import { appendTurnLog } from './turn-log.ts';
 
 export interface SettlementOptions {
@@ -43,8 +44,8 @@ export function createSettlement(options: SettlementOptions): Settlement {
       if (event.type === 'session') noteSession(turn, event.session_id, event.fresh);
       if (event.type !== 'turn_finished') return null;
       const usage = event.usage ?? null;
-      if (event.status === 'ok') return succeed(turn, usage);
-      if (event.status === 'interrupted') return finish(turn, 'stopped', null, usage);
+      if (event.status === 'ok') return succeed(turn, usage, event.gated === true);
+      if (event.status === 'interrupted') return stop(turn, usage);
       const failure = {
         code: event.error?.code ?? 'agent',
         message: event.error?.message ?? 'no reason given',
@@ -54,24 +55,29 @@ export function createSettlement(options: SettlementOptions): Settlement {
   }
 
   function noteSession(turn: Turn, sessionId: string, fresh: boolean): void {
+    if (taskOf(db, turn)?.task.contextMode === 'isolated') return; // its conversation ends with it
     db.agents.setSession(turn.folder, null, sessionId, now());
     if (!fresh) return;
     const details = { event: 'session_replaced', group: turn.folder, turn: turn.id };
     log.warn(details, 'the session was gone; a fresh one was begun');
   }
 
-  function succeed(turn: Turn, usage: Usage | null): RunResult {
+  function succeed(turn: Turn, usage: Usage | null, gated: boolean): RunResult {
     const { chatJid, threadId, id, toSeq } = turn;
+    const text = db.turns.byId(id)?.reply ?? '';
     const others = toSeq !== null && db.messages.hasNewer(chatJid, toSeq);
-    options.record({
-      chatJid,
-      threadId,
-      turnId: id,
-      replyTo: others ? db.turns.triggerMessageId(id) : null,
-      text: db.turns.byId(id)?.reply ?? '',
-    });
+    const replyTo = others ? db.turns.triggerMessageId(id) : null;
+    const parts = options.record({ chatJid, threadId, turnId: id, replyTo, text });
+    taskEnded(outcomes(), turn, gated ? 'gated' : parts === 0 ? 'quiet' : 'ok', usage);
     return finish(turn, 'done', null, usage);
   }
+
+  function stop(turn: Turn, usage: Usage | null): RunResult {
+    taskEnded(outcomes(), turn, 'stopped', usage);
+    return finish(turn, 'stopped', null, usage);
+  }
+
+  const outcomes = () => ({ db, record: options.record, nowMs: clock.now() });
 
   function finish(
     turn: Turn,
@@ -86,21 +92,38 @@ export function createSettlement(options: SettlementOptions): Settlement {
   }
 
   function fail(turn: Turn, failure: Failure, usage: Usage | null = null): RunResult {
-    const retryInMs = retryDelay(failure.code, turn.attempt);
-    const { id, folder, attempt, chatJid, threadId } = turn;
+    const isTask = turn.kind === 'task';
+    const retryInMs = isTask
+      ? taskRetryDelay(db, turn, failure, clock.now())
+      : retryDelay(failure.code, turn.attempt);
+    const { id, folder, attempt } = turn;
     const details = { event: 'turn_failed', group: folder, turn: id, attempt, code: failure.code, retryInMs };
     log[retryInMs === null ? 'error' : 'warn'](details, failure.message);
     appendTurnLog(home, folder, id, clock.now(), `failed: ${failure.code}: ${failure.message}`);
     return db.transaction((): RunResult => {
       if (failure.code === 'stale_session') db.agents.dropSession(folder, null);
-      if (retryInMs === null) {
-        const replyTo = db.turns.triggerMessageId(id);
-        options.record({ chatJid, threadId, turnId: id, replyTo, text: sentenceFor(failure.code, options) });
-        return finish(turn, 'failed', failure, usage);
-      }
-      if (db.turns.finish(id, 'retried', now(), failure, usage)) db.turns.releaseMessages(turn);
-      return retryInMs === 0 ? 'again' : { retryInMs };
+      if (retryInMs === null) return failForGood(turn, failure, usage);
+      if (!db.turns.finish(id, 'retried', now(), failure, usage)) return 'again';
+      db.turns.releaseMessages(turn);
+      taskRunAgain(outcomes(), turn, failure, retryInMs);
+      // A task waits on the scheduler's clock; the group's messages need not wait with it.
+      return isTask || retryInMs === 0 ? 'again' : { retryInMs };
     });
+  }
+
+  function failForGood(turn: Turn, failure: Failure, usage: Usage | null): RunResult {
+    const { id, chatJid, threadId } = turn;
+    const sentence = sentenceFor(failure.code, options);
+    if (turn.kind === 'task') taskFailed(outcomes(), turn, failure, sentence, usage);
+    else
+      options.record({
+        chatJid,
+        threadId,
+        turnId: id,
+        replyTo: db.turns.triggerMessageId(id),
+        text: sentence,
+      });
+    return finish(turn, 'failed', failure, usage);
   }
 
   return { take, fail };

@@ -83,6 +83,8 @@ export function groupRepository(db: Sqlite) {
     "UPDATE turns SET chat_jid = ? WHERE chat_jid = ? AND state IN ('queued', 'running')",
     `UPDATE outbox SET chat_jid = ?, reply_to = NULL
        WHERE chat_jid = ? AND state IN ('pending', 'sending', 'uncertain')`,
+    'UPDATE scheduled_tasks SET chat_jid = ? WHERE chat_jid = ?',
+    "UPDATE task_runs SET chat_jid = ? WHERE chat_jid = ? AND state <> 'finished'",
     'UPDATE registered_groups SET chat_jid = ? WHERE chat_jid = ?',
   ].map((sql) => db.prepare(sql));
   const find = (row: GroupRow | undefined) => (row === undefined ? null : toGroup(row));

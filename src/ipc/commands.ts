@@ -6,6 +6,7 @@
 import { randomUUID } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
+import type { Turn } from '../db/turns.ts';
 import type { Db } from '../db.ts';
 import { NanoClawError } from '../errors.ts';
 import { copyOut } from '../mailbox/copy-out.ts';
@@ -14,12 +15,15 @@ import { mayCommand } from '../policy.ts';
 import type { Command } from '../protocol.ts';
 import { type RegistryOptions, registerGroup, unregisterGroup } from '../registry.ts';
 import type { Router } from '../router.ts';
+import type { TaskRules } from '../tasks.ts';
 import { type ChatJid, chatJid, type Group } from '../types.ts';
+import { isTaskCommand, runTaskCommand } from './task-commands.ts';
 
 export interface CommandContext {
   db: Db;
   home: string;
   registry: RegistryOptions;
+  tasks: TaskRules;
   record: Router['record'];
 }
 
@@ -28,6 +32,8 @@ export interface CommandEffect {
   detail: string;
   wakeDelivery?: ChatJid;
   groupsChanged?: boolean;
+  /** The chat whose tasks have changed. */
+  tasksChanged?: ChatJid;
 }
 
 /** Judges by policy.ts and runs. `asker` is the group whose folder the command was found in. */
@@ -35,6 +41,11 @@ export function runCommand(context: CommandContext, asker: Group, command: Comma
   const target = targetOf(context, asker, command);
   const verdict = mayCommand(asker, command.type, target);
   if (!verdict.allowed) throw new NanoClawError('COMMAND_REFUSED', verdict.reason);
+  if (isTaskCommand(command)) {
+    const thread = runningTurn(context, asker)?.threadId ?? null;
+    const named = 'chat_jid' in command ? command.chat_jid : undefined;
+    return runTaskCommand(context.tasks, asker, registered(target, named), thread, command);
+  }
   switch (command.type) {
     case 'send_message':
       return send(context, asker, registered(target, command.chat_jid), command.text);
@@ -75,6 +86,9 @@ export function runCommand(context: CommandContext, asker: Group, command: Comma
   }
 }
 
+const runningTurn = ({ db }: CommandContext, asker: Group): Turn | null =>
+  db.turns.openOf(asker.chatJid).find((t) => t.state === 'running') ?? null;
+
 /** The group a command concerns: the one it names, else the asker's own. */
 function targetOf({ db }: CommandContext, asker: Group, command: Command): Group | null {
   if ('chat_jid' in command && command.chat_jid !== undefined)
@@ -90,10 +104,10 @@ function registered(target: Group | null, named: string | undefined): Group {
   );
 }
 
-function send({ db, record }: CommandContext, asker: Group, target: Group, text: string): CommandEffect {
-  const turn = db.turns.openOf(asker.chatJid).find((t) => t.state === 'running') ?? null;
+function send(context: CommandContext, asker: Group, target: Group, text: string): CommandEffect {
+  const turn = runningTurn(context, asker);
   const own = target.chatJid === asker.chatJid;
-  record({
+  context.record({
     chatJid: target.chatJid,
     threadId: own ? (turn?.threadId ?? null) : null,
     turnId: turn?.id ?? null,
@@ -104,25 +118,22 @@ function send({ db, record }: CommandContext, asker: Group, target: Group, text:
 }
 
 function sendFile(
-  { db, home, record }: CommandContext,
+  context: CommandContext,
   asker: Group,
   target: Group,
   file: string,
   caption: string,
 ): CommandEffect {
+  const { home } = context;
   const outbox = path.join(home, 'data', 'outbox');
   mkdirSync(outbox, { recursive: true });
-  const name = path
-    .basename(file)
-    .replace(/[^\p{L}\p{N}._ -]/gu, '_')
-    .slice(-100);
-  const copy = path.join(outbox, `${randomUUID()}-${name}`);
+  const copy = path.join(outbox, `${randomUUID()}-${fileName(file)}`);
   // The agent knows its folder as /workspace/group; both ways of naming a file mean the same.
   const relative = file.replace(/^\/workspace\/group\//, '');
   copyOut(groupPaths(home, asker.folder).groupDir, relative, copy);
-  const turn = db.turns.openOf(asker.chatJid).find((t) => t.state === 'running') ?? null;
+  const turn = runningTurn(context, asker);
   const own = target.chatJid === asker.chatJid;
-  record({
+  context.record({
     chatJid: target.chatJid,
     threadId: own ? (turn?.threadId ?? null) : null,
     turnId: turn?.id ?? null,
@@ -131,4 +142,11 @@ function sendFile(
     filePath: copy,
   });
   return { detail: `Accepted; the file is being sent to "${target.name}".`, wakeDelivery: target.chatJid };
+}
+
+/** The file's name as people will see it: its end, so that the extension stays, in at most 200 bytes. */
+function fileName(file: string): string {
+  const letters = [...path.basename(file).replace(/[^\p{L}\p{M}\p{N}._ -]/gu, '_')].slice(-100);
+  while (Buffer.byteLength(letters.join('')) > 200) letters.shift();
+  return letters.join('');
 }

@@ -1,10 +1,15 @@
-/** in/available_groups.json for main: every chat the bot has seen, and whether it is registered. */
+/**
+ * Snapshots in the mailboxes: what an agent can look at without asking. Written before each turn and after each
+ * change; the database is the truth.
+ */
 import type { Db } from '../db.ts';
 import { groupPaths } from '../mailbox/layout.ts';
 import { writeSnapshot } from '../mailbox/write.ts';
-import type { AvailableGroups } from '../protocol.ts';
+import { localTime } from '../prompt.ts';
+import type { AvailableGroups, CurrentTasks } from '../protocol.ts';
 import type { Group, Iso } from '../types.ts';
 
+/** in/available_groups.json, main only: every chat the bot has seen, and whether it is registered. */
 export function writeAvailableGroups(db: Db, home: string, group: Group, at: Iso): void {
   if (!group.isMain) return;
   const snapshot: AvailableGroups = {
@@ -19,4 +24,31 @@ export function writeAvailableGroups(db: Db, home: string, group: Group, at: Iso
     })),
   };
   writeSnapshot(groupPaths(home, group.folder), 'available_groups', snapshot);
+}
+
+/** in/current_tasks.json: the group's own tasks that are not over; those of all groups for main. */
+export function writeCurrentTasks(db: Db, home: string, group: Group, at: Iso): void {
+  const tasks = group.isMain ? db.tasks.all() : db.tasks.ofGroup(group.folder);
+  const snapshot: CurrentTasks = {
+    written_at: at,
+    tasks: tasks
+      .filter((t) => t.status === 'active' || t.status === 'paused')
+      .map((t) => ({
+        id: t.id,
+        group_folder: t.folder,
+        chat_jid: t.chatJid,
+        prompt: t.prompt,
+        schedule_type: t.scheduleType,
+        schedule_value: t.scheduleValue,
+        timezone: t.timezone,
+        context_mode: t.contextMode,
+        misfire: t.misfire,
+        status: t.status,
+        next_run: t.nextRun,
+        next_run_local: t.nextRun === null ? null : localTime(Date.parse(t.nextRun), t.timezone),
+        last_run: t.lastRun,
+        last_result: t.lastResult,
+      })),
+  };
+  writeSnapshot(groupPaths(home, group.folder), 'current_tasks', snapshot);
 }

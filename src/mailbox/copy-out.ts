@@ -21,9 +21,10 @@ export function copyOut(
   if (relative.includes('\0') || path.isAbsolute(relative) || relative.split(/[\\/]/).includes('..')) {
     throw refused(`"${clip(relative)}" is not a path inside the group's folder`);
   }
-  const realRoot = realpathSync(root);
+  let realRoot: string;
   let fd: number;
   try {
+    realRoot = realpathSync(root);
     fd = openSync(
       realpathSync(path.join(realRoot, relative)),
       constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK,

@@ -22,18 +22,20 @@ import path from 'node:path';
 import { NanoClawError } from '../errors.ts';
 import { MAX_MAILBOX_FILE_BYTES } from '../protocol.ts';
 
-const MAX_ENTRIES_PER_PASS = 2000;
 const MAX_QUARANTINED = 50;
 const NAME = /^[\w.-]{1,128}\.json$/;
 
 export interface MailboxDirectory {
-  /** Names of candidate files, sorted; at most 2,000 a pass. Unusable names are in `bad`. */
-  list(): { names: string[]; bad: string[]; more: boolean };
+  /**
+   * The first `limit` names of candidate files, in order, and up to `limit` entries with unusable names, as the
+   * bytes they are. `more` when there are others.
+   */
+  list(limit: number): { names: string[]; bad: Buffer[]; more: boolean };
   /** The file's text. Throws FILE_REFUSED with the reason; ENOENT when it is gone. */
   read(name: string): string;
   remove(name: string): void;
-  /** Moves the entry out of the agent's reach, bounded in number. Never throws. */
-  setAside(name: string, quarantine: string, stamp: string): void;
+  /** Moves the entry out of the agent's reach, bounded in number, or removes it. Never throws. False: it stays. */
+  setAside(name: string | Buffer, quarantine: string, stamp: string): boolean;
   close(): void;
 }
 
@@ -47,27 +49,39 @@ export function openMailboxDirectory(directory: string): MailboxDirectory | null
   }
   const base = process.platform === 'linux' ? `/proc/self/fd/${fd}` : directory;
   const at = (name: string) => `${base}/${name}`;
+  /** A name of any bytes: what is not UTF-8 must be removable, too. */
+  const atBytes = (name: string | Buffer) =>
+    Buffer.concat([Buffer.from(`${base}/`), typeof name === 'string' ? Buffer.from(name) : name]);
 
   return {
-    list() {
+    list(limit) {
       const names: string[] = [];
-      const bad: string[] = [];
-      const dir = opendirSync(base, { bufferSize: 256 });
+      const bad: Buffer[] = [];
       let more = false;
+      /** However many there are: the first by name are taken first, and only so many are held. */
+      const cut = () => {
+        names.sort();
+        if (names.length <= limit) return;
+        names.length = limit;
+        more = true;
+      };
+      const dir = opendirSync(base, { encoding: 'buffer' as BufferEncoding, bufferSize: 256 });
       try {
         for (let entry = dir.readSync(); entry !== null; entry = dir.readSync()) {
-          if (names.length + bad.length >= MAX_ENTRIES_PER_PASS) {
-            more = true;
-            break;
-          }
-          (NAME.test(entry.name) ? names : bad).push(entry.name);
+          const bytes = entry.name as unknown as Buffer;
+          const name = bytes.toString('latin1'); // the pattern admits ASCII alone
+          if (NAME.test(name)) names.push(name);
+          else if (bad.length < limit) bad.push(bytes);
+          else more = true;
+          if (names.length >= 4 * limit) cut();
         }
       } finally {
         dir.closeSync();
       }
-      return { names: names.sort(), bad, more };
+      cut();
+      return { names, bad, more };
     },
-    read: (name) => readRegularFile(at(name), MAX_MAILBOX_FILE_BYTES).toString('utf8'),
+    read: (name) => decode(readRegularFile(at(name), MAX_MAILBOX_FILE_BYTES)),
     remove(name) {
       rmSync(at(name), { force: true, recursive: true });
     },
@@ -78,19 +92,23 @@ export function openMailboxDirectory(directory: string): MailboxDirectory | null
         for (const old of kept.slice(0, Math.max(0, kept.length - MAX_QUARANTINED + 1))) {
           rmSync(path.join(quarantine, old), { force: true, recursive: true });
         }
-        const info = lstatSync(at(name));
+        const info = lstatSync(atBytes(name));
         if (info.isFile() && info.size <= MAX_MAILBOX_FILE_BYTES) {
-          const safe = name.replace(/[^\w.-]/g, '_').slice(0, 100);
-          renameSync(at(name), path.join(quarantine, `${stamp}-${safe}`));
-          return;
+          const safe = name
+            .toString()
+            .replace(/[^\w.-]/g, '_')
+            .slice(0, 100);
+          renameSync(atBytes(name), path.join(quarantine, `${stamp}-${safe}`));
+          return true;
         }
       } catch {
         // Falls through: what cannot be kept is removed.
       }
       try {
-        rmSync(at(name), { force: true, recursive: true });
+        rmSync(atBytes(name), { force: true, recursive: true });
+        return true;
       } catch {
-        // A name that cannot even be removed stays; the agent harms only its own mailbox.
+        return false; // the agent harms only its own mailbox
       }
     },
     close: () => closeSync(fd),
@@ -129,6 +147,14 @@ export function readRegularFile(file: string, limit: number): Buffer {
     return buffer.subarray(0, length);
   } finally {
     closeSync(fd);
+  }
+}
+
+function decode(bytes: Buffer): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    throw refused('is not UTF-8');
   }
 }
 

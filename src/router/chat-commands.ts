@@ -1,34 +1,49 @@
 /**
  * What the daemon answers itself, without an agent: works also when Docker or the model does not.
- * Called inside the transaction that stores the message: synchronous, reads only, returns the answer's text.
+ * Called inside the transaction that stores the message, so an answer and its effect are stored with it.
  */
 import type { Db } from '../db.ts';
+import { NanoClawError } from '../errors.ts';
+import {
+  cancelTask,
+  describeNext,
+  describeSchedule,
+  findTask,
+  pauseTask,
+  resumeTask,
+  runTaskNow,
+  type TaskRules,
+} from '../tasks.ts';
 import type { BotCommand } from '../trigger.ts';
-import type { Group } from '../types.ts';
+import type { ChatJid, Group } from '../types.ts';
 
 export interface ChatCommandContext {
   db: Db;
+  tasks: TaskRules;
   group: Group;
+  /** Telegram id of who asks. */
+  sender: string;
   assistantName: string;
-  /** One line about the daemon, for /status. */
-  describe: (group: Group) => string;
+  /** Short lines about the daemon, for /status. */
+  describe: () => string;
 }
 
-type Handler = (context: ChatCommandContext, args: string) => string;
+export interface ChatAnswer {
+  text: string;
+  /** The chat whose tasks have changed. */
+  tasksChanged?: ChatJid;
+}
 
-const HANDLERS: Record<string, { help: string; run: Handler }> = {
-  help: {
-    help: 'what you can do here',
-    run: ({ group, assistantName }) =>
-      [
-        group.requiresTrigger
-          ? `Write ${group.trigger} anywhere in a message, or reply to one of mine, and I answer.`
-          : 'Just write, and I answer.',
-        `I am ${assistantName}. Commands:`,
-        ...Object.entries(HANDLERS).map(([name, { help }]) => `/${name} – ${help}`),
-      ].join('\n'),
-  },
-  status: { help: 'is everything all right?', run: ({ describe, group }) => describe(group) },
+interface Handler {
+  help: string;
+  mainOnly?: true;
+  run: (context: ChatCommandContext, args: string) => ChatAnswer | string;
+}
+
+const HANDLERS: Record<string, Handler> = {
+  help: { help: 'what you can do here', run: help },
+  status: { help: 'is everything all right?', run: ({ describe }) => describe() },
+  tasks: { help: 'the scheduled tasks', run: listTasks },
   new: {
     help: 'begin a fresh conversation',
     run: ({ db, group }) => {
@@ -38,10 +53,87 @@ const HANDLERS: Record<string, { help: string; run: Handler }> = {
   },
   ping: { help: 'a sign of life', run: () => 'pong' },
   chatid: { help: 'the id of this chat', run: ({ group }) => group.chatJid },
+  pause: {
+    help: 'TASK – no further runs',
+    mainOnly: true,
+    run: changing(({ tasks, sender }, task) => {
+      pauseTask(tasks, task, `paused by telegram:${sender}`);
+      return `Task ${task.id} is paused.`;
+    }),
+  },
+  resume: {
+    help: 'TASK – run again from now on',
+    mainOnly: true,
+    run: changing(({ tasks }, task) => {
+      const resumed = resumeTask(tasks, task, false);
+      return `Task ${task.id} is active again, ${describeNext(resumed)}.`;
+    }),
+  },
+  cancel: {
+    help: 'TASK – end it for good',
+    mainOnly: true,
+    run: changing(({ tasks }, task) => {
+      cancelTask(tasks, task);
+      return `Task ${task.id} is cancelled.`;
+    }),
+  },
+  run: {
+    help: 'TASK – run it once, now',
+    mainOnly: true,
+    run: changing(({ tasks, sender }, task) => {
+      runTaskNow(tasks, task, `telegram:${sender}`);
+      return `Task ${task.id} runs as soon as its group has time.`;
+    }),
+  },
 };
 
-/** The answer, or null when the daemon does not know this command: then it is the agent's. */
-export function answerCommand(context: ChatCommandContext, command: BotCommand): string | null {
+/** The answer, or null when the daemon does not know this command here: then it is the agent's. */
+export function answerCommand(context: ChatCommandContext, command: BotCommand): ChatAnswer | null {
   const handler = Object.hasOwn(HANDLERS, command.name) ? HANDLERS[command.name] : undefined;
-  return handler ? handler.run(context, command.args) : null;
+  if (!handler || (handler.mainOnly && !context.group.isMain)) return null;
+  try {
+    const answer = handler.run(context, command.args);
+    return typeof answer === 'string' ? { text: answer } : answer;
+  } catch (error) {
+    if (error instanceof NanoClawError && error.kind === 'rejected')
+      return { text: `That did not work: ${error.message}.` };
+    throw error;
+  }
 }
+
+function help({ group, assistantName }: ChatCommandContext): string {
+  const offered = Object.entries(HANDLERS).filter(([, handler]) => group.isMain || !handler.mainOnly);
+  return [
+    group.requiresTrigger
+      ? `Write ${group.trigger} anywhere in a message, or reply to one of mine, and I answer.`
+      : 'Just write, and I answer.',
+    `I am ${assistantName}. Commands:`,
+    ...offered.map(([name, handler]) => `/${name} – ${handler.help}`),
+  ].join('\n');
+}
+
+function listTasks({ db, group }: ChatCommandContext): string {
+  const all = group.isMain ? db.tasks.all() : db.tasks.ofGroup(group.folder);
+  const open = all.filter((t) => t.status === 'active' || t.status === 'paused');
+  if (open.length === 0) return 'There are no scheduled tasks.';
+  return open
+    .slice(0, 50)
+    .map(
+      (t) =>
+        `${t.id}${group.isMain ? ` [${t.folder}]` : ''}: ${describeSchedule(t)}, ${describeNext(t)} – ${excerpt(t.prompt)}`,
+    )
+    .concat(open.length > 50 ? [`… and ${open.length - 50} more`] : [])
+    .join('\n');
+}
+
+function changing(
+  act: (context: ChatCommandContext, task: ReturnType<typeof findTask>) => string,
+): Handler['run'] {
+  return (context, args) => {
+    const task = findTask(context.tasks, args, context.group);
+    return { text: act(context, task), tasksChanged: task.chatJid };
+  };
+}
+
+const excerpt = (text: string): string =>
+  (text.length > 80 ? `${text.slice(0, 80)}…` : text).replace(/\s+/g, ' ');

@@ -124,6 +124,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     const bot = options.bot();
     db.transaction(() => {
       db.outbox.markSent(entry.id, messageId, at);
+      if (entry.turnId !== null) db.tasks.noteDelivery(entry.turnId);
       if (bot === null || db.groups.byJid(entry.chatJid) === null) return;
       db.messages.insert({
         chatJid: entry.chatJid,
@@ -170,7 +171,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
       db.outbox.detach(entry.id, null);
       return postpone(entry, 0, message);
     }
-    db.outbox.markFailed(entry.id, message);
+    fail(entry, message);
     log.error(
       { event: 'send_refused', chat: entry.chatJid, outbox: entry.id, status },
       `Telegram refuses a message: ${message}`,
@@ -186,12 +187,20 @@ export function createDelivery(options: DeliveryOptions): Delivery {
       return;
     }
     if (repeat) {
-      db.outbox.markFailed(entry.id, `result unknown twice, it may have arrived: ${reason}`);
+      fail(entry, `result unknown twice, it may have arrived: ${reason}`);
       log.error({ event: 'send_unknown_twice', chat: entry.chatJid, outbox: entry.id }, reason);
       return;
     }
     db.outbox.markUncertain(entry.id, iso(clock.now() + UNKNOWN_WAIT_MS), reason);
     log.warn({ event: 'send_unknown', chat: entry.chatJid, outbox: entry.id }, `${reason}; repeating once`);
+  }
+
+  /** It will never arrive. */
+  function fail(entry: OutboxEntry, reason: string): void {
+    db.transaction(() => {
+      db.outbox.markFailed(entry.id, reason);
+      if (entry.turnId !== null) db.tasks.noteDelivery(entry.turnId);
+    });
   }
 
   function postpone(entry: OutboxEntry, waitMs: number, reason: string): void {

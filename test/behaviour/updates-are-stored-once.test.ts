@@ -39,6 +39,8 @@ function createHarness() {
     wakeQueue: (jid) => void woken.push(`queue ${jid}`),
     wakeDelivery: (jid) => void woken.push(`delivery ${jid}`),
     chatsChanged: () => void woken.push('chats'),
+    tasksChanged: () => {},
+    tasks: { db: world.db, now: () => world.clock.now(), defaultTimezone: 'UTC' },
     describe: () => 'all is well',
   });
   let updates = 0;

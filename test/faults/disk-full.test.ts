@@ -23,6 +23,8 @@ describe('a batch that does not fit onto the disk', () => {
       wakeQueue: (jid) => void woken.push(jid),
       wakeDelivery: () => {},
       chatsChanged: () => {},
+      tasksChanged: () => {},
+      tasks: { db, now: () => Date.now(), defaultTimezone: 'UTC' },
       describe: () => '',
     });
     const batch = Array.from({ length: 40 }, (_, i) =>

@@ -1,0 +1,267 @@
+/** nanoclaw tasks list | add | pause | resume | cancel | run | runs | preview */
+import type { Command } from 'commander';
+import type { Task, TaskRun } from '../db/tasks.ts';
+import type { Db } from '../db.ts';
+import { NanoClawError } from '../errors.ts';
+import { poke } from '../lib/poke.ts';
+import { previewSchedule, ScheduleError, scheduleTypeOf } from '../next-run.ts';
+import { localTime } from '../prompt.ts';
+import {
+  cancelTask,
+  describeNext,
+  describePreview,
+  describeSchedule,
+  findTask,
+  pauseTask,
+  previewOf,
+  resumeTask,
+  runTaskNow,
+  scheduleTask,
+  type TaskRules,
+} from '../tasks.ts';
+import { chatJid } from '../types.ts';
+import { type Output, print, table, withDb } from './context.ts';
+
+export function tasksCommand(program: Command): void {
+  const tasks = program.command('tasks').description('list, change and preview scheduled tasks');
+  listCommands(tasks);
+  addCommand(tasks);
+  changeCommands(tasks);
+  previewCommand(tasks);
+}
+
+function listCommands(tasks: Command): void {
+  tasks
+    .command('list')
+    .description('active and paused tasks')
+    .option('--group <group>', 'only of this group (chat id or folder)')
+    .option('--all', 'also those that are done or cancelled')
+    .option('--json', 'machine-readable')
+    .action((options: Output & { group?: string; all?: boolean }) =>
+      withDb((db) => {
+        const of =
+          options.group === undefined ? db.tasks.all() : db.tasks.ofGroup(groupOf(db, options.group).folder);
+        const shown = of.filter((t) => options.all || t.status === 'active' || t.status === 'paused');
+        const rows = shown.map((t) => [
+          t.id,
+          t.folder,
+          describeSchedule(t),
+          describeNext(t),
+          t.lastResult ?? '-',
+          excerpt(t.prompt),
+        ]);
+        const text =
+          rows.length === 0
+            ? 'No tasks.'
+            : table([['TASK', 'GROUP', 'SCHEDULE', 'NEXT', 'LAST', 'WHAT'], ...rows]);
+        print(options, shown.map(toJson), text);
+      }),
+    );
+
+  tasks
+    .command('runs')
+    .description('the latest runs of a task, newest first')
+    .argument('<task>')
+    .option('--limit <n>', 'how many', '20')
+    .option('--json', 'machine-readable')
+    .action((id: string, options: Output & { limit: string }) =>
+      withDb((db) => {
+        const task = findTask({ db }, id, null);
+        const runs = db.tasks.runsOf(task.id, Math.max(1, Number(options.limit) || 20));
+        const rows = runs.map((r) => [
+          localTime(Date.parse(r.due), task.timezone),
+          r.outcome ?? r.state,
+          r.latenessMs === null ? '-' : `${Math.round(r.latenessMs / 1000)} s`,
+          String(r.attempt),
+          r.delivered === null ? '-' : r.delivered ? 'yes' : 'no',
+          r.reason ?? r.error ?? '',
+        ]);
+        const head = ['DUE', 'OUTCOME', 'LATE', 'ATTEMPTS', 'DELIVERED', 'WHY'];
+        print(
+          options,
+          runs.map(runToJson),
+          rows.length === 0 ? 'It has not run yet.' : table([head, ...rows]),
+        );
+      }),
+    );
+}
+
+interface AddOptions extends Output {
+  group: string;
+  schedule: string;
+  tz?: string;
+  context?: string;
+  misfire?: string;
+  script?: string;
+}
+
+function addCommand(tasks: Command): void {
+  tasks
+    .command('add')
+    .description('schedule a task')
+    .argument('<prompt...>', 'what to do, in words')
+    .requiredOption('--group <group>', 'chat id or folder')
+    .requiredOption('--schedule <when>', '"0 9 * * 1-5", "2h" or "2026-12-24T18:00"')
+    .option('--tz <zone>', "IANA zone (default: the group's)")
+    .option('--context <mode>', 'group or isolated', 'group')
+    .option('--misfire <choice>', 'run_once, skip or within:<duration>', 'run_once')
+    .option('--script <text>', 'gate script')
+    .option('--json', 'machine-readable')
+    .action((words: string[], options: AddOptions) =>
+      change((db, rules) => {
+        if (options.context !== 'group' && options.context !== 'isolated') {
+          throw new NanoClawError(
+            'TASK_INVALID',
+            `--context: expected group or isolated, got "${options.context}"`,
+          );
+        }
+        const group = groupOf(db, options.group);
+        const task = scheduleTask(
+          rules,
+          group,
+          {
+            prompt: words.join(' '),
+            scheduleType: scheduleTypeOf(options.schedule),
+            scheduleValue: options.schedule,
+            timezone: options.tz,
+            contextMode: options.context,
+            misfire: options.misfire,
+            script: options.script,
+          },
+          'operator',
+        );
+        const preview = previewOf(rules, task, group);
+        print(
+          options,
+          { ...toJson(task), preview },
+          `Scheduled ${task.id}: ${describeNext(task)}.\n${describePreview(preview)}`,
+        );
+      }),
+    );
+}
+
+function changeCommands(tasks: Command): void {
+  const verb = (
+    name: string,
+    description: string,
+    act: (rules: TaskRules, task: Task, options: { missed?: boolean }) => string,
+  ) => {
+    const command = tasks
+      .command(name)
+      .description(description)
+      .argument('<task>')
+      .option('--json', 'machine-readable');
+    if (name === 'resume') command.option('--missed', 'also one run for what was missed');
+    command.action((id: string, options: Output & { missed?: boolean }) =>
+      change((db, rules) => {
+        const text = act(rules, findTask(rules, id, null), options);
+        print(options, toJson(findTask({ db }, id, null)), text);
+      }),
+    );
+  };
+  verb('pause', 'no further runs until it is resumed', (rules, task) => {
+    pauseTask(rules, task, 'paused by the operator');
+    return `Task ${task.id} is paused.`;
+  });
+  verb('resume', 'from now on; what was missed is not made up for', (rules, task, options) => {
+    const resumed = resumeTask(rules, task, options.missed ?? false);
+    return `Task ${task.id} is active again, ${describeNext(resumed)}.`;
+  });
+  verb('cancel', 'for good', (rules, task) => {
+    cancelTask(rules, task);
+    return `Task ${task.id} is cancelled.`;
+  });
+  verb('run', 'once, as soon as its group has time', (rules, task) => {
+    runTaskNow(rules, task, 'operator');
+    return `Task ${task.id} runs as soon as its group has time.`;
+  });
+}
+
+/** Needs no daemon, no settings and no home. */
+function previewCommand(tasks: Command): void {
+  tasks
+    .command('preview')
+    .description('the next runs of a schedule; needs no daemon and no settings')
+    .argument('<schedule>', '"30 2 * * 0", "2h" or "2026-12-24T18:00"')
+    .option('--tz <zone>', 'IANA zone', Intl.DateTimeFormat().resolvedOptions().timeZone)
+    .option('--from <iso>', 'as if it were this instant')
+    .option('--count <n>', 'how many', '5')
+    .option('--json', 'machine-readable')
+    .action((value: string, options: Output & { tz: string; from?: string; count: string }) => {
+      const from = options.from === undefined ? Date.now() : Date.parse(options.from);
+      const count = Number(options.count);
+      if (!Number.isFinite(from)) throw usage('--from: expected an instant like 2026-03-28T12:00:00Z');
+      if (!Number.isInteger(count) || count < 1 || count > 1000)
+        throw usage('--count: expected a whole number from 1 to 1000');
+      try {
+        const schedule = { type: scheduleTypeOf(value), value, timezone: options.tz, anchor: from };
+        const preview = previewSchedule(schedule, from, count);
+        const lines = preview.next.map(
+          (at) => `${at}  ${localTime(Date.parse(at), preview.timezone)} ${preview.timezone}`,
+        );
+        print(options, preview, [...lines, ...preview.notes].join('\n'));
+      } catch (error) {
+        throw error instanceof ScheduleError ? new NanoClawError('TASK_INVALID', error.message) : error;
+      }
+    });
+}
+
+/** With the daemon running or stopped; a running one notices at once. */
+function change(work: (db: Db, rules: TaskRules) => void): Promise<void> {
+  return withDb((db, config) => {
+    const rules: TaskRules = {
+      db,
+      now: Date.now,
+      defaultTimezone: config.timezone,
+      limits: { minIntervalMs: config.minTaskIntervalMs },
+    };
+    db.transaction(() => work(db, rules));
+    poke(config.home);
+  });
+}
+
+function groupOf(db: Db, which: string) {
+  const group = db.groups.byJid(chatJid(which)) ?? db.groups.byFolder(which);
+  if (group) return group;
+  throw new NanoClawError('GROUP_UNKNOWN', `No registered group has the chat id or folder "${which}".`, {
+    fix: 'nanoclaw groups list shows them.',
+  });
+}
+
+const usage = (message: string) => new NanoClawError('COMMAND_INVALID', message);
+const excerpt = (text: string) => (text.length > 50 ? `${text.slice(0, 50)}…` : text).replace(/\s+/g, ' ');
+
+const toJson = (t: Task) => ({
+  id: t.id,
+  group_folder: t.folder,
+  chat_jid: t.chatJid,
+  prompt: t.prompt,
+  schedule_type: t.scheduleType,
+  schedule_value: t.scheduleValue,
+  timezone: t.timezone,
+  context_mode: t.contextMode,
+  misfire: t.misfire,
+  status: t.status,
+  status_reason: t.statusReason,
+  next_run: t.nextRun,
+  last_run: t.lastRun,
+  last_result: t.lastResult,
+  created_by: t.createdBy,
+  created_at: t.createdAt,
+});
+
+const runToJson = (r: TaskRun) => ({
+  due: r.due,
+  state: r.state,
+  outcome: r.outcome,
+  reason: r.reason,
+  origin: r.origin,
+  attempts: r.attempt,
+  missed: r.missed,
+  turn_id: r.turnId,
+  started_at: r.startedAt,
+  finished_at: r.finishedAt,
+  lateness_ms: r.latenessMs,
+  error: r.error,
+  delivered: r.delivered,
+});

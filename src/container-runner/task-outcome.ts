@@ -1,0 +1,109 @@
+/**
+ * What the end of a turn means for the task run it was for. In the caller's transaction.
+ * A failed attempt is repeated with backoff as long as that is before the task's next run; then the chat is told.
+ * After five failed runs in a row the task is paused, and its group and main are told.
+ */
+
+import type { Task, TaskRun } from '../db/tasks.ts';
+import type { Turn } from '../db/turns.ts';
+import type { Db } from '../db.ts';
+import type { Usage } from '../protocol.ts';
+import type { Router } from '../router.ts';
+import { describeNext } from '../tasks.ts';
+import { type Iso, iso } from '../types.ts';
+import { type Failure, retryDelay } from './failure.ts';
+
+export const MAX_FAILED_RUNS = 5;
+
+export interface TaskOutcomeContext {
+  db: Db;
+  record: Router['record'];
+  nowMs: number;
+}
+
+interface Owner {
+  run: TaskRun;
+  task: Task;
+}
+
+export function taskOf(db: Db, turn: Turn): Owner | null {
+  const run = turn.kind === 'task' ? db.tasks.byTurn(turn.id) : null;
+  const task = run === null ? null : db.tasks.byId(run.taskId);
+  return run && task ? { run, task } : null;
+}
+
+export function taskEnded(
+  context: TaskOutcomeContext,
+  turn: Turn,
+  outcome: 'ok' | 'quiet' | 'gated' | 'stopped',
+  usage: Usage | null,
+): void {
+  const owner = taskOf(context.db, turn);
+  if (!owner) return;
+  const { db, nowMs } = context;
+  db.tasks.finishRun(owner.run.id, outcome, iso(nowMs), { usage });
+  db.tasks.noteResult(owner.task.id, iso(nowMs), outcome, 0);
+  endOnce(db, owner.task);
+}
+
+/** Milliseconds after which the run is repeated, or null when it has failed for good. */
+export function taskRetryDelay(db: Db, turn: Turn, failure: Failure, nowMs: number): number | null {
+  const owner = taskOf(db, turn);
+  const delay = retryDelay(failure.code, turn.attempt);
+  if (!owner || delay === null || failure.code === 'restart') return delay;
+  if (owner.task.status !== 'active') return null;
+  const next = owner.task.nextRun;
+  return next !== null && nowMs + delay >= Date.parse(next) ? null : delay;
+}
+
+export function taskRunAgain(
+  context: TaskOutcomeContext,
+  turn: Turn,
+  failure: Failure,
+  delayMs: number,
+): void {
+  const owner = taskOf(context.db, turn);
+  if (!owner) return;
+  const notBefore = iso(context.nowMs + delayMs);
+  context.db.tasks.runAgain(owner.run.id, notBefore, failure.message, failure.code !== 'restart');
+}
+
+/** `sentence` says plainly what went wrong. */
+export function taskFailed(
+  context: TaskOutcomeContext,
+  turn: Turn,
+  failure: Failure,
+  sentence: string,
+  usage: Usage | null,
+): void {
+  const owner = taskOf(context.db, turn);
+  if (!owner) return;
+  const { db, nowMs, record } = context;
+  const { task, run } = owner;
+  const at: Iso = iso(nowMs);
+  const failures = task.failures + 1;
+  db.tasks.finishRun(run.id, 'failed', at, { reason: failure.code, error: failure.message, usage });
+  db.tasks.noteResult(task.id, at, `failed: ${failure.code}`, failures);
+  endOnce(db, task);
+  const name = `Task ${task.id} (“${excerpt(task.prompt)}”)`;
+  const tell = (chatJid: Task['chatJid'], threadId: number | null, text: string) =>
+    record({ chatJid, threadId, turnId: turn.id, replyTo: null, text });
+  if (failures < MAX_FAILED_RUNS || task.status !== 'active' || task.scheduleType === 'once') {
+    const after = db.tasks.byId(task.id) ?? task;
+    tell(turn.chatJid, turn.threadId, `${name} has failed. ${sentence} (${describeNext(after)})`);
+    return;
+  }
+  db.tasks.setStatus(task.id, 'paused', `failed ${failures} times in a row`);
+  const text = `${name} has failed ${failures} times in a row and is paused now. ${sentence}`;
+  tell(turn.chatJid, turn.threadId, text);
+  const main = db.groups.main();
+  if (main && main.chatJid !== turn.chatJid)
+    tell(main.chatJid, null, `In ${db.groups.byJid(turn.chatJid)?.name ?? task.folder}: ${text}`);
+}
+
+function endOnce(db: Db, task: Task): void {
+  if (task.scheduleType === 'once' && task.status === 'active') db.tasks.setStatus(task.id, 'done', null);
+}
+
+const excerpt = (text: string): string =>
+  (text.length > 60 ? `${text.slice(0, 60)}…` : text).replace(/\s+/g, ' ');

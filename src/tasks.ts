@@ -1,0 +1,258 @@
+/**
+ * The rules for scheduled tasks: creating, changing, showing them. Used alike by agents (ipc), people (chat) and the
+ * operator (command line). Every function that changes something runs in the caller's transaction or its own, and
+ * throws TASK_INVALID or TASK_UNKNOWN with a sentence that names what was expected; then nothing was saved.
+ */
+import { randomBytes } from 'node:crypto';
+import type { Task } from './db/tasks.ts';
+import type { Db } from './db.ts';
+import { NanoClawError } from './errors.ts';
+import { formatDuration, parseDuration } from './next-run/duration.ts';
+import {
+  checkSchedule,
+  DEFAULT_LIMITS,
+  nextRun,
+  type Preview,
+  previewSchedule,
+  type Schedule,
+  ScheduleError,
+  type ScheduleLimits,
+} from './next-run.ts';
+import { localTime } from './prompt.ts';
+import { type Group, type Iso, iso } from './types.ts';
+
+export interface TaskRules {
+  db: Db;
+  /** Milliseconds. */
+  now: () => number;
+  /** Of tasks whose group has no zone of its own. */
+  defaultTimezone: string;
+  limits?: ScheduleLimits;
+}
+
+export interface TaskInput {
+  prompt: string;
+  scheduleType: Task['scheduleType'];
+  scheduleValue: string;
+  timezone?: string | undefined;
+  contextMode?: Task['contextMode'] | undefined;
+  misfire?: string | undefined;
+  /** Empty: none. */
+  script?: string | undefined;
+}
+
+const MAX_TASKS_PER_GROUP = 500;
+export const MAX_PROMPT_LENGTH = 8000;
+
+export function scheduleTask(
+  rules: TaskRules,
+  group: Group,
+  input: TaskInput,
+  createdBy: string,
+  threadId: number | null = null,
+): Task {
+  const { db } = rules;
+  const now = rules.now();
+  if (db.tasks.countOpen(group.folder) >= MAX_TASKS_PER_GROUP) {
+    throw invalid(`this group has ${MAX_TASKS_PER_GROUP} tasks already; cancel some first`);
+  }
+  const task: Task = {
+    id: newId(db),
+    folder: group.folder,
+    chatJid: group.chatJid,
+    prompt: checkedPrompt(input.prompt),
+    scheduleType: input.scheduleType,
+    scheduleValue: input.scheduleValue.trim(),
+    timezone: input.timezone ?? group.timezone ?? rules.defaultTimezone,
+    contextMode: input.contextMode ?? 'group',
+    misfire: checkedMisfire(input.misfire ?? 'run_once'),
+    script: input.script?.trim() ? input.script : null,
+    threadId,
+    status: 'active',
+    statusReason: null,
+    anchor: iso(now),
+    nextRun: null,
+    lastRun: null,
+    lastResult: null,
+    failures: 0,
+    createdBy,
+    createdAt: iso(now),
+  };
+  task.nextRun = firstRun(rules, task, now);
+  db.tasks.insert(task);
+  return task;
+}
+
+/** What is not given stays. A changed schedule begins anew from now. */
+export function updateTask(rules: TaskRules, task: Task, patch: Partial<TaskInput>): Task {
+  open(task);
+  const now = rules.now();
+  const changed: Task = {
+    ...task,
+    prompt: patch.prompt === undefined ? task.prompt : checkedPrompt(patch.prompt),
+    scheduleType: patch.scheduleType ?? task.scheduleType,
+    scheduleValue: patch.scheduleValue?.trim() ?? task.scheduleValue,
+    timezone: patch.timezone ?? task.timezone,
+    contextMode: patch.contextMode ?? task.contextMode,
+    misfire: patch.misfire === undefined ? task.misfire : checkedMisfire(patch.misfire),
+    script: patch.script === undefined ? task.script : patch.script.trim() === '' ? null : patch.script,
+  };
+  const moved =
+    changed.scheduleType !== task.scheduleType ||
+    changed.scheduleValue !== task.scheduleValue ||
+    changed.timezone !== task.timezone;
+  if (moved) {
+    changed.anchor = iso(now);
+    const next = firstRun(rules, changed, now);
+    if (task.status === 'active') changed.nextRun = next;
+  }
+  rules.db.tasks.update(changed);
+  return changed;
+}
+
+export function pauseTask(rules: TaskRules, task: Task, reason: string): Task {
+  open(task);
+  if (task.status === 'paused') throw invalid(`task ${task.id} is paused already`);
+  rules.db.tasks.setStatus(task.id, 'paused', reason);
+  rules.db.tasks.skipWaiting(task.id, 'the task was paused', iso(rules.now()));
+  return { ...task, status: 'paused', statusReason: reason, nextRun: null };
+}
+
+/** From now on: what was missed meanwhile is not made up for, unless one run is asked for. */
+export function resumeTask(rules: TaskRules, task: Task, runMissed: boolean): Task {
+  open(task);
+  if (task.status === 'active') throw invalid(`task ${task.id} is not paused`);
+  if (rules.db.groups.byFolder(task.folder) === null)
+    throw invalid(`the group of task ${task.id} is not registered`);
+  const resumed: Task = { ...task, status: 'active', statusReason: null, failures: 0 };
+  resumed.nextRun = firstRun(rules, resumed, rules.now());
+  rules.db.tasks.update(resumed);
+  if (runMissed) runTaskNow(rules, resumed, 'resume');
+  return resumed;
+}
+
+export function cancelTask(rules: TaskRules, task: Task): Task {
+  open(task);
+  rules.db.tasks.setStatus(task.id, 'cancelled', null);
+  rules.db.tasks.skipWaiting(task.id, 'the task was cancelled', iso(rules.now()));
+  return { ...task, status: 'cancelled', nextRun: null };
+}
+
+/** One run besides the schedule, as soon as its group has time. */
+export function runTaskNow(rules: TaskRules, task: Task, origin: string): void {
+  open(task);
+  const { db } = rules;
+  if (db.tasks.openRun(task.id)) throw invalid(`task ${task.id} is waiting to run or running already`);
+  if (!db.tasks.addRun({ taskId: task.id, chatJid: task.chatJid, due: iso(rules.now()), origin })) {
+    throw invalid(`task ${task.id} has just been run`);
+  }
+}
+
+/** Throws TASK_UNKNOWN when there is none, or when it belongs to another group and `group` is not main. */
+export function findTask(
+  rules: Pick<TaskRules, 'db'>,
+  id: string,
+  group: Pick<Group, 'folder' | 'isMain'> | null,
+): Task {
+  const task = rules.db.tasks.byId(id.trim().replace(/^#/, ''));
+  // The same words for both: whether another group has such a task is none of this one's business.
+  if (!task || (group && !group.isMain && task.folder !== group.folder)) {
+    throw new NanoClawError(
+      'TASK_UNKNOWN',
+      `there is no task "${id.slice(0, 40)}"; expected the id of one of the listed tasks`,
+    );
+  }
+  return task;
+}
+
+export function previewOf(
+  rules: Pick<TaskRules, 'now' | 'defaultTimezone'>,
+  input: Pick<TaskInput, 'scheduleType' | 'scheduleValue' | 'timezone'>,
+  group: Group | null,
+): Preview {
+  const timezone = input.timezone ?? group?.timezone ?? rules.defaultTimezone;
+  const now = rules.now();
+  return guarded(() =>
+    previewSchedule({ type: input.scheduleType, value: input.scheduleValue, timezone, anchor: now }, now),
+  );
+}
+
+/** For a sentence to people and agents: "next run …", in the task's zone. */
+export function describeNext(task: Task): string {
+  if (task.status !== 'active') return task.status + (task.statusReason ? ` (${task.statusReason})` : '');
+  if (task.nextRun === null) return 'no further run';
+  return `next run ${localTime(Date.parse(task.nextRun), task.timezone)} (${task.timezone})`;
+}
+
+/** "every 2 h", "cron 0 9 * * 1-5", "once 2026-12-24T18:00" */
+export function describeSchedule(task: Pick<Task, 'scheduleType' | 'scheduleValue'>): string {
+  if (task.scheduleType !== 'interval') return `${task.scheduleType} ${task.scheduleValue}`;
+  return `every ${formatDuration(parseDuration(task.scheduleValue) ?? 0)}`;
+}
+
+/** The next five runs in the zone, and what is worth knowing about them. */
+export function describePreview(preview: Preview): string {
+  const times = preview.next.map((at) => localTime(Date.parse(at), preview.timezone));
+  return [`Next runs (${preview.timezone}): ${times.join(', ') || 'none'}.`, ...preview.notes].join(' ');
+}
+
+export const scheduleOf = (
+  task: Pick<Task, 'scheduleType' | 'scheduleValue' | 'timezone' | 'anchor'>,
+): Schedule => ({
+  type: task.scheduleType,
+  value: task.scheduleValue,
+  timezone: task.timezone,
+  anchor: Date.parse(task.anchor),
+});
+
+function firstRun(rules: TaskRules, task: Task, now: number): Iso {
+  return guarded(() => {
+    checkSchedule(scheduleOf(task), now, rules.limits ?? DEFAULT_LIMITS);
+    const next = nextRun(scheduleOf(task), now);
+    if (next === null) throw new ScheduleError('this schedule has no run to come');
+    return iso(next);
+  });
+}
+
+function guarded<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw error instanceof ScheduleError ? invalid(error.message) : error;
+  }
+}
+
+function checkedPrompt(prompt: string): string {
+  const text = prompt.trim();
+  if (text === '') throw invalid('a task needs words that say what to do');
+  if (text.length > MAX_PROMPT_LENGTH) {
+    throw invalid(
+      `what to do has ${text.length} characters; expected at most ${MAX_PROMPT_LENGTH} (put long texts into a file)`,
+    );
+  }
+  return text;
+}
+
+function checkedMisfire(misfire: string): string {
+  if (misfire === 'run_once' || misfire === 'skip') return misfire;
+  const within = /^within:(.+)$/.exec(misfire)?.[1];
+  if (within !== undefined && (parseDuration(within) ?? 0) > 0) return misfire;
+  throw invalid(
+    `"${misfire.slice(0, 40)}" is no choice for missed runs; expected run_once, skip or within:<duration>, like within:2h`,
+  );
+}
+
+function open(task: Task): void {
+  if (task.status === 'done' || task.status === 'cancelled')
+    throw invalid(`task ${task.id} is ${task.status}`);
+}
+
+/** Short enough to type: t and five of 32 characters that are not easily mistaken for one another. */
+function newId(db: Db): string {
+  for (;;) {
+    const id = `t${[...randomBytes(5)].map((byte) => '23456789abcdefghjkmnpqrstuvwxyz0'[byte % 32]).join('')}`;
+    if (db.tasks.byId(id) === null) return id;
+  }
+}
+
+const invalid = (why: string) => new NanoClawError('TASK_INVALID', why);
