@@ -59,6 +59,8 @@ function withDocker(config: Config, parts: RuntimeParts, engine: Engine): Chosen
     limits: { memoryMb: config.containerMemoryMb, cpus: config.containerCpus },
     // The agent ends by itself only when the daemon has been gone for long: the daemon's own idle time comes first.
     idleExitMs: config.idleTimeoutMs + 3_600_000,
+    // No network at all is the strictest there is; where it is not possible the runtime falls back and says so.
+    reach: 'sockets',
     proxyUrl: ({ token }) =>
       token === null || egressAt === null ? null : `http://agent:${token}@${egressAt}`,
     clock: parts.clock,
@@ -71,9 +73,19 @@ function withDocker(config: Config, parts: RuntimeParts, engine: Engine): Chosen
     ...docker,
     async prepare() {
       await docker.prepare();
-      const { modelPort, egressPort } = await proxies.listen(docker.gatewayAddress());
-      modelUrl = `http://${docker.proxyHost()}:${modelPort}`;
-      egressAt = `${docker.proxyHost()}:${egressPort}`;
+      const sockets = docker.proxySockets();
+      if (sockets) {
+        await proxies.listen({ kind: 'sockets', model: sockets.modelSocket, egress: sockets.egressSocket });
+        modelUrl = sockets.modelUrl;
+        egressAt = sockets.egressHost;
+      } else {
+        const { modelPort, egressPort } = await proxies.listen({
+          kind: 'tcp',
+          host: docker.gatewayAddress(),
+        });
+        modelUrl = `http://${docker.proxyHost()}:${modelPort}`;
+        egressAt = `${docker.proxyHost()}:${egressPort}`;
+      }
     },
   };
   let current = prepared;
