@@ -7,6 +7,7 @@ import path from 'node:path';
 import type { Db } from './db.ts';
 import { NanoClawError } from './errors.ts';
 import { writeFileAtomic } from './lib/atomic-file.ts';
+import { projectRoot } from './lib/project-root.ts';
 import { ensureGroupFolders } from './mailbox/layout.ts';
 import {
   type ChatJid,
@@ -126,12 +127,14 @@ export function writeMirror({ db, home }: Pick<RegistryOptions, 'db' | 'home'>):
 /** Folders and a first CLAUDE.md, where there is none. */
 export function prepareFolders(home: string, group: Pick<Group, 'folder' | 'name' | 'isMain'>): void {
   const paths = ensureGroupFolders(home, group.folder);
-  seed(path.join(paths.globalDir, 'CLAUDE.md'), GLOBAL_MEMORY);
-  seed(path.join(paths.groupDir, 'CLAUDE.md'), group.isMain ? MAIN_MEMORY : groupMemory(group.name));
+  seed(path.join(paths.globalDir, 'CLAUDE.md'), () => shipped('global'));
+  seed(path.join(paths.groupDir, 'CLAUDE.md'), () =>
+    group.isMain ? shipped('main') : groupMemory(group.name),
+  );
 }
 
-function seed(file: string, text: string): void {
-  if (!existsSync(file)) writeFileAtomic(file, text);
+function seed(file: string, text: () => string): void {
+  if (!existsSync(file)) writeFileAtomic(file, text());
 }
 
 function validated({ assistantName, now }: RegistryOptions, input: NewGroup): Group {
@@ -165,19 +168,10 @@ function validated({ assistantName, now }: RegistryOptions, input: NewGroup): Gr
 
 const exists = (why: string) => new NanoClawError('GROUP_EXISTS', why);
 
-const GLOBAL_MEMORY = `# For all groups
+/** The first memory of main and of all groups is what this program ships in groups/. */
+const shipped = (folder: 'main' | 'global'): string =>
+  readFileSync(path.join(projectRoot(), 'groups', folder, 'CLAUDE.md'), 'utf8');
 
-Read by the assistant in every group, written from the main group.
-`;
-const MAIN_MEMORY = `# Main
-
-The main group: from here the other groups are administered.
-
-- Other chats and their folders: \`/workspace/ipc/in/available_groups.json\`, \`/workspace/project/data/registered_groups.json\`.
-- All messages: \`sqlite3 /workspace/project/data/nanoclaw.db\` (read-only).
-
-What you should remember goes below.
-`;
 const groupMemory = (name: string) => `# ${name.replace(/\s+/g, ' ')}
 
 What the assistant should know about this group and remember goes below.
