@@ -1,51 +1,25 @@
 /**
- * Wiring only: every service is constructed here, once, and everything a service needs is passed in. What the
+ * The daemon as a thing that starts and stops. Every service is constructed once (app/wire.ts), with all it needs. What the
  * outside world is made of (clock, Telegram, runtime, file events) can be replaced, so that the whole daemon can
  * run in a test or a simulation. start() brings things up in the order of the straight line; stop() in reverse.
  */
 import path from 'node:path';
-import { type AgentsReady, bootAgents } from './app/boot-agents.ts';
 import { registerSeeds } from './app/seeds.ts';
+import { type Overrides, wire } from './app/wire.ts';
 import type { Config } from './config.ts';
-import { createContainerRunner } from './container-runner.ts';
 import { databaseFile } from './db/open.ts';
-import { createDb, type Db } from './db.ts';
-import { createGroupQueue, type GroupQueue } from './group-queue.ts';
-import { createAgentProxies } from './http/agent-proxies.ts';
+import { createDb } from './db.ts';
 import { type Handler, sendJson, startHttpServer } from './http/server.ts';
-import { writeAvailableGroups, writeCurrentTasks } from './ipc/snapshots.ts';
-import { createIpc, type Ipc } from './ipc.ts';
-import { type Clock, systemClock } from './lib/clock.ts';
-import { type FileEvents, systemFileEvents } from './lib/file-events.ts';
+import { systemClock } from './lib/clock.ts';
 import { lockHome } from './lib/home-lock.ts';
-import { onPoke } from './lib/poke.ts';
 import { createReleasers } from './lib/releasers.ts';
 import type { Logger } from './log.ts';
 import { type RegistryOptions, writeMirror } from './registry.ts';
-import { createDelivery } from './router/delivery.ts';
-import { createPacing, type PacingLimits, TELEGRAM_LIMITS } from './router/pacing.ts';
-import { createTyping } from './router/typing.ts';
-import { createRouter, type Router } from './router.ts';
-import type { AgentRuntime } from './runtime/agent-runtime.ts';
-import { chooseRuntime } from './runtime/choose-runtime.ts';
 import { createSimulator, type Simulator } from './simulator/simulator.ts';
-import { type DaemonStatus, describeStatus } from './status.ts';
-import { createTaskScheduler, type TaskScheduler } from './task-scheduler.ts';
-import type { TaskRules } from './tasks.ts';
-import { createTelegram, type Telegram } from './telegram/api.ts';
-import { createPoller, POLL_TIMEOUT_S } from './telegram/poller.ts';
-import { type ChatJid, type Group, iso } from './types.ts';
-
-/** Parts of the world that a test may bring itself. */
-export interface Overrides {
-  clock?: Clock;
-  fileEvents?: FileEvents;
-  telegram?: Telegram;
-  runtime?: AgentRuntime;
-  pacing?: PacingLimits;
-  pollTimeoutS?: number;
-  sweepMs?: number;
-}
+import type { DaemonStatus } from './status.ts';
+import { createTelegram } from './telegram/api.ts';
+import { POLL_TIMEOUT_S } from './telegram/poller.ts';
+import { iso } from './types.ts';
 
 export interface App {
   /** Resolves when messages are taken and stored. Agents may have to wait for their runtime still. */
@@ -61,13 +35,9 @@ export interface App {
 
 /** The token the built-in simulator is spoken to with; it is worth nothing elsewhere. */
 const SIMULATOR_TOKEN = '4200000001:nanoclaw-simulator-on-loopback';
-/** File events are unreliable across a virtual machine's shared folders: there the look is the truth. */
-const SWEEP_MS = process.platform === 'linux' ? 5000 : 500;
-
 export function createApp(config: Config, log: Logger, overrides: Overrides = {}): App {
   const clock = overrides.clock ?? systemClock;
   const releasers = createReleasers();
-  const stopping = new AbortController();
   const startedAt = clock.now();
   let running: { url: string; status: () => DaemonStatus; simulator: Simulator | null } | undefined;
   let starting: Promise<void> | undefined;
@@ -110,7 +80,22 @@ export function createApp(config: Config, log: Logger, overrides: Overrides = {}
     };
     if (simulator) registerSeeds(registry);
     writeMirror(registry);
-    running = { url: http.url, simulator, status: await wire(db, telegram, registry, http.url) };
+    running = {
+      url: http.url,
+      simulator,
+      status: await wire({
+        config,
+        log,
+        overrides,
+        clock,
+        releasers,
+        startedAt,
+        db,
+        telegram,
+        registry,
+        url: http.url,
+      }),
+    };
   }
 
   function openSimulator(): Simulator {
@@ -122,203 +107,6 @@ export function createApp(config: Config, log: Logger, overrides: Overrides = {}
     });
     releasers.add(() => simulator.close());
     return simulator;
-  }
-
-  /** Returns the status of what was wired. */
-  async function wire(
-    db: Db,
-    telegram: Telegram,
-    registry: RegistryOptions,
-    url: string,
-  ): Promise<() => DaemonStatus> {
-    const child = (component: string) => log.child({ component });
-    const late: { queue?: GroupQueue<ChatJid>; ipc?: Ipc; router?: Router; scheduler?: TaskScheduler } = {};
-    const agentsReady: AgentsReady = { yes: false, problem: null };
-    const fileEvents = overrides.fileEvents ?? systemFileEvents;
-    const timezoneOf = (group: Group) => group.timezone ?? config.timezone;
-    const need = <T>(value: T | undefined): T => {
-      if (value === undefined) throw new Error('used before it was wired');
-      return value;
-    };
-    const wakeQueue = (jid: ChatJid) => {
-      if (agentsReady.yes) need(late.queue).wake(jid);
-    };
-    const snapshots = () => {
-      const main = db.groups.main();
-      if (main) writeAvailableGroups(db, config.home, main, iso(clock.now()));
-    };
-
-    /** The files in the mailboxes of those who may see this chat's tasks: its own group, and main. */
-    const tasksChanged = (jid: ChatJid) => {
-      need(late.scheduler).changed();
-      for (const group of new Set([db.groups.byJid(jid), db.groups.main()])) {
-        if (group) writeCurrentTasks(db, config.home, group, iso(clock.now()));
-      }
-    };
-    const taskRules: TaskRules = {
-      db,
-      now: () => clock.now(),
-      defaultTimezone: config.timezone,
-      limits: { minIntervalMs: config.minTaskIntervalMs },
-    };
-
-    const runtime = await chooseRuntime(config, {
-      clock,
-      log: child('runtime'),
-      instanceId: db.instanceId,
-      ...(overrides.runtime ? { given: overrides.runtime } : {}),
-      openProxies: () =>
-        createAgentProxies({
-          log: child('proxy'),
-          model: {
-            upstream: new URL(config.anthropicBaseUrl),
-            credential: config.credential,
-            resolveToken: (hash) => db.agents.byToken(hash),
-            onCredentialFailure: ({ status, holder }) =>
-              log.error(
-                { event: 'credential_refused', status, group: holder.folder },
-                'the model refuses the credential: renew it in .env',
-              ),
-            clock,
-          },
-          egress: {
-            resolveToken: (hash) => db.agents.byToken(hash),
-            // Every group has the policy `open`: the public internet, and nothing else.
-            policy: () => null,
-            clock,
-          },
-          ports: {
-            get: (name) => Number(db.inbox.meta(`${name}_proxy_port`) ?? 0),
-            set: (name, port) => db.inbox.setMeta(`${name}_proxy_port`, String(port)),
-          },
-        }),
-    });
-    releasers.add(() => runtime.close());
-
-    const poller = createPoller({
-      telegram,
-      clock,
-      log: child('poller'),
-      pollTimeoutS: overrides.pollTimeoutS ?? POLL_TIMEOUT_S,
-      offset: (bot) => db.inbox.offset(bot.id),
-      store: (bot, updates, nextOffset) => need(late.router).accept(bot, updates, nextOffset),
-    });
-    const delivery = createDelivery({
-      db,
-      telegram,
-      clock,
-      log: child('delivery'),
-      pacing: createPacing(overrides.pacing ?? TELEGRAM_LIMITS),
-      bot: () => poller.status().bot,
-    });
-    const router = createRouter({
-      db,
-      clock,
-      log: child('router'),
-      assistantName: config.assistantName,
-      wakeQueue,
-      wakeDelivery: delivery.wake,
-      chatsChanged: snapshots,
-      tasksChanged,
-      tasks: taskRules,
-      describe: () => describeStatus(status()),
-    });
-    const runner = createContainerRunner({
-      db,
-      clock,
-      log: child('runner'),
-      home: config.home,
-      runtime: () => runtime.runtime,
-      cap: config.maxConcurrentContainers,
-      idleTimeoutMs: config.idleTimeoutMs,
-      provider: config.provider,
-      timezoneOf,
-      issueAccess: runtime.issueAccess,
-      assistantName: config.assistantName,
-      timeoutMs: config.containerTimeoutMs,
-      memoryMb: config.containerMemoryMb,
-      record: router.record,
-      wakeDelivery: delivery.wake,
-      typing: createTyping(telegram, clock),
-      writeSnapshots: (group) => {
-        writeAvailableGroups(db, config.home, group, iso(clock.now()));
-        writeCurrentTasks(db, config.home, group, iso(clock.now()));
-      },
-      tasksChanged,
-      ipc: () => need(late.ipc),
-    });
-    const ipc = createIpc({
-      db,
-      home: config.home,
-      clock,
-      log: child('ipc'),
-      fileEvents,
-      sweepMs: overrides.sweepMs ?? SWEEP_MS,
-      commands: { db, home: config.home, registry, tasks: taskRules, record: router.record },
-      onEvent: runner.onEvent,
-      onLostEvent: runner.onLostEvent,
-      wakeDelivery: delivery.wake,
-      groupsChanged: snapshots,
-      tasksChanged,
-    });
-    const queue = createGroupQueue<ChatJid>({
-      clock,
-      log: child('queue'),
-      cap: config.maxConcurrentContainers,
-      run: runner.run,
-    });
-    const scheduler = createTaskScheduler({
-      db,
-      clock,
-      log: child('scheduler'),
-      wake: wakeQueue,
-      tasksChanged,
-    });
-    Object.assign(late, { queue, ipc, router, scheduler });
-
-    const status = (): DaemonStatus => ({
-      pid: process.pid,
-      startedAt: iso(startedAt),
-      now: iso(clock.now()),
-      home: config.home,
-      url,
-      provider: config.provider,
-      runtime: { name: runtime.runtime.name, ready: agentsReady.yes, problem: agentsReady.problem },
-      poller: poller.status(),
-      queue: queue.status(),
-      agents: runner.status().agents,
-      turnsRunning: runner.status().turns,
-      outbox: db.outbox.backlog(),
-      groups: db.groups.all().length,
-    });
-
-    releasers.add(() => ipc.stop());
-    releasers.add(() => delivery.stop());
-    releasers.add(() => runner.stop());
-    releasers.add(() => queue.stop());
-    delivery.start();
-    poller.start();
-    scheduler.start();
-    const pokes = onPoke(config.home, fileEvents, () => scheduler.changed());
-    releasers.add(() => pokes.close());
-    releasers.add(() => scheduler.stop());
-    releasers.add(() => poller.stop());
-    const booting = bootAgents({
-      runtime,
-      clock,
-      log,
-      provider: config.provider,
-      signal: stopping.signal,
-      recover: runner.recover,
-      chatsWithWork: runner.chatsWithWork,
-      wake: queue.wake,
-      state: agentsReady,
-    });
-    releasers.add(async () => {
-      stopping.abort();
-      await booting;
-    });
-    return status;
   }
 
   return {

@@ -8,11 +8,11 @@
  * many files at a time: an agent that writes without end holds up nobody.
  */
 import path from 'node:path';
-import { z } from 'zod';
 import { isStorageFailure } from './db/open.ts';
 import type { Db } from './db.ts';
 import { messageOf, NanoClawError } from './errors.ts';
 import { type CommandContext, type CommandEffect, runCommand } from './ipc/commands.ts';
+import { readJson } from './ipc/read-json.ts';
 import type { Clock, Timer } from './lib/clock.ts';
 import type { FileEvents } from './lib/file-events.ts';
 import type { Logger } from './log.ts';
@@ -297,31 +297,4 @@ function refusal(error: unknown): string | null {
   if (error instanceof NanoClawError) return error.kind === 'rejected' ? error.message : null;
   if (isStorageFailure(error) || PASSING.has((error as NodeJS.ErrnoException).code ?? '')) return null;
   return 'it failed inside the daemon; the operator finds the reason in the log';
-}
-
-type Read<T> = 'gone' | { value: T } | { reason: string; id: string | null };
-
-function readJson<T>(directory: MailboxDirectory, name: string, schema: z.ZodType<T>): Read<T> {
-  let text: string;
-  try {
-    text = directory.read(name);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return 'gone';
-    return { reason: messageOf(error), id: null };
-  }
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch {
-    return { reason: 'the file is not JSON', id: null };
-  }
-  const parsed = schema.safeParse(json);
-  if (parsed.success) return { value: parsed.data };
-  const issue = parsed.error.issues[0];
-  const where = issue && issue.path.length > 0 ? `${issue.path.join('.')}: ` : '';
-  const id = z.object({ id: z.uuid() }).safeParse(json);
-  return {
-    reason: `the file is not a valid command or event: ${where}${issue?.message ?? 'unknown'}`.slice(0, 500),
-    id: id.success ? id.data.id : null,
-  };
 }
