@@ -1,7 +1,7 @@
 /** nanoclaw status: from the running daemon, or from the database when it is stopped, and says which. */
 import type { Command } from 'commander';
 import { homeOf } from '../config.ts';
-import { findDaemon } from '../lib/home-lock.ts';
+import { type DaemonInfo, findDaemon } from '../lib/home-lock.ts';
 import { type DaemonStatus, describeStatus, isConnected } from '../status.ts';
 import { type Output, print, withDb } from './context.ts';
 
@@ -13,11 +13,28 @@ export function statusCommand(program: Command): void {
     .action(async (options: Output) => {
       const daemon = findDaemon(homeOf());
       if (!daemon?.url) return stopped(options);
-      const response = await fetch(`${daemon.url}/status`, { signal: AbortSignal.timeout(5000) });
-      const status = (await response.json()) as DaemonStatus;
+      const status = await ask(daemon.url);
+      if (typeof status === 'string') return withoutStatus(options, daemon, status);
       print(options, { running: true, connected: isConnected(status), ...status }, describeStatus(status));
       if (!isConnected(status)) process.exitCode = 1;
     });
+}
+
+/** Its status, or why there is none. */
+async function ask(url: string): Promise<DaemonStatus | string> {
+  try {
+    const response = await fetch(`${url}/status`, { signal: AbortSignal.timeout(5000) });
+    if (response.ok) return (await response.json()) as DaemonStatus;
+    return response.status === 503 ? 'is starting' : `answers ${response.status}`;
+  } catch {
+    return 'does not answer';
+  }
+}
+
+function withoutStatus(options: Output, { pid, started_at: startedAt, url }: DaemonInfo, why: string): void {
+  const value = { running: true, connected: false, pid, startedAt, url, problem: why };
+  print(options, value, `The daemon (process ${pid}, since ${startedAt}) ${why}.`);
+  process.exitCode = 1;
 }
 
 function stopped(options: Output): Promise<void> {

@@ -143,6 +143,20 @@ describe('beside a running daemon', () => {
       });
     });
 
+    it('is 0 soon after a start, also when nobody writes', async () => {
+      const quiet = new TestHome({ ...api.settings, CONTAINER_RUNTIME: 'process' });
+      const other = await startBotApi();
+      try {
+        const started = await quiet.start(other.settings);
+        await other.sim.next('poll', (poll) => poll.waiting, AbortSignal.timeout(10_000));
+        expect(started.log().some((line) => line.level === 'warn')).toBe(false);
+        expect(await quiet.nanoclawWith(other.settings, 'status')).toMatchObject({ code: 0 });
+      } finally {
+        await quiet.dispose();
+        await other.close();
+      }
+    });
+
     it('is 1 while Telegram cannot be reached, and says so', async () => {
       api.sim.faults.partition(true);
       await daemon.logged('poll_failed');

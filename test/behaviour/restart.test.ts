@@ -2,6 +2,7 @@
  * How a daemon ends and begins: killed in the middle of a turn, asked to stop, started twice, started with wrong
  * settings, with a wrong token, or without its container engine. Real processes; what is seen is what an operator sees.
  */
+import { createServer, type Server } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type BotApi, startBotApi, TestHome } from '../support/daemon.ts';
 
@@ -194,7 +195,40 @@ describe('without the container engine', () => {
     await api.until(() => api.answers(chat).length > 0, 'the answer');
     expect(api.answers(chat)).toEqual(['pong']);
   });
+
+  it('that accepts and never answers, the daemon can be asked and stopped all the same', async () => {
+    const socket = home.file('hangs.sock');
+    const engine = await listening(createServer(), socket);
+    const daemon = home.spawn({ CONTAINER_RUNTIME: 'docker', DOCKER_HOST: `unix://${socket}` });
+    await daemon.logged('bot_identified');
+    const { stdout, stderr } = await home.nanoclaw('status', '--json');
+    expect(stderr).toBe('');
+    expect(JSON.parse(stdout)).toMatchObject({ running: true, pid: daemon.pid });
+    expect(await daemon.kill('SIGTERM')).toEqual({ code: 0, signal: null });
+    expect(daemon.log().map(({ event }) => event)).not.toContain('stop_deadline');
+    engine.close();
+  });
 });
+
+describe('a port that is in use', () => {
+  it('is named with what to do, exit code 1', async () => {
+    const other = await listening(createServer(), 0);
+    const { port } = other.address() as { port: number };
+    const daemon = home.spawn({ HTTP_PORT: String(port) });
+    expect(await daemon.exited).toEqual({ code: 1, signal: null });
+    expect(daemon.output).toContain(`Cannot listen on 127.0.0.1:${port}`);
+    expect(daemon.output).toContain('→ Stop what uses the port, or choose another HTTP_PORT');
+    other.close();
+  });
+});
+
+function listening(server: Server, where: string | number): Promise<Server> {
+  return new Promise((resolve) => {
+    server.listen(typeof where === 'string' ? { path: where } : { port: where, host: '127.0.0.1' }, () =>
+      resolve(server),
+    );
+  });
+}
 
 function isAlive(pid: number): boolean {
   try {

@@ -414,6 +414,39 @@ describe.skipIf(noSocket)(
     );
 
     it(
+      'tries again when the container is killed in the middle of a turn, and tells nobody twice',
+      async () => {
+        const before = api.answers(chat).length;
+        api.sim.say({ chat, from: 'you', text: 'slow 1' });
+        await home.until(() => home.row("SELECT 1 FROM turns WHERE state = 'running'"), 'the turn to run');
+        const killed = containerOf(home, 'family');
+        await docker('kill', killed.engine_id);
+        expect(await daemon.logged('turn_failed')).toMatchObject({ code: 'crash', retryInMs: 5000 });
+        await api.until(() => api.answers(chat).length > before, 'the answer', COLD_MS);
+        expect(api.answers(chat).slice(before)).toEqual(['That took 1 seconds.']);
+        expect(containerOf(home, 'family').name).not.toBe(killed.name);
+        expect(await containersOf(home)).toHaveLength(1);
+      },
+      COLD_MS,
+    );
+
+    it(
+      'are left alone by the daemon of another home',
+      async () => {
+        const other = new TestHome({ ...ENGINE, CONTAINER_RUNTIME: 'docker' });
+        try {
+          const stranger = await other.start();
+          expect(await stranger.kill('SIGTERM')).toEqual({ code: 0, signal: null });
+          expect(await containersOf(home)).toHaveLength(1);
+          expect(await api.ask(chat, 'ping')).toBe('pong');
+        } finally {
+          await removeAll(other);
+        }
+      },
+      COLD_MS,
+    );
+
+    it(
       'removes the containers of groups that nobody wants any more when it starts',
       async () => {
         await daemon.kill('SIGKILL');
