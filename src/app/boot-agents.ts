@@ -33,7 +33,8 @@ export async function bootAgents(options: BootOptions): Promise<void> {
   const { runtime, clock, log, signal, state } = options;
   while (!signal.aborted) {
     try {
-      await runtime.runtime.prepare();
+      // An engine that accepts and never answers must not hold up the stop.
+      await Promise.race([runtime.runtime.prepare(), aborted(signal)]);
       if (signal.aborted) return;
       await options.recover();
       // From here on whoever stores a message wakes the queue; what was stored before is woken below.
@@ -52,6 +53,13 @@ export async function bootAgents(options: BootOptions): Promise<void> {
       await sleep(clock, RUNTIME_RETRY_MS, signal);
     }
   }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
 }
 
 function say(log: Logger, state: AgentsReady, error: unknown): void {
