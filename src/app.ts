@@ -83,7 +83,7 @@ export function createApp(config: Config, log: Logger, overrides: Overrides = {}
     running = {
       url: http.url,
       simulator,
-      status: await wire({
+      status: wire({
         config,
         log,
         overrides,

@@ -54,6 +54,8 @@ export interface ContainerRunner {
   recover(): Promise<void>;
   /** Where a turn goes on or something waits. */
   chatsWithWork(): ChatJid[];
+  /** A group was unregistered: its warm agent is not kept. */
+  closeUnwanted(): void;
   status(): { agents: { group: string; container: string; state: string }[]; turns: number };
   /** Idle agents go; busy ones go on and are adopted by the next daemon. */
   stop(): Promise<void>;
@@ -262,6 +264,11 @@ export function createContainerRunner(options: ContainerRunnerOptions): Containe
     },
     recover,
     chatsWithWork,
+    closeUnwanted() {
+      for (const agent of pool.agents()) {
+        if (agent.state === 'idle' && db.groups.byFolder(agent.folder) === null) void pool.close(agent);
+      }
+    },
     status: () => ({
       agents: pool.agents().map((a) => ({ group: a.folder, container: a.container.name, state: a.state })),
       turns: active.size,

@@ -140,6 +140,7 @@ export function createRouter(options: RouterOptions): Router {
   function migrate(from: ChatJid, to: ChatJid, woken: Woken): boolean {
     if (!db.groups.migrate(from, to)) return false;
     log.info({ event: 'group_migrated', from, to });
+    woken.chats = true;
     wakeBoth(to, woken);
     return true;
   }

@@ -5,6 +5,7 @@
 import type { Config } from '../config.ts';
 import { createContainerRunner } from '../container-runner.ts';
 import type { Db } from '../db.ts';
+import { messageOf } from '../errors.ts';
 import { createGroupQueue, type GroupQueue } from '../group-queue.ts';
 import { createAgentProxies } from '../http/agent-proxies.ts';
 import { writeAvailableGroups, writeCurrentTasks } from '../ipc/snapshots.ts';
@@ -14,13 +15,13 @@ import { type FileEvents, systemFileEvents } from '../lib/file-events.ts';
 import { onPoke } from '../lib/poke.ts';
 import type { Releasers } from '../lib/releasers.ts';
 import type { Logger } from '../log.ts';
-import type { RegistryOptions } from '../registry.ts';
+import { type RegistryOptions, writeMirror } from '../registry.ts';
 import { createDelivery } from '../router/delivery.ts';
 import { createPacing, type PacingLimits, TELEGRAM_LIMITS } from '../router/pacing.ts';
 import { createTyping } from '../router/typing.ts';
 import { createRouter, type Router } from '../router.ts';
 import type { AgentRuntime } from '../runtime/agent-runtime.ts';
-import { chooseRuntime } from '../runtime/choose-runtime.ts';
+import { type ChosenRuntime, chooseRuntime } from '../runtime/choose-runtime.ts';
 import { type DaemonStatus, describeStatus } from '../status.ts';
 import { createTaskScheduler, type TaskScheduler } from '../task-scheduler.ts';
 import type { TaskRules } from '../tasks.ts';
@@ -57,12 +58,18 @@ export interface WireParts {
 const SWEEP_MS = process.platform === 'linux' ? 5000 : 500;
 
 /** Starts everything but the agents, whose runtime may have to be waited for. Returns the daemon's status. */
-export async function wire(parts: WireParts): Promise<() => DaemonStatus> {
+export function wire(parts: WireParts): () => DaemonStatus {
   const { config, log, overrides, clock, releasers, startedAt, db, telegram, registry, url } = parts;
   const stopping = new AbortController();
 
   const child = (component: string) => log.child({ component });
-  const late: { queue?: GroupQueue<ChatJid>; ipc?: Ipc; router?: Router; scheduler?: TaskScheduler } = {};
+  const late: {
+    queue?: GroupQueue<ChatJid>;
+    ipc?: Ipc;
+    router?: Router;
+    scheduler?: TaskScheduler;
+    runtime?: ChosenRuntime;
+  } = {};
   const agentsReady: AgentsReady = { yes: false, problem: null };
   const fileEvents = overrides.fileEvents ?? systemFileEvents;
   const timezoneOf = (group: Group) => group.timezone ?? config.timezone;
@@ -73,7 +80,8 @@ export async function wire(parts: WireParts): Promise<() => DaemonStatus> {
   const wakeQueue = (jid: ChatJid) => {
     if (agentsReady.yes) need(late.queue).wake(jid);
   };
-  const snapshots = () => {
+  const groupsChanged = () => {
+    writeMirror(registry);
     const main = db.groups.main();
     if (main) writeAvailableGroups(db, config.home, main, iso(clock.now()));
   };
@@ -92,38 +100,39 @@ export async function wire(parts: WireParts): Promise<() => DaemonStatus> {
     limits: { minIntervalMs: config.minTaskIntervalMs },
   };
 
-  const runtime = await chooseRuntime(config, {
-    clock,
-    log: child('runtime'),
-    instanceId: db.instanceId,
-    ...(overrides.runtime ? { given: overrides.runtime } : {}),
-    openProxies: () =>
-      createAgentProxies({
-        log: child('proxy'),
-        model: {
-          upstream: new URL(config.anthropicBaseUrl),
-          credential: config.credential,
-          resolveToken: (hash) => db.agents.byToken(hash),
-          onCredentialFailure: ({ status, holder }) =>
-            log.error(
-              { event: 'credential_refused', status, group: holder.folder },
-              'the model refuses the credential: renew it in .env',
-            ),
-          clock,
-        },
-        egress: {
-          resolveToken: (hash) => db.agents.byToken(hash),
-          // Every group has the policy `open`: the public internet, and nothing else.
-          policy: () => null,
-          clock,
-        },
-        ports: {
-          get: (name) => Number(db.inbox.meta(`${name}_proxy_port`) ?? 0),
-          set: (name, port) => db.inbox.setMeta(`${name}_proxy_port`, String(port)),
-        },
-      }),
-  });
-  releasers.add(() => runtime.close());
+  /** Asking an engine may take seconds: messages are taken meanwhile. */
+  const choose = () =>
+    chooseRuntime(config, {
+      clock,
+      log: child('runtime'),
+      instanceId: db.instanceId,
+      ...(overrides.runtime ? { given: overrides.runtime } : {}),
+      openProxies: () =>
+        createAgentProxies({
+          log: child('proxy'),
+          model: {
+            upstream: new URL(config.anthropicBaseUrl),
+            credential: config.credential,
+            resolveToken: (hash) => db.agents.byToken(hash),
+            onCredentialFailure: ({ status, holder }) =>
+              log.error(
+                { event: 'credential_refused', status, group: holder.folder },
+                'the model refuses the credential: renew it in .env',
+              ),
+            clock,
+          },
+          egress: {
+            resolveToken: (hash) => db.agents.byToken(hash),
+            // Every group has the policy `open`: the public internet, and nothing else.
+            policy: () => null,
+            clock,
+          },
+          ports: {
+            get: (name) => Number(db.inbox.meta(`${name}_proxy_port`) ?? 0),
+            set: (name, port) => db.inbox.setMeta(`${name}_proxy_port`, String(port)),
+          },
+        }),
+    });
 
   const poller = createPoller({
     telegram,
@@ -140,6 +149,7 @@ export async function wire(parts: WireParts): Promise<() => DaemonStatus> {
     log: child('delivery'),
     pacing: createPacing(overrides.pacing ?? TELEGRAM_LIMITS),
     bot: () => poller.status().bot,
+    groupsChanged,
   });
   const router = createRouter({
     db,
@@ -148,7 +158,7 @@ export async function wire(parts: WireParts): Promise<() => DaemonStatus> {
     assistantName: config.assistantName,
     wakeQueue,
     wakeDelivery: delivery.wake,
-    chatsChanged: snapshots,
+    chatsChanged: groupsChanged,
     tasksChanged,
     tasks: taskRules,
     describe: () => describeStatus(status()),
@@ -158,12 +168,12 @@ export async function wire(parts: WireParts): Promise<() => DaemonStatus> {
     clock,
     log: child('runner'),
     home: config.home,
-    runtime: () => runtime.runtime,
+    runtime: () => need(late.runtime).runtime,
     cap: config.maxConcurrentContainers,
     idleTimeoutMs: config.idleTimeoutMs,
     provider: config.provider,
     timezoneOf,
-    issueAccess: runtime.issueAccess,
+    issueAccess: () => need(late.runtime).issueAccess(),
     assistantName: config.assistantName,
     timeoutMs: config.containerTimeoutMs,
     memoryMb: config.containerMemoryMb,
@@ -188,7 +198,7 @@ export async function wire(parts: WireParts): Promise<() => DaemonStatus> {
     onEvent: runner.onEvent,
     onLostEvent: runner.onLostEvent,
     wakeDelivery: delivery.wake,
-    groupsChanged: snapshots,
+    groupsChanged,
     tasksChanged,
   });
   const queue = createGroupQueue<ChatJid>({
@@ -213,7 +223,11 @@ export async function wire(parts: WireParts): Promise<() => DaemonStatus> {
     home: config.home,
     url,
     provider: config.provider,
-    runtime: { name: runtime.runtime.name, ready: agentsReady.yes, problem: agentsReady.problem },
+    runtime: {
+      name: late.runtime?.runtime.name ?? config.runtime,
+      ready: agentsReady.yes,
+      problem: agentsReady.problem,
+    },
     poller: poller.status(),
     queue: queue.status(),
     agents: runner.status().agents,
@@ -222,6 +236,7 @@ export async function wire(parts: WireParts): Promise<() => DaemonStatus> {
     groups: db.groups.all().length,
   });
 
+  releasers.add(() => late.runtime?.close());
   releasers.add(() => ipc.stop());
   releasers.add(() => delivery.stop());
   releasers.add(() => runner.stop());
@@ -229,20 +244,30 @@ export async function wire(parts: WireParts): Promise<() => DaemonStatus> {
   delivery.start();
   poller.start();
   scheduler.start();
-  const pokes = onPoke(config.home, fileEvents, () => scheduler.changed());
+  const pokes = onPoke(config.home, fileEvents, () => {
+    scheduler.changed();
+    runner.closeUnwanted();
+  });
   releasers.add(() => pokes.close());
   releasers.add(() => scheduler.stop());
   releasers.add(() => poller.stop());
-  const booting = bootAgents({
-    runtime,
-    clock,
-    log,
-    provider: config.provider,
-    signal: stopping.signal,
-    recover: runner.recover,
-    chatsWithWork: runner.chatsWithWork,
-    wake: queue.wake,
-    state: agentsReady,
+  const booting = (async () => {
+    const runtime = await choose();
+    late.runtime = runtime;
+    await bootAgents({
+      runtime,
+      clock,
+      log,
+      provider: config.provider,
+      signal: stopping.signal,
+      recover: runner.recover,
+      chatsWithWork: runner.chatsWithWork,
+      wake: queue.wake,
+      state: agentsReady,
+    });
+  })().catch((error: unknown) => {
+    agentsReady.problem = messageOf(error);
+    log.error({ event: 'runtime_failed', err: error }, 'agents cannot run');
   });
   releasers.add(async () => {
     stopping.abort();

@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import { isTimezone } from '../config.ts';
 import { NanoClawError } from '../errors.ts';
+import { poke } from '../lib/poke.ts';
 import { registerGroup, removeGroup, writeMirror } from '../registry.ts';
 import { chatJid, type Group } from '../types.ts';
 import { type Output, print, registryOf, table, withDb } from './context.ts';
@@ -109,6 +110,7 @@ export function groupsCommand(program: Command): void {
           });
         }
         removeGroup(registryOf(db, config), group, ACTOR);
+        poke(config.home);
         print(
           options,
           toJson(group),

@@ -31,6 +31,8 @@ export interface DeliveryOptions {
   pacing: Pacing;
   /** Who our own messages are from, once known. */
   bot: () => { id: number; name: string } | null;
+  /** A group has another chat id now. */
+  groupsChanged: () => void;
 }
 
 export interface Delivery {
@@ -157,6 +159,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
         // Where the registration has moved before, or there is none, what is to be sent moves all the same.
         if (!db.groups.migrate(entry.chatJid, to)) db.outbox.move(entry.chatJid, to);
       });
+      options.groupsChanged();
       wake(to);
       return;
     }

@@ -49,6 +49,8 @@ function createHarness(): Harness {
       log,
       pacing: createPacing(),
       bot: () => BOT,
+
+      groupsChanged: () => {},
     });
   const delivery = create();
   return {
