@@ -26,6 +26,7 @@ const COMMANDS: Record<string, () => Promise<(program: Command) => void>> = {
   status: async () => (await import('./commands/status.ts')).statusCommand,
   groups: async () => (await import('./commands/groups.ts')).groupsCommand,
   tasks: async () => (await import('./commands/tasks.ts')).tasksCommand,
+  why: async () => (await import('./commands/why.ts')).whyCommand,
   chat: async () => (await import('./commands/chat.ts')).chatCommand,
   image: async () => (await import('./commands/image.ts')).imageCommand,
 };

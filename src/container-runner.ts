@@ -9,6 +9,7 @@
  * a daemon that starts later goes on where this one ended; a turn ends once. It never reads a chat's policy and
  * never talks to Telegram.
  */
+import { randomUUID } from 'node:crypto';
 import { claimNext } from './container-runner/claim.ts';
 import type { Failure, FailureCode } from './container-runner/failure.ts';
 import { type Agent, createPool, type PoolOptions } from './container-runner/pool.ts';
@@ -21,7 +22,7 @@ import type { RunResult } from './group-queue.ts';
 import type { Ipc } from './ipc.ts';
 import type { Timer } from './lib/clock.ts';
 import { groupPaths } from './mailbox/layout.ts';
-import { publishTurn, removeTurn, stageTurn } from './mailbox/write.ts';
+import { publishTurn, removeTurn, stageTurn, writeControl } from './mailbox/write.ts';
 import { type AgentEvent, EXIT_WORKSPACE_UNWRITABLE, type TurnFile } from './protocol.ts';
 import type { Router } from './router.ts';
 import type { AgentExit } from './runtime/agent-runtime.ts';
@@ -54,6 +55,8 @@ export interface ContainerRunner {
   recover(): Promise<void>;
   /** Where a turn goes on or something waits. */
   chatsWithWork(): ChatJid[];
+  /** Ends the chat's turn within two seconds: asks the agent, then takes it away. */
+  stopTurn(jid: ChatJid): void;
   /** A group was unregistered: its warm agent is not kept. */
   closeUnwanted(): void;
   status(): { agents: { group: string; container: string; state: string }[]; turns: number };
@@ -71,12 +74,14 @@ interface Active {
   /** How often in a row an earlier event was missing. */
   missing: number;
   /** Why we end its agent, if we do: then its exit is no crash. */
-  ending?: Failure;
+  ending?: Failure | 'stop';
 }
 
 const ENGINE_RETRY_MS = 5000;
 /** How often a gap in a turn's events is looked at again before it is accepted. */
 const GAP_LOOKS = 5;
+/** How long an agent that was asked to stop may take before it is taken away. */
+const STOP_PATIENCE_MS = 1200;
 
 export function createContainerRunner(options: ContainerRunnerOptions): ContainerRunner {
   const { db, clock, log, home } = options;
@@ -145,7 +150,11 @@ export function createContainerRunner(options: ContainerRunnerOptions): Containe
       try {
         options.writeSnapshots(group);
         stageTurn(paths, { ...file, container: agent.container.name });
-        db.turns.markRunning(turn.id, agent.container.name, iso(clock.now()));
+        // False when somebody stopped it while its agent was started.
+        if (!db.turns.markRunning(turn.id, agent.container.name, iso(clock.now()))) {
+          end(turn.id, 'again');
+          return;
+        }
         publishTurn(paths, turn.id);
         signOfLife(turn.id);
         const line = `started in ${agent.container.name}, attempt ${turn.attempt}`;
@@ -169,10 +178,38 @@ export function createContainerRunner(options: ContainerRunnerOptions): Containe
     const entry = active.get(id);
     if (!entry) return;
     const seconds = Math.round(options.timeoutMs / 1000);
-    entry.ending = { code: 'timeout', message: `no sign of life for ${seconds} s (CONTAINER_TIMEOUT)` };
+    const failure: Failure = {
+      code: 'timeout',
+      message: `no sign of life for ${seconds} s (CONTAINER_TIMEOUT)`,
+    };
+    entry.ending = failure;
     await pool.close(entry.agent);
     // Also when the engine could not tell us about the end.
-    if (active.has(id)) end(id, settlement.fail(entry.turn, entry.ending));
+    if (active.has(id)) end(id, settlement.fail(entry.turn, failure));
+  }
+
+  function stopTurn(jid: ChatJid): void {
+    for (const turn of db.turns.openOf(jid)) {
+      log.info({ event: 'turn_stopping', group: turn.folder, turn: turn.id });
+      const entry = active.get(turn.id);
+      if (!entry) {
+        end(turn.id, settlement.stop(turn)); // its agent is only being started
+        continue;
+      }
+      const { name } = entry.agent.container;
+      writeControl(groupPaths(home, turn.folder), `${clock.now()}-${randomUUID()}`, {
+        container: name,
+        type: 'interrupt',
+        turn: turn.id,
+      });
+      clock.after(STOP_PATIENCE_MS, () => {
+        if (!active.has(turn.id)) return;
+        entry.ending = 'stop';
+        void pool.close(entry.agent).then(() => {
+          if (active.has(turn.id)) end(turn.id, settlement.stop(turn));
+        });
+      });
+    }
   }
 
   function onEvent(folder: Folder, event: AgentEvent): boolean {
@@ -220,7 +257,10 @@ export function createContainerRunner(options: ContainerRunnerOptions): Containe
       log.error({ event: 'ipc_failed', group: agent.folder, err: error }, messageOf(error));
     }
     for (const { turn, ending } of [...active.values()].filter((a) => a.agent === agent)) {
-      end(turn.id, settlement.fail(turn, ending ?? exitFailure(exit)));
+      end(
+        turn.id,
+        ending === 'stop' ? settlement.stop(turn) : settlement.fail(turn, ending ?? exitFailure(exit)),
+      );
     }
   }
 
@@ -264,6 +304,7 @@ export function createContainerRunner(options: ContainerRunnerOptions): Containe
     },
     recover,
     chatsWithWork,
+    stopTurn,
     closeUnwanted() {
       for (const agent of pool.agents()) {
         if (agent.state === 'idle' && db.groups.byFolder(agent.folder) === null) void pool.close(agent);

@@ -12,6 +12,7 @@ import { messageRepository } from './db/messages.ts';
 import { openDatabase, type Sqlite } from './db/open.ts';
 import { outboxRepository } from './db/outbox.ts';
 import { taskRepository } from './db/tasks.ts';
+import { traceQuery } from './db/trace.ts';
 import { turnRepository } from './db/turns.ts';
 
 export function createDb(file: string) {
@@ -26,6 +27,8 @@ export function createDb(file: string) {
     outbox: outboxRepository(sqlite),
     inbox,
     tasks: taskRepository(sqlite),
+    /** What became of a message; null when there is none with this id in the chat. */
+    trace: traceQuery(sqlite),
     agents: agentRepository(sqlite),
     /** Runs `work` in one IMMEDIATE transaction; nested calls join it. Throws what `work` throws, after a rollback. */
     transaction<T>(work: () => T): T {

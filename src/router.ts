@@ -31,6 +31,8 @@ export interface RouterOptions {
   /** The list of known chats has changed. */
   chatsChanged: () => void;
   tasksChanged: (jid: ChatJid) => void;
+  /** Somebody wants the chat's running turn to end. */
+  stopTurn: (jid: ChatJid) => void;
   tasks: TaskRules;
   describe: () => string;
 }
@@ -60,7 +62,13 @@ export function createRouter(options: RouterOptions): Router {
   const { db, clock, log } = options;
 
   function accept(bot: BotIdentity, updates: readonly Update[], nextOffset: number): void {
-    const woken: Woken = { queue: new Set(), delivery: new Set(), tasks: new Set(), chats: false };
+    const woken: Woken = {
+      queue: new Set(),
+      delivery: new Set(),
+      tasks: new Set(),
+      stop: new Set(),
+      chats: false,
+    };
     db.transaction(() => {
       for (const update of updates) acceptOne(bot, update, woken);
       db.inbox.setOffset(bot.id, nextOffset);
@@ -68,6 +76,7 @@ export function createRouter(options: RouterOptions): Router {
     for (const jid of woken.delivery) options.wakeDelivery(jid);
     for (const jid of woken.queue) options.wakeQueue(jid);
     for (const jid of woken.tasks) options.tasksChanged(jid);
+    for (const jid of woken.stop) options.stopTurn(jid);
     if (woken.chats) options.chatsChanged();
   }
 
@@ -76,6 +85,7 @@ export function createRouter(options: RouterOptions): Router {
     queue: Set<ChatJid>;
     delivery: Set<ChatJid>;
     tasks: Set<ChatJid>;
+    stop: Set<ChatJid>;
     chats: boolean;
   }
 
@@ -180,6 +190,7 @@ export function createRouter(options: RouterOptions): Router {
         text: verdict.answer.text,
       });
       woken.delivery.add(group.chatJid);
+      if (verdict.answer.stopTurn) woken.stop.add(group.chatJid);
       if (verdict.answer.tasksChanged) woken.tasks.add(verdict.answer.tasksChanged);
     }
   }
@@ -198,7 +209,10 @@ export function createRouter(options: RouterOptions): Router {
     if (command) {
       const { assistantName, describe, tasks } = options;
       const { sender } = message;
-      const answer = answerCommand({ db, tasks, group, sender, assistantName, describe }, command);
+      const answer = answerCommand(
+        { db, tasks, group, sender, replyTo: message.replyTo?.messageId ?? null, assistantName, describe },
+        command,
+      );
       if (answer !== null) return { disposition: 'host_command', reason: `/${command.name}`, answer };
     }
     const kind = kindOf(bot, message, group);

@@ -17,7 +17,7 @@ const MANY_LINES = 300;
 const LEVELS: readonly (readonly string[])[] = [
   ['lib', 'errors', 'types', 'protocol'],
   ['config', 'log', 'policy', 'next-run', 'prompt', 'trigger'],
-  ['db', 'registry', 'tasks', 'mailbox', 'docker', 'runtime', 'telegram', 'simulator', 'http', 'metrics'],
+  ['db', 'registry', 'tasks', 'why', 'mailbox', 'docker', 'runtime', 'telegram', 'simulator', 'http', 'metrics'],
   ['router', 'group-queue', 'container-runner', 'ipc', 'task-scheduler', 'status'],
   ['index', 'app', 'cli', 'commands'],
 ];

@@ -3,7 +3,7 @@
  * get each other late, through small functions. Adds to `releasers` how to stop each, in the order of their start.
  */
 import type { Config } from '../config.ts';
-import { createContainerRunner } from '../container-runner.ts';
+import { type ContainerRunner, createContainerRunner } from '../container-runner.ts';
 import type { Db } from '../db.ts';
 import { messageOf } from '../errors.ts';
 import { createGroupQueue, type GroupQueue } from '../group-queue.ts';
@@ -69,6 +69,7 @@ export function wire(parts: WireParts): () => DaemonStatus {
     router?: Router;
     scheduler?: TaskScheduler;
     runtime?: ChosenRuntime;
+    runner?: ContainerRunner;
   } = {};
   const agentsReady: AgentsReady = { yes: false, problem: null };
   const fileEvents = overrides.fileEvents ?? systemFileEvents;
@@ -160,6 +161,7 @@ export function wire(parts: WireParts): () => DaemonStatus {
     wakeDelivery: delivery.wake,
     chatsChanged: groupsChanged,
     tasksChanged,
+    stopTurn: (jid) => need(late.runner).stopTurn(jid),
     tasks: taskRules,
     describe: () => describeStatus(status()),
   });
@@ -214,7 +216,7 @@ export function wire(parts: WireParts): () => DaemonStatus {
     wake: wakeQueue,
     tasksChanged,
   });
-  Object.assign(late, { queue, ipc, router, scheduler });
+  Object.assign(late, { queue, ipc, router, scheduler, runner });
 
   const status = (): DaemonStatus => ({
     pid: process.pid,

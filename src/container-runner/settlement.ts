@@ -31,6 +31,8 @@ export interface Settlement {
   take(turn: Turn, event: AgentEvent): RunResult | null;
   /** Ends an attempt that did not work: the messages wait for the next one, or the chat is told. */
   fail(turn: Turn, failure: Failure): RunResult;
+  /** Somebody wanted it to end. */
+  stop(turn: Turn): RunResult;
 }
 
 export function createSettlement(options: SettlementOptions): Settlement {
@@ -126,5 +128,5 @@ export function createSettlement(options: SettlementOptions): Settlement {
     return finish(turn, 'failed', failure, usage);
   }
 
-  return { take, fail };
+  return { take, fail, stop: (turn) => db.transaction(() => stop(turn, null)) };
 }

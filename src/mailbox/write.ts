@@ -3,7 +3,7 @@
  * in, so the agent sees it whole or not at all. They are hints: the truth is in the database, which is why a file
  * need not survive a power cut (after one, the container that would read it is gone, too).
  */
-import { existsSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { writeFileAtomic } from '../lib/atomic-file.ts';
 import { type ControlFile, MAILBOX, type ResultFile, type TurnFile } from '../protocol.ts';
@@ -30,7 +30,11 @@ export function turnFileExists(paths: GroupPaths, id: string): boolean {
   );
 }
 
+/** The turn is over: its file goes, and with it what was asked of its agent meanwhile. */
 export function removeTurn(paths: GroupPaths, id: string): void {
+  const controls = path.join(paths.mailbox, MAILBOX.control);
+  for (const name of existsSync(controls) ? readdirSync(controls) : [])
+    rmSync(path.join(controls, name), { force: true });
   rmSync(path.join(paths.staging, turnName(id)), { force: true });
   rmSync(path.join(paths.mailbox, MAILBOX.turns, turnName(id)), { force: true });
 }

@@ -16,6 +16,7 @@ import {
 } from '../tasks.ts';
 import type { BotCommand } from '../trigger.ts';
 import type { ChatJid, Group } from '../types.ts';
+import { explainMessage } from '../why.ts';
 
 export interface ChatCommandContext {
   db: Db;
@@ -23,6 +24,8 @@ export interface ChatCommandContext {
   group: Group;
   /** Telegram id of who asks. */
   sender: string;
+  /** The message that the command replies to. */
+  replyTo: number | null;
   assistantName: string;
   /** Short lines about the daemon, for /status. */
   describe: () => string;
@@ -32,6 +35,8 @@ export interface ChatAnswer {
   text: string;
   /** The chat whose tasks have changed. */
   tasksChanged?: ChatJid;
+  /** The running turn of this chat is to end. */
+  stopTurn?: true;
 }
 
 interface Handler {
@@ -44,6 +49,8 @@ const HANDLERS: Record<string, Handler> = {
   help: { help: 'what you can do here', run: help },
   status: { help: 'is everything all right?', run: ({ describe }) => describe() },
   tasks: { help: 'the scheduled tasks', run: listTasks },
+  why: { help: 'as a reply: what became of that message', run: why },
+  stop: { help: 'end what I am doing here', run: stop },
   new: {
     help: 'begin a fresh conversation',
     run: ({ db, group }) => {
@@ -110,6 +117,20 @@ function help({ group, assistantName }: ChatCommandContext): string {
     `I am ${assistantName}. Commands:`,
     ...offered.map(([name, handler]) => `/${name} – ${handler.help}`),
   ].join('\n');
+}
+
+function why({ db, group, replyTo, tasks }: ChatCommandContext): string {
+  if (replyTo === null) return 'Send /why as a reply to the message you mean.';
+  const zone = group.timezone ?? tasks.defaultTimezone;
+  return explainMessage(db, group.chatJid, replyTo, zone).lines.join('\n');
+}
+
+/** What waits is stopped here and now; what runs is ended after the commit. */
+function stop({ db, group, sender }: ChatCommandContext): ChatAnswer {
+  const waiting = db.messages.disposeOpen(group.chatJid, 'stopped', `by telegram:${sender}`);
+  const running = db.turns.openOf(group.chatJid).length > 0;
+  if (!running && waiting === 0) return { text: 'There is nothing to stop.' };
+  return { text: 'Stopped.', ...(running ? { stopTurn: true } : {}) };
 }
 
 function listTasks({ db, group }: ChatCommandContext): string {

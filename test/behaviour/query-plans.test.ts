@@ -10,9 +10,12 @@ import { openDatabase, type Sqlite } from '../../src/db/open.ts';
 const DB_FOLDER = path.resolve(import.meta.dirname, '../../src/db');
 
 /** Partial indexes that hold only what is open at this moment: to walk one is cheap however old the database is. */
-const SMALL_INDEXES = ['turns_open', 'outbox_open', 'containers_live', 'messages_open'];
-/** One row per group, as many as a person registered. */
-const SMALL_TABLES = ['registered_groups'];
+const SMALL_INDEXES = [
+  ...['turns_open', 'outbox_open', 'containers_live', 'messages_open'],
+  ...['task_runs_open', 'task_runs_waiting', 'scheduled_tasks_due'],
+];
+/** As many rows as people registered groups, or asked for tasks. */
+const SMALL_TABLES = ['registered_groups', 'scheduled_tasks'];
 
 interface PlanRow {
   detail: string;
@@ -62,7 +65,7 @@ const walks = (sql: string, steps: readonly string[]): string[] =>
       return false;
     return (
       !SMALL_INDEXES.some((index) => step.endsWith(` ${index}`)) &&
-      !SMALL_TABLES.some((table) => step === `SCAN ${table}`)
+      !SMALL_TABLES.some((table) => step === `SCAN ${table}` || step.startsWith(`SCAN ${table} USING`))
     );
   });
 /** Sorting what is open now, or a person's list of groups, is nothing. */

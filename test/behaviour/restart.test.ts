@@ -196,6 +196,21 @@ describe('without the container engine', () => {
     expect(api.answers(chat)).toEqual(['pong']);
   });
 
+  it('Claude waits for it and never runs without isolation, also with CONTAINER_RUNTIME=auto', async () => {
+    const daemon = home.spawn({
+      ...away,
+      CONTAINER_RUNTIME: 'auto',
+      ANTHROPIC_API_KEY: 'sk-made-up-for-this',
+    });
+    await daemon.logged('runtime_waiting');
+    const { stdout } = await home.nanoclaw('status', '--json');
+    expect(JSON.parse(stdout)).toMatchObject({
+      provider: 'claude',
+      runtime: { name: 'docker', ready: false },
+    });
+    expect(daemon.output).not.toContain('sk-made-up-for-this');
+  });
+
   it('that accepts and never answers, the daemon can be asked and stopped all the same', async () => {
     const socket = home.file('hangs.sock');
     const engine = await listening(createServer(), socket);

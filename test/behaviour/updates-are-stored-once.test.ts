@@ -40,6 +40,7 @@ function createHarness() {
     wakeDelivery: (jid) => void woken.push(`delivery ${jid}`),
     chatsChanged: () => void woken.push('chats'),
     tasksChanged: () => {},
+    stopTurn: () => {},
     tasks: { db: world.db, now: () => world.clock.now(), defaultTimezone: 'UTC' },
     describe: () => 'all is well',
   });

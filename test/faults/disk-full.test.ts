@@ -24,6 +24,7 @@ describe('a batch that does not fit onto the disk', () => {
       wakeDelivery: () => {},
       chatsChanged: () => {},
       tasksChanged: () => {},
+      stopTurn: () => {},
       tasks: { db, now: () => Date.now(), defaultTimezone: 'UTC' },
       describe: () => '',
     });

@@ -56,7 +56,15 @@ it('each reply arrives, in order, within the limits; a second copy only where no
       const left = [...fates];
       const unknown = new Set<string>(); // texts of which one result got lost
       const create = () =>
-        createDelivery({ db, telegram, clock, log: silentLogger(), pacing: createPacing(), bot: () => BOT });
+        createDelivery({
+          db,
+          telegram,
+          clock,
+          log: silentLogger(),
+          pacing: createPacing(),
+          bot: () => BOT,
+          groupsChanged: () => {},
+        });
       let delivery = create();
       let died = false;
 
