@@ -29,7 +29,7 @@ beforeAll(async () => {
   for (const name of readdirSync(DB_FOLDER).filter((f) => f.endsWith('.ts') && !f.endsWith('.test.ts'))) {
     const module = (await import(path.join(DB_FOLDER, name))) as Record<string, unknown>;
     for (const [key, create] of Object.entries(module)) {
-      if (!key.endsWith('Repository') || typeof create !== 'function') continue;
+      if (!/(Repository|Query)$/.test(key) || typeof create !== 'function') continue;
       create(recording(db, (sql) => statements.push({ module: name, sql: sql.replace(/\s+/g, ' ').trim() })));
     }
   }
