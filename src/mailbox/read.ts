@@ -93,7 +93,8 @@ export function openMailboxDirectory(directory: string): MailboxDirectory | null
           rmSync(path.join(quarantine, old), { force: true, recursive: true });
         }
         const info = lstatSync(atBytes(name));
-        if (info.isFile() && info.size <= MAX_MAILBOX_FILE_BYTES) {
+        // A file with a second name may be one of the host's, and to rename it onto itself would do nothing.
+        if (info.isFile() && info.nlink === 1 && info.size <= MAX_MAILBOX_FILE_BYTES) {
           const safe = name
             .toString()
             .replace(/[^\w.-]/g, '_')

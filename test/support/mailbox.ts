@@ -1,0 +1,126 @@
+/** IPC over a real mailbox: files dropped the way an agent does, or the way an attacker would. */
+import { randomUUID } from 'node:crypto';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { onTestFinished } from 'vitest';
+import { createIpc, type Ipc, type IpcOptions } from '../../src/ipc.ts';
+import { ensureGroupFolders, groupPaths } from '../../src/mailbox/layout.ts';
+import { type AgentEvent, PROTOCOL_VERSION, type ResultFile } from '../../src/protocol.ts';
+import { createRouter, type RouterOptions } from '../../src/router.ts';
+import type { Folder, Group } from '../../src/types.ts';
+import { createTestLog, createWorld, type LogLine, type World } from './world.ts';
+
+export interface MailboxWorld extends World {
+  ipc: Ipc;
+  main: Group;
+  family: Group;
+  /** What ipc handed on, in order. */
+  events: { folder: Folder; event: AgentEvent }[];
+  lost: { folder: Folder; turn: string; n: number }[];
+  woken: string[];
+  logged: (event: string) => LogLine[];
+  /** Changes what takes the events; default: takes all. */
+  onEvent: { take: IpcOptions['onEvent'] };
+  /** Calls what watches the directory now, as the kernel would. */
+  notify(folder: string, directory: string): void;
+  /** Absolute path below a group's mailbox. */
+  at(folder: string, ...names: string[]): string;
+  /** Leaves a file in out/<directory>; returns its name. */
+  drop(folder: string, directory: string, content: unknown, name?: string): string;
+  results(folder: string): ResultFile[];
+  /** What is left in out/. */
+  left(folder: string): string[];
+  quarantined(folder: string): string[];
+}
+
+export const send = (text: string, id: string = randomUUID(), more: Record<string, unknown> = {}) => ({
+  id,
+  type: 'send_message',
+  text,
+  ...more,
+});
+
+export const textEvent = (turn: string, n: number, text = `part ${n}`): AgentEvent => ({
+  protocol: PROTOCOL_VERSION,
+  turn,
+  n,
+  type: 'text',
+  text,
+});
+
+/** A home with main and the group "family", both with their mailboxes. */
+export function createMailboxWorld(): MailboxWorld {
+  const world = createWorld();
+  const { home, db, clock, registry } = world;
+  const { log, events: logged } = createTestLog();
+  const main = world.register({ chatJid: '1', name: 'Me', folder: 'main', isMain: true });
+  const family = world.register();
+  for (const { folder } of [main, family]) ensureGroupFolders(home, folder);
+  const watching = new Map<string, Set<() => void>>();
+  const taken: MailboxWorld['events'] = [];
+  const lost: MailboxWorld['lost'] = [];
+  const woken: string[] = [];
+  const onEvent: MailboxWorld['onEvent'] = { take: () => true };
+  const tasks = { db, now: () => clock.now(), defaultTimezone: 'UTC' };
+  // Only record() is used, and the router needs nobody for it.
+  const router = createRouter({ db, clock, log, assistantName: 'Nina', tasks } as unknown as RouterOptions);
+  const ipc = createIpc({
+    db,
+    home,
+    clock,
+    log,
+    fileEvents: {
+      watch(directory, onChange) {
+        const all = watching.get(directory) ?? new Set();
+        watching.set(directory, all.add(onChange));
+        return { close: () => void all.delete(onChange) };
+      },
+    },
+    sweepMs: 5000,
+    commands: { db, home, registry, tasks, record: router.record },
+    onEvent(folder, event) {
+      const done = onEvent.take(folder, event);
+      if (done) taken.push({ folder, event });
+      return done;
+    },
+    onLostEvent: (folder, turn, n) => void lost.push({ folder, turn, n }),
+    wakeDelivery: (jid) => void woken.push(`delivery ${jid}`),
+    groupsChanged: () => void woken.push('groups'),
+    tasksChanged: () => {},
+  });
+  onTestFinished(() => ipc.stop());
+
+  const at = (folder: string, ...names: string[]) => path.join(groupPaths(home, folder).mailbox, ...names);
+  const files = (directory: string) =>
+    readdirSync(directory, { recursive: true, withFileTypes: true })
+      .filter((entry) => !entry.isDirectory())
+      .map((entry) => entry.name);
+  return {
+    ...world,
+    ipc,
+    main,
+    family,
+    events: taken,
+    lost,
+    woken,
+    logged,
+    onEvent,
+    at,
+    notify(folder, directory) {
+      for (const onChange of watching.get(at(folder, 'out', directory)) ?? []) onChange();
+    },
+    drop(folder, directory, content, name = `${randomUUID()}.json`) {
+      mkdirSync(at(folder, 'out', directory), { recursive: true });
+      const bytes =
+        typeof content === 'string' || content instanceof Uint8Array ? content : JSON.stringify(content);
+      writeFileSync(at(folder, 'out', directory, name), bytes);
+      return name;
+    },
+    results: (folder) =>
+      readdirSync(at(folder, 'in', 'results')).map(
+        (name) => JSON.parse(readFileSync(at(folder, 'in', 'results', name), 'utf8')) as ResultFile,
+      ),
+    left: (folder) => files(at(folder, 'out')),
+    quarantined: (folder) => readdirSync(groupPaths(home, folder).quarantine),
+  };
+}
