@@ -16,7 +16,6 @@ export type Iso = Branded<string, 'Iso'>;
 
 export const chatJid = (value: string | number): ChatJid => String(value) as ChatJid;
 export const turnId = (value: string): TurnId => value as TurnId;
-export const seq = (value: number): Seq => value as Seq;
 export const iso = (ms: number): Iso => new Date(ms).toISOString() as Iso;
 
 export const FOLDER_PATTERN = /^[a-z0-9][a-z0-9_-]{0,62}$/;

@@ -90,5 +90,3 @@ export function agentRepository(db: Sqlite) {
     },
   };
 }
-
-export type AgentRepository = ReturnType<typeof agentRepository>;

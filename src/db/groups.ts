@@ -137,5 +137,3 @@ export function groupRepository(db: Sqlite) {
       })),
   };
 }
-
-export type GroupRepository = ReturnType<typeof groupRepository>;

@@ -39,5 +39,3 @@ export function inboxRepository(db: Sqlite) {
     },
   };
 }
-
-export type InboxRepository = ReturnType<typeof inboxRepository>;

@@ -328,5 +328,3 @@ export function taskRepository(db: Sqlite) {
     },
   };
 }
-
-export type TaskRepository = ReturnType<typeof taskRepository>;

@@ -193,5 +193,3 @@ export function turnRepository(db: Sqlite) {
     triggerMessageId: (id: TurnId): number | null => lastMessage.get(id) ?? null,
   };
 }
-
-export type TurnRepository = ReturnType<typeof turnRepository>;
