@@ -17,7 +17,11 @@ export interface LogOptions {
 
 /** Opens the log. Lines are written synchronously in small buffers: what was logged before a crash is there. */
 export function createLogger(options: LogOptions): Logger {
-  const secrets = (options.secrets ?? []).filter((secret) => secret.length >= 8);
+  // As they stand in a line of JSON; the longest first, in case one begins like another.
+  const secrets = (options.secrets ?? [])
+    .filter((secret) => secret.length >= 8)
+    .map((secret) => JSON.stringify(secret).slice(1, -1))
+    .sort((a, b) => b.length - a.length);
   const redact = (line: string) =>
     secrets.reduce(
       (text, secret) => (text.includes(secret) ? text.replaceAll(secret, '[redacted]') : text),
@@ -57,7 +61,9 @@ function readable(line: string): string {
       .map(([key, value]) => `${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`)
       .join(' ');
     const reason = err && typeof err === 'object' && 'message' in err ? ` (${String(err.message)})` : '';
-    return `${String(time).slice(11, 19)} ${String(level).padEnd(5)} ${component ? `${String(component)}: ` : ''}${String(msg ?? event ?? '')}${reason}${details ? `  ${details}` : ''}\n`;
+    const text = `${String(time).slice(11, 19)} ${String(level).padEnd(5)} ${component ? `${String(component)}: ` : ''}${String(msg ?? event ?? '')}${reason}${details ? `  ${details}` : ''}`;
+    // Names of files and chats are other people's words: they must not steer the operator's terminal.
+    return `${text.replace(/\p{Cc}/gu, (c) => (c === '\n' ? ' ' : '\ufffd'))}\n`;
   } catch {
     return line;
   }

@@ -4,6 +4,7 @@
  */
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
+import { isTimezone } from './config.ts';
 import type { Db } from './db.ts';
 import { NanoClawError } from './errors.ts';
 import { writeFileAtomic } from './lib/atomic-file.ts';
@@ -152,6 +153,8 @@ function validated({ assistantName, now }: RegistryOptions, input: NewGroup): Gr
   }
   const trigger = input.trigger?.trim() ?? `@${assistantName}`;
   if (trigger === '' || trigger.length > 64) problems.push('trigger: expected 1 to 64 characters');
+  if (input.timezone !== undefined && !isTimezone(input.timezone))
+    problems.push('timezone: expected an IANA time zone like Europe/Berlin');
   if (problems.length > 0) throw new NanoClawError('GROUP_INVALID', problems.join('; '));
   const isPrivate = !input.chatJid.startsWith('-');
   return {

@@ -1,0 +1,157 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { homeOf, loadConfig } from './config.ts';
+import { NanoClawError } from './errors.ts';
+
+const TOKEN = '123456789:AAEtokenTokenTokenToken';
+
+/** The settings of a home with this .env, under this environment. */
+function load(env: Record<string, string>, dotEnv?: string) {
+  const home = mkdtempSync(path.join(tmpdir(), 'nanoclaw-config-'));
+  onTestFinished(() => rmSync(home, { recursive: true, force: true }));
+  if (dotEnv !== undefined) writeFileSync(path.join(home, '.env'), dotEnv);
+  return loadConfig({ ...env, NANOCLAW_HOME: home });
+}
+function problemsOf(env: Record<string, string>, dotEnv?: string): string[] {
+  try {
+    load(env, dotEnv);
+  } catch (error) {
+    if (error instanceof NanoClawError && error.code === 'CONFIG_INVALID')
+      return error.message
+        .split('\n')
+        .slice(1)
+        .map((line) => line.trim());
+    throw error;
+  }
+  return [];
+}
+
+describe('the settings', () => {
+  it('have defaults that start on any machine', () => {
+    expect(load({})).toMatchObject({
+      telegram: { token: null, apiRoot: 'https://api.telegram.org' },
+      assistantName: 'Nina',
+      provider: 'offline',
+      credential: null,
+      runtime: 'auto',
+      maxConcurrentContainers: 5,
+      idleTimeoutMs: 1_800_000,
+      containerTimeoutMs: 1_800_000,
+      http: { host: '127.0.0.1', port: 7420 },
+    });
+    expect(Object.isFrozen(load({}))).toBe(true);
+  });
+
+  it('come from the environment before .env before the defaults', () => {
+    const dotEnv = 'ASSISTANT_NAME=FromFile\nMAX_CONCURRENT_CONTAINERS=3\n# LOG_LEVEL=debug\nHTTP_PORT="0"\n';
+    expect(load({ ASSISTANT_NAME: 'FromEnvironment' }, dotEnv)).toMatchObject({
+      assistantName: 'FromEnvironment',
+      maxConcurrentContainers: 3,
+      logLevel: 'info',
+      http: { port: 0 },
+    });
+  });
+
+  it('count as not set when they are empty', () => {
+    const config = load(
+      { ANTHROPIC_API_KEY: '', HTTP_PORT: '' },
+      'TELEGRAM_BOT_TOKEN=\nTZ=\nASSISTANT_NAME=Zoe',
+    );
+    expect(config).toMatchObject({
+      telegram: { token: null },
+      credential: null,
+      provider: 'offline',
+      assistantName: 'Zoe',
+      http: { port: 7420 },
+    });
+  });
+
+  it('are all reported at once, each with what was expected', () => {
+    const bad = {
+      TELEGRAM_BOT_TOKEN: 'token',
+      TELEGRAM_API_ROOT: 'ftp://x',
+      ASSISTANT_NAME: 'two words',
+      ANTHROPIC_BASE_URL: 'nowhere',
+      AGENT_PROVIDER: 'gpt',
+      CONTAINER_RUNTIME: 'podman',
+      CONTAINER_IMAGE: '-x',
+      DOCKER_HOST: '/var/run/docker.sock',
+      MAX_CONCURRENT_CONTAINERS: '0',
+      IDLE_TIMEOUT: '30m',
+      CONTAINER_TIMEOUT: '-1',
+      CONTAINER_MEMORY_MB: '1e9',
+      CONTAINER_CPUS: 'many',
+      TZ: 'Mars/Olympus',
+      LOG_LEVEL: 'loud',
+      HTTP_HOST: 'a b',
+      HTTP_PORT: '70000',
+    };
+    const problems = problemsOf(bad);
+    for (const key of Object.keys(bad))
+      expect(
+        problems.filter((line) => line.startsWith(`${key}: `) && /expected/.test(line)),
+        key,
+      ).not.toEqual([]);
+    expect(problems).toContain('AGENT_PROVIDER: expected one of: auto, claude, offline');
+    expect(problems).toContain('HTTP_PORT: expected a port: a whole number from 0 to 65535');
+  });
+
+  it('report wrong values and contradictions together', () => {
+    expect(problemsOf({ AGENT_PROVIDER: 'claude', HTTP_PORT: 'x' })).toEqual([
+      expect.stringMatching(/^HTTP_PORT/),
+      expect.stringMatching(/^AGENT_PROVIDER: claude needs/),
+    ]);
+  });
+
+  it.each<[string, Record<string, string>, RegExp]>([
+    ['Claude without a credential', { AGENT_PROVIDER: 'claude' }, /AGENT_PROVIDER: claude needs/],
+    ['Claude without isolation', { ANTHROPIC_API_KEY: 'key', CONTAINER_RUNTIME: 'process' }, /no isolation/],
+    ['a server without a token', { TELEGRAM_API_ROOT: 'http://127.0.0.1:1' }, /TELEGRAM_BOT_TOKEN: expected/],
+  ])('do not contradict each other: %s', (_, env, problem) => {
+    expect(problemsOf(env)).toEqual([expect.stringMatching(problem)]);
+  });
+
+  it('never show a secret in what they report', () => {
+    const secrets = {
+      TELEGRAM_BOT_TOKEN: 'SECRET-telegram',
+      ANTHROPIC_API_KEY: 'SECRET-key',
+      CLAUDE_CODE_OAUTH_TOKEN: 'SECRET-oauth',
+      ANTHROPIC_AUTH_TOKEN: 'SECRET-auth',
+      ANTHROPIC_BASE_URL: 'SECRET-url',
+    };
+    const shown = problemsOf({ ...secrets, CONTAINER_RUNTIME: 'process' }).join('\n');
+    expect(shown).toMatch(/TELEGRAM_BOT_TOKEN.*\n/);
+    expect(shown).not.toContain('SECRET');
+  });
+
+  it('choose the provider and the credential', () => {
+    expect(load({ ANTHROPIC_API_KEY: 'k', CLAUDE_CODE_OAUTH_TOKEN: 'o' })).toMatchObject({
+      provider: 'claude',
+      credential: { kind: 'apiKey', value: 'k' },
+    });
+    expect(load({ CLAUDE_CODE_OAUTH_TOKEN: 'o' }).credential).toEqual({ kind: 'oauth', value: 'o' });
+    expect(load({ ANTHROPIC_API_KEY: 'k', AGENT_PROVIDER: 'offline' })).toMatchObject({
+      provider: 'offline',
+      credential: null,
+    });
+    expect(load({ TELEGRAM_BOT_TOKEN: TOKEN, TELEGRAM_API_ROOT: 'http://127.0.0.1:1//' }).telegram).toEqual({
+      token: TOKEN,
+      apiRoot: 'http://127.0.0.1:1',
+    });
+  });
+
+  it('say what to do when .env cannot be read', () => {
+    const home = mkdtempSync(path.join(tmpdir(), 'nanoclaw-config-'));
+    onTestFinished(() => rmSync(home, { recursive: true, force: true }));
+    mkdirSync(path.join(home, '.env'));
+    expect(() => loadConfig({ NANOCLAW_HOME: home })).toThrow(/\.env cannot be read/);
+  });
+
+  it('find the home from the working directory', () => {
+    expect(homeOf({}, '/srv/nina')).toBe('/srv/nina');
+    expect(homeOf({ NANOCLAW_HOME: 'data' }, '/srv/nina')).toBe('/srv/nina/data');
+    expect(homeOf({ NANOCLAW_HOME: '/other' }, '/srv/nina')).toBe('/other');
+  });
+});
