@@ -1,0 +1,43 @@
+import { describe, expect, it } from 'vitest';
+import { createTyping } from '../../src/router/typing.ts';
+import { chatJid } from '../../src/types.ts';
+import { createFakeClock } from '../support/fake-clock.ts';
+import { tooMany } from '../support/scripted-telegram.ts';
+
+function createHarness() {
+  const clock = createFakeClock();
+  const asked: number[] = [];
+  const answer = { error: null as Error | null };
+  const typing = createTyping(
+    {
+      sendTyping: async () => {
+        asked.push(clock.monotonic());
+        if (answer.error) throw answer.error;
+      },
+    },
+    clock,
+  );
+  return { clock, asked, answer, start: () => typing(chatJid(-1), null) };
+}
+
+describe('typing', () => {
+  it('is shown at once, refreshed every four seconds, and ends with the turn', async () => {
+    const { clock, asked, start } = createHarness();
+    const stop = start();
+    await clock.advance(9000);
+    expect(asked).toEqual([0, 4000, 8000]);
+    stop();
+    await clock.advance(60_000);
+    expect(asked).toHaveLength(3);
+    expect(clock.timers()).toBe(0);
+  });
+
+  it('gives up for this turn when Telegram refuses, and fails nothing', async () => {
+    const { clock, asked, answer, start } = createHarness();
+    answer.error = tooMany(30);
+    const stop = start();
+    await clock.advance(60_000);
+    expect(asked).toEqual([0]);
+    stop();
+  });
+});
