@@ -112,9 +112,12 @@ export function scheduleTypeOf(value: string): ScheduleType {
 }
 
 function nextCron(cron: Cron, zone: string, after: number): number | null {
-  const direct = nextWall(cron, toWall(after, zone));
+  const offset = offsetAt(after, zone);
+  const direct = nextWall(cron, after + offset);
   if (direct === null) return null;
-  const guess = direct - offsetAt(after, zone);
+  const guess = direct - offset;
+  // By elapsed time, what comes before the clocks change is next, however near the change is. Also much quicker.
+  if (cron.everyHour && guess - after < 12 * HOUR_MS && offsetAt(guess, zone) === offset) return guess;
   if (isSteady(after, guess, zone)) return guess;
 
   // Near a change of the clocks: look at every wall from well before to well behind, and take the earliest.
@@ -195,13 +198,12 @@ function instantOf(value: string, zone: string): { instant: number; note: string
     'expected a date and time like 2026-12-24T18:00, read in the task’s zone, or with an offset like 2026-12-24T18:00:00Z';
   if (/(Z|[+-]\d{2}:?\d{2})$/i.test(text) && /^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}/.test(text)) {
     const instant = Date.parse(text.replace(' ', 'T'));
-    if (Number.isFinite(instant)) return { instant, note: null };
+    if (Number.isFinite(instant) && isDate(text.slice(0, 10))) return { instant, note: null };
     throw new ScheduleError(`"${clip(value)}" is no time; ${expected}`);
   }
   const [, year, month, day, hour = '00', minute = '00', second = '00'] = LOCAL.exec(text) ?? [];
   const wall = year === undefined ? NaN : Date.parse(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`);
-  // Date.parse turns 31 February into March; a date that is not written back as it was read is none.
-  if (!Number.isFinite(wall) || new Date(wall).toISOString().slice(0, 10) !== `${year}-${month}-${day}`) {
+  if (!Number.isFinite(wall) || !isDate(text.slice(0, 10))) {
     throw new ScheduleError(`"${clip(value)}" is no time; ${expected}`);
   }
   const match = fromWall(wall, zone);
@@ -211,6 +213,12 @@ function instantOf(value: string, zone: string): { instant: number; note: string
     gap: `The clocks in ${zone} jump over this time: it runs as much later as they jump.`,
   };
   return { instant: match.instants[0], note: notes[match.kind] };
+}
+
+/** Date.parse turns 31 February into March: a date that is not written back as it was read is none. */
+function isDate(text: string): boolean {
+  const instant = Date.parse(`${text}T00:00:00Z`);
+  return Number.isFinite(instant) && new Date(instant).toISOString().startsWith(text);
 }
 
 function checkZone(zone: string): void {

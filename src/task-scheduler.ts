@@ -12,13 +12,15 @@ import type { Db } from './db.ts';
 import { messageOf } from './errors.ts';
 import type { Clock, Timer } from './lib/clock.ts';
 import type { Logger } from './log.ts';
-import { claimDue } from './task-scheduler/claim.ts';
+import { claimDue, judgeWaiting } from './task-scheduler/claim.ts';
 import { type ChatJid, type Iso, iso } from './types.ts';
 
 /** The longest sleep: what the clock did meanwhile is noticed then. One index look-up each time. */
 export const LOOK_MS = 30_000;
 /** Between the starts of runs that make up for missed ones. */
 export const CATCH_UP_SPACING_MS = 10_000;
+/** After a failure of the database. */
+const RETRY_MS = 5000;
 const BATCH = 200;
 
 export interface TaskSchedulerOptions {
@@ -33,7 +35,7 @@ export interface TaskSchedulerOptions {
 
 export interface TaskScheduler {
   start(): void;
-  /** A task was added or changed, or a run postponed: the timer may be wrong now. */
+  /** A task was added or changed, a run postponed or asked for: looks again at once. */
   changed(): void;
   stop(): void;
 }
@@ -42,62 +44,60 @@ export function createTaskScheduler(options: TaskSchedulerOptions): TaskSchedule
   const { db, clock, log } = options;
   let timer: Timer | undefined;
   let running = false;
-  /** When the last late run may begin. */
-  let catchUpUntil = 0;
+  /** What an earlier daemon left has been looked at. */
+  let judged = false;
+  /** When the next late run may begin, on the monotonic clock: it outlives a wall clock that is set back. */
+  let catchUpFrom = 0;
 
-  function arm(): void {
+  function lookIn(delayMs: number): void {
     timer?.cancel();
-    if (!running) return;
-    const now = clock.now();
-    const next = db.tasks.nextWake(iso(now));
-    const waitMs = next === null ? LOOK_MS : Math.min(LOOK_MS, Math.max(0, Date.parse(next) - now));
-    timer = clock.after(waitMs, tick);
+    timer = clock.after(delayMs, tick);
   }
 
   function tick(): void {
     if (!running) return;
-    let more = false;
     try {
-      more = claimBatch();
+      if (!judged) db.transaction(() => judgeWaiting(db, clock.now()));
+      judged = true;
+      const { changed, more } = claimBatch();
       for (const jid of db.tasks.chatsWithWaiting(iso(clock.now()))) options.wake(jid);
+      for (const jid of changed) options.tasksChanged(jid);
+      // Between batches others get their turn: a thousand due tasks must not hold up a message.
+      lookIn(more ? 0 : untilNext());
     } catch (error) {
+      // A full disk, say: nothing was claimed. What is due stays due, and must not keep us busy meanwhile.
       log.error({ event: 'schedule_failed', err: error }, messageOf(error));
+      lookIn(RETRY_MS);
     }
-    // Between batches others get their turn: a thousand due tasks must not hold up a message.
-    if (more) timer = clock.after(0, tick);
-    else arm();
   }
 
-  /** Returns true when there may be more. */
-  function claimBatch(): boolean {
+  function untilNext(): number {
+    const now = clock.now();
+    const next = db.tasks.nextWake(iso(now));
+    return next === null ? LOOK_MS : Math.min(LOOK_MS, Math.max(0, Date.parse(next) - now));
+  }
+
+  function claimBatch(): { changed: Set<ChatJid>; more: boolean } {
     const now = clock.now();
     const due = db.tasks.due(iso(now), BATCH);
     const changed = new Set<ChatJid>();
+    if (due.length === 0) return { changed, more: false };
     db.transaction(() => {
       for (const task of due) {
-        try {
-          const claim = db.savepoint(() => claimDue(db, task, now, () => nextCatchUp(now)));
-          log.debug({ event: 'task_due', task: task.id, group: task.folder, ...claim });
-        } catch (error) {
-          log.error({ event: 'task_claim_failed', task: task.id, err: error }, messageOf(error));
-          db.tasks.setStatus(
-            task.id,
-            'paused',
-            `its schedule cannot be computed: ${messageOf(error)}`.slice(0, 300),
-          );
-        }
+        const claim = claimDue(db, task, now, () => nextCatchUp(now));
+        const details = { event: 'task_due', task: task.id, group: task.folder, ...claim };
+        log[claim.paused === undefined ? 'debug' : 'warn'](details, claim.paused);
         changed.add(task.chatJid);
       }
     });
-    for (const jid of changed) options.tasksChanged(jid);
-    return due.length === BATCH;
+    return { changed, more: due.length === BATCH };
   }
 
   /** Late runs begin one after the other, the first at once. */
   function nextCatchUp(now: number): Iso {
-    const at = Math.max(now, catchUpUntil);
-    catchUpUntil = at + CATCH_UP_SPACING_MS;
-    return iso(at);
+    const waitMs = Math.max(0, catchUpFrom - clock.monotonic());
+    catchUpFrom = clock.monotonic() + waitMs + CATCH_UP_SPACING_MS;
+    return iso(now + waitMs);
   }
 
   return {
@@ -105,7 +105,10 @@ export function createTaskScheduler(options: TaskSchedulerOptions): TaskSchedule
       running = true;
       tick();
     },
-    changed: arm,
+    // Not at once: the caller may be in the middle of something. tick() sets the timer anew when it is through.
+    changed() {
+      if (running) lookIn(0);
+    },
     stop() {
       running = false;
       timer?.cancel();

@@ -125,7 +125,10 @@ export function resumeTask(rules: TaskRules, task: Task, runMissed: boolean): Ta
   if (rules.db.groups.byFolder(task.folder) === null)
     throw invalid(`the group of task ${task.id} is not registered`);
   const resumed: Task = { ...task, status: 'active', statusReason: null, failures: 0 };
-  resumed.nextRun = firstRun(rules, resumed, rules.now());
+  const now = rules.now();
+  const isOver = task.scheduleType === 'once' && nextRun(scheduleOf(task), now) === null;
+  // Then the missed run is all there is to resume.
+  resumed.nextRun = isOver && runMissed ? null : firstRun(rules, resumed, now);
   rules.db.tasks.update(resumed);
   if (runMissed) runTaskNow(rules, resumed, 'resume');
   return resumed;
@@ -165,16 +168,30 @@ export function findTask(
   return task;
 }
 
+/** Of a schedule as it would be saved now, or of a task as it was saved. Throws TASK_INVALID as saving would. */
 export function previewOf(
-  rules: Pick<TaskRules, 'now' | 'defaultTimezone'>,
-  input: Pick<TaskInput, 'scheduleType' | 'scheduleValue' | 'timezone'>,
+  rules: Omit<TaskRules, 'db'>,
+  input: Pick<TaskInput, 'scheduleType' | 'scheduleValue' | 'timezone'> & { anchor?: Iso },
   group: Group | null,
 ): Preview {
   const timezone = input.timezone ?? group?.timezone ?? rules.defaultTimezone;
-  const now = rules.now();
-  return guarded(() =>
-    previewSchedule({ type: input.scheduleType, value: input.scheduleValue, timezone, anchor: now }, now),
-  );
+  const from = input.anchor === undefined ? rules.now() : Date.parse(input.anchor);
+  const schedule = { type: input.scheduleType, value: input.scheduleValue.trim(), timezone, anchor: from };
+  return guarded(() => {
+    checkSchedule(schedule, from, rules.limits ?? DEFAULT_LIMITS);
+    return previewSchedule(schedule, from);
+  });
+}
+
+/** Up to here a run counts as on time. */
+export const GRACE_MS = 60_000;
+
+/** Why a run that is so late is not to begin, by the task's own choice; null: it may. */
+export function tooLate(task: Pick<Task, 'misfire'>, latenessMs: number): string | null {
+  if (latenessMs <= GRACE_MS || task.misfire === 'run_once') return null;
+  const within = /^within:(.+)$/.exec(task.misfire)?.[1];
+  if (within === undefined) return 'missed; this task skips missed runs';
+  return latenessMs <= (parseDuration(within) ?? 0) ? null : `missed by more than ${within}`;
 }
 
 /** For a sentence to people and agents: "next run …", in the task's zone. */

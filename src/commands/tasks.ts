@@ -1,10 +1,18 @@
 /** nanoclaw tasks list | add | pause | resume | cancel | run | runs | preview */
 import type { Command } from 'commander';
+import { loadConfig } from '../config.ts';
 import type { Task, TaskRun } from '../db/tasks.ts';
 import type { Db } from '../db.ts';
 import { NanoClawError } from '../errors.ts';
 import { poke } from '../lib/poke.ts';
-import { previewSchedule, ScheduleError, scheduleTypeOf } from '../next-run.ts';
+import {
+  checkSchedule,
+  DEFAULT_LIMITS,
+  previewSchedule,
+  ScheduleError,
+  type ScheduleLimits,
+  scheduleTypeOf,
+} from '../next-run.ts';
 import { localTime } from '../prompt.ts';
 import {
   cancelTask,
@@ -195,6 +203,7 @@ function previewCommand(tasks: Command): void {
         throw usage('--count: expected a whole number from 1 to 1000');
       try {
         const schedule = { type: scheduleTypeOf(value), value, timezone: options.tz, anchor: from };
+        checkSchedule(schedule, from, previewLimits());
         const preview = previewSchedule(schedule, from, count);
         const lines = preview.next.map(
           (at) => `${at}  ${localTime(Date.parse(at), preview.timezone)} ${preview.timezone}`,
@@ -204,6 +213,15 @@ function previewCommand(tasks: Command): void {
         throw error instanceof ScheduleError ? new NanoClawError('TASK_INVALID', error.message) : error;
       }
     });
+}
+
+/** As they will be judged when it is saved; settings that cannot be read are no reason to say nothing. */
+function previewLimits(): ScheduleLimits {
+  try {
+    return { minIntervalMs: loadConfig().minTaskIntervalMs };
+  } catch {
+    return DEFAULT_LIMITS;
+  }
 }
 
 /** With the daemon running or stopped; a running one notices at once. */
@@ -263,5 +281,8 @@ const runToJson = (r: TaskRun) => ({
   finished_at: r.finishedAt,
   lateness_ms: r.latenessMs,
   error: r.error,
+  input_tokens: r.usage?.input_tokens ?? null,
+  output_tokens: r.usage?.output_tokens ?? null,
+  cost_usd: r.usage?.cost_usd ?? null,
   delivered: r.delivered,
 });

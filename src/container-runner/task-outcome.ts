@@ -9,7 +9,7 @@ import type { Turn } from '../db/turns.ts';
 import type { Db } from '../db.ts';
 import type { Usage } from '../protocol.ts';
 import type { Router } from '../router.ts';
-import { describeNext } from '../tasks.ts';
+import { describeNext, tooLate } from '../tasks.ts';
 import { type Iso, iso } from '../types.ts';
 import { type Failure, retryDelay } from './failure.ts';
 
@@ -62,10 +62,24 @@ export function taskRunAgain(
   failure: Failure,
   delayMs: number,
 ): void {
-  const owner = taskOf(context.db, turn);
+  const { db, nowMs } = context;
+  const owner = taskOf(db, turn);
   if (!owner) return;
-  const notBefore = iso(context.nowMs + delayMs);
-  context.db.tasks.runAgain(owner.run.id, notBefore, failure.message, failure.code !== 'restart');
+  const { run, task } = owner;
+  const unwanted = failure.code === 'restart' ? noLongerWanted(owner, nowMs) : null;
+  if (unwanted === null) {
+    db.tasks.runAgain(run.id, iso(nowMs + delayMs), failure.message, failure.code !== 'restart');
+    return;
+  }
+  db.tasks.finishRun(run.id, 'stopped', iso(nowMs), { reason: unwanted, error: failure.message });
+  db.tasks.noteResult(task.id, iso(nowMs), 'stopped', task.failures);
+  endOnce(db, task);
+}
+
+/** While no daemon ran, time has gone by: may the run that its end interrupted begin again? */
+function noLongerWanted({ run, task }: Owner, nowMs: number): string | null {
+  if (run.origin !== 'schedule') return null;
+  return task.status === 'active' ? tooLate(task, nowMs - Date.parse(run.due)) : `the task is ${task.status}`;
 }
 
 /** `sentence` says plainly what went wrong. */
@@ -101,8 +115,10 @@ export function taskFailed(
     tell(main.chatJid, null, `In ${db.groups.byJid(turn.chatJid)?.name ?? task.folder}: ${text}`);
 }
 
+/** Unless it has been given another time meanwhile. */
 function endOnce(db: Db, task: Task): void {
-  if (task.scheduleType === 'once' && task.status === 'active') db.tasks.setStatus(task.id, 'done', null);
+  if (task.scheduleType !== 'once' || task.status !== 'active' || task.nextRun !== null) return;
+  db.tasks.setStatus(task.id, 'done', null);
 }
 
 const excerpt = (text: string): string =>

@@ -53,6 +53,7 @@ export interface TaskRun {
   finishedAt: Iso | null;
   latenessMs: number | null;
   error: string | null;
+  usage: Usage | null;
   /** null: nothing to deliver, or not yet. */
   delivered: boolean | null;
 }
@@ -62,7 +63,7 @@ type Row = Record<string, string | number | null>;
 const TASK = `id, group_folder, chat_jid, prompt, schedule_type, schedule_value, timezone, context_mode, misfire, script,
   thread_id, status, status_reason, anchor, next_run, last_run, last_result, failures, created_by, created_at`;
 const RUN = `id, task_id, chat_jid, due, state, outcome, reason, origin, not_before, attempt, missed, turn_id, started_at,
-  finished_at, lateness_ms, error, delivered`;
+  finished_at, lateness_ms, error, input_tokens, output_tokens, cost_usd, delivered`;
 
 const toTask = (r: Row): Task => ({
   id: r.id as string,
@@ -104,6 +105,14 @@ const toRun = (r: Row): TaskRun => ({
   finishedAt: r.finished_at as Iso | null,
   latenessMs: r.lateness_ms as number | null,
   error: r.error as string | null,
+  usage:
+    r.input_tokens === null
+      ? null
+      : {
+          input_tokens: r.input_tokens as number,
+          output_tokens: r.output_tokens as number,
+          cost_usd: r.cost_usd as number,
+        },
   delivered: r.delivered === null ? null : r.delivered === 1,
 });
 
@@ -152,6 +161,14 @@ export function taskRepository(db: Sqlite) {
   const waiting = db.prepare<[string, string], Row>(
     `SELECT ${RUN} FROM task_runs INDEXED BY task_runs_waiting
      WHERE chat_jid = ? AND state = 'due' AND (not_before IS NULL OR not_before <= ?) ORDER BY id LIMIT 1`,
+  );
+  const neverBegun = db.prepare<[], Row>(
+    `SELECT ${RUN} FROM task_runs INDEXED BY task_runs_waiting
+     WHERE state = 'due' AND origin = 'schedule' AND attempt = 0 ORDER BY id`,
+  );
+  const skipRun = db.prepare(
+    `UPDATE task_runs SET state = 'finished', outcome = 'skipped', reason = ?, finished_at = ?, lateness_ms = ?
+     WHERE id = ? AND state <> 'finished'`,
   );
   const waitingChats = db
     .prepare<[string], string>(
@@ -287,6 +304,12 @@ export function taskRepository(db: Sqlite) {
     /** The run that is waiting or going on, if any. */
     openRun: (taskId: string): TaskRun | null => findRun(openRun.get(taskId)),
     nextWaiting: (jid: ChatJid, now: Iso): TaskRun | null => findRun(waiting.get(jid, now)),
+    /** Runs of the schedule that wait for their first attempt. */
+    neverBegun: (): TaskRun[] => neverBegun.all().map(toRun),
+    /** It will not run. */
+    skipRun(id: number, reason: string, at: Iso, latenessMs: number): void {
+      skipRun.run(reason, at, latenessMs, id);
+    },
     chatsWithWaiting: (now: Iso): ChatJid[] => waitingChats.all(now) as ChatJid[],
     startRun: (id: number, turn: TurnId, at: Iso, latenessMs: number): boolean =>
       startRun.run(turn, at, latenessMs, id).changes === 1,

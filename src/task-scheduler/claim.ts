@@ -8,13 +8,11 @@
 
 import type { Task } from '../db/tasks.ts';
 import type { Db } from '../db.ts';
-import { parseDuration } from '../next-run/duration.ts';
+import { messageOf } from '../errors.ts';
 import { nextRun } from '../next-run.ts';
-import { scheduleOf } from '../tasks.ts';
+import { GRACE_MS, scheduleOf, tooLate } from '../tasks.ts';
 import { type Iso, iso } from '../types.ts';
 
-/** Up to here a run counts as on time. */
-export const GRACE_MS = 60_000;
 /** So many missed instants get rows of their own; a longer stop is summed up in the run that covers it. */
 export const MAX_MISSED_ROWS = 2000;
 
@@ -23,21 +21,31 @@ export interface Claim {
   runs: boolean;
   /** It is late: to be spread out. */
   late: boolean;
+  /** The task cannot go on, and why. */
+  paused?: string;
 }
 
-/** In the caller's transaction. `catchUpAt` says when a late run may begin. */
+/**
+ * In the caller's transaction. `catchUpAt` says when a late run may begin. A task that cannot go on is paused; what
+ * the database throws is thrown, since that is no task's fault.
+ */
 export function claimDue(db: Db, task: Task, now: number, catchUpAt: () => Iso): Claim {
-  if (db.groups.byFolder(task.folder) === null) {
-    db.tasks.setStatus(task.id, 'paused', 'its group is not registered any more');
-    return { runs: false, late: false };
+  if (db.groups.byFolder(task.folder) === null)
+    return pause(db, task, now, 'its group is not registered any more');
+  let came: ReturnType<typeof dueInstants>;
+  try {
+    came = dueInstants(task, now);
+  } catch (error) {
+    return pause(db, task, now, `its schedule cannot be computed: ${messageOf(error)}`.slice(0, 300));
   }
-  const { instants, unlisted, next } = dueInstants(task, now);
+  const { instants, unlisted, next } = came;
   db.tasks.setNextRun(task.id, next === null ? null : iso(next));
   const last = instants.at(-1);
   if (last === undefined) return { runs: false, late: false };
 
   const latenessMs = now - last;
-  const reason = whyNot(db, task, latenessMs);
+  const goesOn = db.tasks.openRun(task.id) !== null;
+  const reason = goesOn ? 'the run before was still going on' : tooLate(task, latenessMs);
   const missed = instants.length - 1 + unlisted;
   const late = latenessMs > GRACE_MS;
   const skipped = (why: string, due: number) => ({ reason: why, at: iso(now), latenessMs: now - due });
@@ -59,11 +67,36 @@ export function claimDue(db: Db, task: Task, now: number, catchUpAt: () => Iso):
     missed,
     ...(reason === null ? { notBefore: late ? catchUpAt() : null } : { skipped: skipped(reason, last) }),
   });
-  if (reason !== null && task.scheduleType === 'once') {
-    db.tasks.setStatus(task.id, 'done', reason);
-    db.tasks.noteResult(task.id, iso(now), `skipped: ${reason}`, task.failures);
-  }
+  if (reason !== null) skippedOnce(db, task, now, reason);
   return { runs: added && reason === null, late };
+}
+
+/**
+ * What an earlier daemon claimed and did not begin: after a long stop the task's choice decides about it, too.
+ * In the caller's transaction.
+ */
+export function judgeWaiting(db: Db, now: number): void {
+  for (const run of db.tasks.neverBegun()) {
+    const task = db.tasks.byId(run.taskId);
+    const latenessMs = now - Date.parse(run.due);
+    const reason = task === null ? null : tooLate(task, latenessMs);
+    if (task === null || reason === null) continue;
+    db.tasks.skipRun(run.id, reason, iso(now), latenessMs);
+    if (task.nextRun === null) skippedOnce(db, task, now, reason);
+  }
+}
+
+/** The only time it had has passed. */
+function skippedOnce(db: Db, task: Task, now: number, reason: string): void {
+  if (task.scheduleType !== 'once') return;
+  db.tasks.setStatus(task.id, 'done', reason);
+  db.tasks.noteResult(task.id, iso(now), `skipped: ${reason}`, task.failures);
+}
+
+function pause(db: Db, task: Task, now: number, reason: string): Claim {
+  db.tasks.setStatus(task.id, 'paused', reason);
+  db.tasks.skipWaiting(task.id, reason, iso(now));
+  return { runs: false, late: false, paused: reason };
 }
 
 /** All instants from next_run up to now, oldest first, and the first one after. */
@@ -81,13 +114,4 @@ function dueInstants(task: Task, now: number): { instants: number[]; unlisted: n
     next = nextRun(schedule, next);
   }
   return { instants, unlisted, next };
-}
-
-function whyNot(db: Db, task: Task, latenessMs: number): string | null {
-  if (db.tasks.openRun(task.id)) return 'the run before was still going on';
-  if (latenessMs <= GRACE_MS || task.misfire === 'run_once') return null;
-  const within = /^within:(.+)$/.exec(task.misfire)?.[1];
-  const allowedMs = within === undefined ? 0 : (parseDuration(within) ?? 0);
-  if (latenessMs <= allowedMs) return null;
-  return within === undefined ? 'missed; this task skips missed runs' : `missed by more than ${within}`;
 }
