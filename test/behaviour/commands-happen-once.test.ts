@@ -245,7 +245,6 @@ describe('events', () => {
     };
     drop('family', 'events', textEvent(turn, 1), eventFileName(turn, 1));
     for (let i = 0; i < 600; i += 1) drop('family', 'messages', send(`m${i}`));
-    db.sqlite.pragma('synchronous = OFF');
     ipc.drain(family.folder);
     expect(sentBefore).toBe(600);
   });

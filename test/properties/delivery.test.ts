@@ -19,7 +19,6 @@ const mostWithin = (times: readonly number[], windowMs: number): number =>
 it('each reply arrives, in order, within the limits; a second copy only where nobody could know, and marked', async () => {
   const world = createWorld();
   const { db, clock } = world;
-  db.sqlite.pragma('synchronous = OFF'); // nobody pulls the plug here; the commits are what takes the time
   const plan = fc.record({
     replies: fc.array(
       fc.record({ chat: fc.integer({ min: -3, max: 2 }), afterMs: fc.constantFrom(0, 0, 300, 4000) }),
