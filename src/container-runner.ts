@@ -9,7 +9,7 @@
  * a daemon that starts later goes on where this one ended; a turn ends once. It never reads a chat's policy and
  * never talks to Telegram.
  */
-import { randomUUID } from 'node:crypto';
+import { type ActiveTurn, createActiveTurns } from './container-runner/active-turns.ts';
 import { claimNext } from './container-runner/claim.ts';
 import type { Failure, FailureCode } from './container-runner/failure.ts';
 import { type Agent, createPool, type PoolOptions } from './container-runner/pool.ts';
@@ -20,9 +20,8 @@ import type { Turn } from './db/turns.ts';
 import { messageOf, NanoClawError } from './errors.ts';
 import type { RunResult } from './group-queue.ts';
 import type { Ipc } from './ipc.ts';
-import type { Timer } from './lib/clock.ts';
 import { groupPaths } from './mailbox/layout.ts';
-import { publishTurn, removeTurn, stageTurn, writeControl } from './mailbox/write.ts';
+import { publishTurn, removeTurn, stageTurn } from './mailbox/write.ts';
 import { type AgentEvent, EXIT_WORKSPACE_UNWRITABLE, type TurnFile } from './protocol.ts';
 import type { Router } from './router.ts';
 import type { AgentExit } from './runtime/agent-runtime.ts';
@@ -64,28 +63,12 @@ export interface ContainerRunner {
   stop(): Promise<void>;
 }
 
-/** A turn that runs now, in this process's eyes. */
-interface Active {
-  turn: Turn;
-  agent: Agent;
-  finished: (result: RunResult) => void;
-  lifeTimer?: Timer;
-  stopTyping: () => void;
-  /** How often in a row an earlier event was missing. */
-  missing: number;
-  /** Why we end its agent, if we do: then its exit is no crash. */
-  ending?: Failure | 'stop';
-}
-
 const ENGINE_RETRY_MS = 5000;
 /** How often a gap in a turn's events is looked at again before it is accepted. */
 const GAP_LOOKS = 5;
-/** How long an agent that was asked to stop may take before it is taken away. */
-const STOP_PATIENCE_MS = 1200;
 
 export function createContainerRunner(options: ContainerRunnerOptions): ContainerRunner {
   const { db, clock, log, home } = options;
-  const active = new Map<TurnId, Active>();
   const adopted = new Map<ChatJid, Promise<RunResult>>();
   let stopping = false;
   const settlement = createSettlement(options);
@@ -94,6 +77,15 @@ export function createContainerRunner(options: ContainerRunnerOptions): Containe
     onStarted: (folder) => options.ipc().attach(folder),
     onExit: agentEnded,
   });
+  const active = createActiveTurns({
+    ...options,
+    pool,
+    settle: (entry) =>
+      end(entry.turn.id, settleEnding(entry, { code: 'crash', message: 'the agent is gone' })),
+  });
+  /** As we wanted it, or as its agent's exit tells. */
+  const settleEnding = ({ turn, ending }: ActiveTurn, otherwise: Failure): RunResult =>
+    ending === 'stop' ? settlement.stop(turn) : settlement.fail(turn, ending ?? otherwise);
 
   async function run(jid: ChatJid): Promise<RunResult> {
     const waiting = adopted.get(jid);
@@ -106,6 +98,7 @@ export function createContainerRunner(options: ContainerRunnerOptions): Containe
       db.messages.disposeOpen(jid, 'unregistered', 'the chat is not registered');
       return 'idle';
     }
+    giveBack(jid);
     if (!hasWork(jid)) return 'idle';
     try {
       if (!pool.isWarm(group.folder)) await options.runtime().prepare();
@@ -146,7 +139,7 @@ export function createContainerRunner(options: ContainerRunnerOptions): Containe
       return settlement.fail(turn, { code: 'crash', message: 'the agent ended before its turn began' });
     }
     return new Promise((finished) => {
-      active.set(turn.id, { turn, agent, finished, stopTyping, missing: 0 });
+      active.add({ turn, agent, finished, stopTyping, missing: 0 });
       try {
         options.writeSnapshots(group);
         stageTurn(paths, { ...file, container: agent.container.name });
@@ -156,59 +149,31 @@ export function createContainerRunner(options: ContainerRunnerOptions): Containe
           return;
         }
         publishTurn(paths, turn.id);
-        signOfLife(turn.id);
+        active.signOfLife(turn.id);
         const line = `started in ${agent.container.name}, attempt ${turn.attempt}`;
         appendTurnLog(home, group.folder, turn.id, clock.now(), line);
       } catch (error) {
-        const message = `the turn could not be handed over: ${messageOf(error)}`;
-        end(turn.id, settlement.fail(turn, { code: 'agent', message }));
+        // A full disk, most likely: then this cannot be noted either, and the next run does (giveBack).
+        log.error({ event: 'turn_not_handed_over', turn: turn.id, err: error }, messageOf(error));
+        active.remove(turn.id);
+        void pool.close(agent).then(() => finished({ retryInMs: ENGINE_RETRY_MS }));
       }
     });
   }
 
-  function signOfLife(id: TurnId): void {
-    const entry = active.get(id);
-    if (!entry) return;
-    entry.lifeTimer?.cancel();
-    entry.lifeTimer = clock.after(options.timeoutMs, () => void timedOut(id));
-  }
-
-  /** The agent's end, which this brings about, settles the turn; what it wrote in the last moment counts. */
-  async function timedOut(id: TurnId): Promise<void> {
-    const entry = active.get(id);
-    if (!entry) return;
-    const seconds = Math.round(options.timeoutMs / 1000);
-    const failure: Failure = {
-      code: 'timeout',
-      message: `no sign of life for ${seconds} s (CONTAINER_TIMEOUT)`,
-    };
-    entry.ending = failure;
-    await pool.close(entry.agent);
-    // Also when the engine could not tell us about the end.
-    if (active.has(id)) end(id, settlement.fail(entry.turn, failure));
+  /** A turn that is open but that nobody runs was begun and not handed over: its messages wait again. */
+  function giveBack(jid: ChatJid): void {
+    for (const turn of db.turns.openOf(jid).filter(({ id }) => !active.get(id))) {
+      end(turn.id, settlement.fail(turn, { code: 'restart', message: 'the turn could not be handed over' }));
+    }
   }
 
   function stopTurn(jid: ChatJid): void {
     for (const turn of db.turns.openOf(jid)) {
       log.info({ event: 'turn_stopping', group: turn.folder, turn: turn.id });
       const entry = active.get(turn.id);
-      if (!entry) {
-        end(turn.id, settlement.stop(turn)); // its agent is only being started
-        continue;
-      }
-      const { name } = entry.agent.container;
-      writeControl(groupPaths(home, turn.folder), `${clock.now()}-${randomUUID()}`, {
-        container: name,
-        type: 'interrupt',
-        turn: turn.id,
-      });
-      clock.after(STOP_PATIENCE_MS, () => {
-        if (!active.has(turn.id)) return;
-        entry.ending = 'stop';
-        void pool.close(entry.agent).then(() => {
-          if (active.has(turn.id)) end(turn.id, settlement.stop(turn));
-        });
-      });
+      if (entry) active.stop(entry);
+      else end(turn.id, settlement.stop(turn)); // its agent is only being started
     }
   }
 
@@ -225,7 +190,7 @@ export function createContainerRunner(options: ContainerRunnerOptions): Containe
     const result = settlement.take(turn, event);
     if (event.type !== 'progress') appendTurnLog(home, folder, turn.id, clock.now(), event.type);
     if (result) end(turn.id, result);
-    else signOfLife(turn.id);
+    else active.signOfLife(turn.id);
     return true;
   }
 
@@ -239,11 +204,8 @@ export function createContainerRunner(options: ContainerRunnerOptions): Containe
       const { folder: group, state, attempt } = turn;
       log.info({ event: 'turn_ended', group, turn: id, state, attempt });
     }
-    const entry = active.get(id);
+    const entry = active.remove(id);
     if (!entry) return;
-    active.delete(id);
-    entry.lifeTimer?.cancel();
-    entry.stopTyping();
     pool.release(entry.agent);
     entry.finished(result);
   }
@@ -256,11 +218,8 @@ export function createContainerRunner(options: ContainerRunnerOptions): Containe
     } catch (error) {
       log.error({ event: 'ipc_failed', group: agent.folder, err: error }, messageOf(error));
     }
-    for (const { turn, ending } of [...active.values()].filter((a) => a.agent === agent)) {
-      end(
-        turn.id,
-        ending === 'stop' ? settlement.stop(turn) : settlement.fail(turn, ending ?? exitFailure(exit)),
-      );
+    for (const entry of active.all().filter((a) => a.agent === agent)) {
+      end(entry.turn.id, settleEnding(entry, exitFailure(exit)));
     }
   }
 
@@ -288,11 +247,11 @@ export function createContainerRunner(options: ContainerRunnerOptions): Containe
     log.info({ event: 'turn_adopted', group: turn.folder, turn: turn.id, container: agent.container.name });
     const stopTyping = options.typing(turn.chatJid, turn.threadId);
     const waiting = new Promise<RunResult>((finished) => {
-      active.set(turn.id, { turn, agent, finished, stopTyping, missing: 0 });
+      active.add({ turn, agent, finished, stopTyping, missing: 0 });
     });
     adopted.set(turn.chatJid, waiting);
     publishTurn(groupPaths(home, turn.folder), turn.id);
-    signOfLife(turn.id);
+    active.signOfLife(turn.id);
   }
 
   return {
@@ -312,14 +271,11 @@ export function createContainerRunner(options: ContainerRunnerOptions): Containe
     },
     status: () => ({
       agents: pool.agents().map((a) => ({ group: a.folder, container: a.container.name, state: a.state })),
-      turns: active.size,
+      turns: active.all().length,
     }),
     async stop() {
       stopping = true;
-      for (const { lifeTimer, stopTyping } of active.values()) {
-        lifeTimer?.cancel();
-        stopTyping();
-      }
+      for (const { turn } of active.all()) active.remove(turn.id);
       await Promise.all(
         pool
           .agents()

@@ -1,0 +1,91 @@
+/**
+ * The turns that run now, in this process's eyes, and the two ways we end one: it shows no sign of life, or
+ * somebody wants it to stop. The agent's end, which both bring about, settles the turn; what the agent wrote in the
+ * last moment counts.
+ */
+import { randomUUID } from 'node:crypto';
+import type { Turn } from '../db/turns.ts';
+import type { RunResult } from '../group-queue.ts';
+import type { Clock, Timer } from '../lib/clock.ts';
+import { groupPaths } from '../mailbox/layout.ts';
+import { writeControl } from '../mailbox/write.ts';
+import type { TurnId } from '../types.ts';
+import type { Failure } from './failure.ts';
+import type { Agent, Pool } from './pool.ts';
+
+export interface ActiveTurn {
+  turn: Turn;
+  agent: Agent;
+  /** Lets the queue go on. */
+  finished: (result: RunResult) => void;
+  stopTyping: () => void;
+  /** How often in a row an earlier event was missing. */
+  missing: number;
+  lifeTimer?: Timer;
+  /** Why we end its agent, if we do: then its exit is no crash. */
+  ending?: Failure | 'stop';
+}
+
+export interface ActiveTurnsOptions {
+  clock: Clock;
+  home: string;
+  pool: Pick<Pool, 'close'>;
+  /** How long a turn may show no sign of life. */
+  timeoutMs: number;
+  /** Settles a turn whose agent is gone without our having been told. */
+  settle: (entry: ActiveTurn) => void;
+}
+
+/** How long an agent that was asked to stop may take before it is taken away. */
+const STOP_PATIENCE_MS = 1200;
+
+export interface ActiveTurns {
+  add(entry: ActiveTurn): void;
+  get(id: TurnId): ActiveTurn | undefined;
+  /** Forgets it and ends its timer and its typing. */
+  remove(id: TurnId): ActiveTurn | undefined;
+  all(): ActiveTurn[];
+  /** The turn has just shown that it lives. */
+  signOfLife(id: TurnId): void;
+  /** Asks the agent to end its turn, and takes it away when it does not. */
+  stop(entry: ActiveTurn): void;
+}
+
+export function createActiveTurns(options: ActiveTurnsOptions): ActiveTurns {
+  const { clock, home, pool, timeoutMs } = options;
+  const active = new Map<TurnId, ActiveTurn>();
+
+  async function endAgent(id: TurnId, ending: Failure | 'stop'): Promise<void> {
+    const entry = active.get(id);
+    if (!entry) return;
+    entry.ending = ending;
+    await pool.close(entry.agent);
+    if (active.get(id) === entry) options.settle(entry);
+  }
+
+  return {
+    add: (entry) => void active.set(entry.turn.id, entry),
+    get: (id) => active.get(id),
+    remove(id) {
+      const entry = active.get(id);
+      active.delete(id);
+      entry?.lifeTimer?.cancel();
+      entry?.stopTyping();
+      return entry;
+    },
+    all: () => [...active.values()],
+    signOfLife(id) {
+      const entry = active.get(id);
+      if (!entry) return;
+      entry.lifeTimer?.cancel();
+      const message = `no sign of life for ${Math.round(timeoutMs / 1000)} s (CONTAINER_TIMEOUT)`;
+      entry.lifeTimer = clock.after(timeoutMs, () => void endAgent(id, { code: 'timeout', message }));
+    },
+    stop({ turn, agent }) {
+      const number = `${clock.now()}-${randomUUID()}`;
+      const control = { container: agent.container.name, type: 'interrupt' as const, turn: turn.id };
+      writeControl(groupPaths(home, turn.folder), number, control);
+      clock.after(STOP_PATIENCE_MS, () => void endAgent(turn.id, 'stop'));
+    },
+  };
+}
