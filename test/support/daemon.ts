@@ -156,10 +156,16 @@ export class TestHome {
     return lines.map((line) => JSON.parse(line) as LogLine);
   }
 
-  /** Looks, and again after each change in the home or its data folder, until it finds something. */
-  until<T>(look: () => T | undefined | null | false, what: string, limitMs = LIMIT_MS): Promise<T> {
+  /** Looks, and again after each change in the home or its data folder (and after `also`), until it finds something. */
+  until<T>(
+    look: () => T | undefined | null | false,
+    what: string,
+    limitMs = LIMIT_MS,
+    also?: Promise<unknown>,
+  ): Promise<T> {
     const watchers: FSWatcher[] = [];
     const onChange = (again: () => void) => {
+      also?.then(again, again);
       for (const dir of [this.dir, this.file('data')]) watchers.push(watch(dir, again));
       return () => {
         for (const watcher of watchers) watcher.close();
@@ -269,6 +275,7 @@ export class Daemon {
       },
       `the log line "${event}"`,
       limitMs,
+      this.exited,
     );
   }
 
