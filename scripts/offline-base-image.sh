@@ -15,7 +15,9 @@ set -eu
 
 IMAGE=nanoclaw-base:offline
 SUITE=bookworm
-MIRROR=${DEBIAN_MIRROR:-http://deb.debian.org/debian}
+# The mirror that this machine's own packages come from.
+MIRROR=${DEBIAN_MIRROR:-$(cat /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null |
+  sed -n 's/^[^#]*\(https\{0,1\}:[^ ]*\/debian\)\/\{0,1\}\( .*\)\{0,1\}$/\1/p' | head -n 1)}
 NODE_VERSION=${NODE_VERSION:-24.21.0}
 NPM_VERSION=${NPM_VERSION:-11}
 HOST_CERTIFICATES=${SSL_CERT_FILE:-/etc/ssl/certs/ca-certificates.crt}
@@ -56,6 +58,7 @@ trap 'rm -rf "$work"' EXIT
 trap 'exit 1' INT TERM
 root=$work/root
 
+[ -n "$MIRROR" ] || fail 'no Debian mirror is known here: set DEBIAN_MIRROR'
 say "Debian $SUITE from $MIRROR"
 debootstrap --variant=minbase --include=ca-certificates,openssl "$SUITE" "$root" "$MIRROR" >"$work/debootstrap.log" 2>&1 || {
   tail -n 20 "$work/debootstrap.log" >&2

@@ -9,9 +9,10 @@ import { type Overrides, wire } from './app/wire.ts';
 import type { Config } from './config.ts';
 import { databaseFile } from './db/open.ts';
 import { createDb } from './db.ts';
+import { NanoClawError } from './errors.ts';
 import { type Handler, sendJson, startHttpServer } from './http/server.ts';
-import { systemClock } from './lib/clock.ts';
-import { lockHome } from './lib/home-lock.ts';
+import { sleep, systemClock } from './lib/clock.ts';
+import { type HomeLock, lockHome, ownerLives } from './lib/home-lock.ts';
 import { createReleasers } from './lib/releasers.ts';
 import type { Logger } from './log.ts';
 import { type RegistryOptions, writeMirror } from './registry.ts';
@@ -44,7 +45,7 @@ export function createApp(config: Config, log: Logger, overrides: Overrides = {}
   let stopped: Promise<void> | undefined;
 
   async function start(): Promise<void> {
-    const lock = lockHome(config.home);
+    const lock = await lockPatiently();
     releasers.add(() => lock.release());
     const db = createDb(databaseFile(config.home));
     releasers.add(() => db.close());
@@ -96,6 +97,20 @@ export function createApp(config: Config, log: Logger, overrides: Overrides = {}
         url: http.url,
       }),
     };
+  }
+
+  /** A daemon that was killed may keep the lock for a moment longer than it shows as running. */
+  async function lockPatiently(): Promise<HomeLock> {
+    for (let tries = 0; ; tries += 1) {
+      try {
+        return lockHome(config.home);
+      } catch (error) {
+        const ending =
+          error instanceof NanoClawError && error.code === 'HOME_LOCKED' && !ownerLives(config.home);
+        if (!ending || tries >= 10) throw error;
+        await sleep(clock, 100);
+      }
+    }
   }
 
   function openSimulator(): Simulator {

@@ -70,6 +70,10 @@ const GAP_LOOKS = 5;
 export function createContainerRunner(options: ContainerRunnerOptions): ContainerRunner {
   const { db, clock, log, home } = options;
   const adopted = new Map<ChatJid, Promise<RunResult>>();
+  /** Claimed here, until it has ended. */
+  const starting = new Set<TurnId>();
+  /** How often in a row an earlier event of a turn was missing. */
+  const gaps = new Map<TurnId, number>();
   let stopping = false;
   const settlement = createSettlement(options);
   const pool = createPool({
@@ -98,6 +102,8 @@ export function createContainerRunner(options: ContainerRunnerOptions): Containe
       db.messages.disposeOpen(jid, 'unregistered', 'the chat is not registered');
       return 'idle';
     }
+    // A chat whose id has changed comes here by its new key while its turn goes on under the old one.
+    if (db.turns.openOf(jid).some(({ id }) => active.get(id) || starting.has(id))) return { retryInMs: 1000 };
     giveBack(jid);
     if (!hasWork(jid)) return 'idle';
     try {
@@ -108,7 +114,12 @@ export function createContainerRunner(options: ContainerRunnerOptions): Containe
     const timezone = options.timezoneOf(group);
     const claimed = claimNext({ ...options, timezone, nowMs: clock.now() }, group);
     if (!claimed) return 'idle';
-    return start(group, claimed.turn, claimed.file);
+    starting.add(claimed.turn.id);
+    try {
+      return await start(group, claimed.turn, claimed.file);
+    } finally {
+      starting.delete(claimed.turn.id);
+    }
   }
 
   const hasWork = (jid: ChatJid): boolean =>
@@ -139,7 +150,7 @@ export function createContainerRunner(options: ContainerRunnerOptions): Containe
       return settlement.fail(turn, { code: 'crash', message: 'the agent ended before its turn began' });
     }
     return new Promise((finished) => {
-      active.add({ turn, agent, finished, stopTyping, missing: 0 });
+      active.add({ turn, agent, finished, stopTyping });
       try {
         options.writeSnapshots(group);
         stageTurn(paths, { ...file, container: agent.container.name });
@@ -163,7 +174,7 @@ export function createContainerRunner(options: ContainerRunnerOptions): Containe
 
   /** A turn that is open but that nobody runs was begun and not handed over: its messages wait again. */
   function giveBack(jid: ChatJid): void {
-    for (const turn of db.turns.openOf(jid).filter(({ id }) => !active.get(id))) {
+    for (const turn of db.turns.openOf(jid)) {
       end(turn.id, settlement.fail(turn, { code: 'restart', message: 'the turn could not be handed over' }));
     }
   }
@@ -181,12 +192,12 @@ export function createContainerRunner(options: ContainerRunnerOptions): Containe
     const turn = db.turns.byId(event.turn);
     // An event of another group's turn, of one that ended or that was taken before: nothing to do.
     if (!turn || turn.folder !== folder || turn.state !== 'running' || event.n <= turn.lastEvent) return true;
-    const entry = active.get(turn.id);
-    if (event.n > turn.lastEvent + 1 && entry && entry.missing < GAP_LOOKS) {
-      entry.missing += 1;
+    const looks = gaps.get(turn.id) ?? 0;
+    if (event.n > turn.lastEvent + 1 && looks < GAP_LOOKS) {
+      gaps.set(turn.id, looks + 1);
       return false;
     }
-    if (entry) entry.missing = 0;
+    gaps.delete(turn.id);
     const result = settlement.take(turn, event);
     if (event.type !== 'progress') appendTurnLog(home, folder, turn.id, clock.now(), event.type);
     if (result) end(turn.id, result);
@@ -247,7 +258,7 @@ export function createContainerRunner(options: ContainerRunnerOptions): Containe
     log.info({ event: 'turn_adopted', group: turn.folder, turn: turn.id, container: agent.container.name });
     const stopTyping = options.typing(turn.chatJid, turn.threadId);
     const waiting = new Promise<RunResult>((finished) => {
-      active.add({ turn, agent, finished, stopTyping, missing: 0 });
+      active.add({ turn, agent, finished, stopTyping });
     });
     adopted.set(turn.chatJid, waiting);
     publishTurn(groupPaths(home, turn.folder), turn.id);

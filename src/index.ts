@@ -11,6 +11,7 @@ import { messageOf, NanoClawError } from './errors.ts';
 import { createLogger, type Logger } from './log.ts';
 
 const STOP_DEADLINE_MS = 9000;
+const SAME_SIGNAL_MS = 1000;
 
 process.exitCode = await run();
 
@@ -71,9 +72,13 @@ function watchProcess(app: App, log: Logger): Promise<number> {
         });
     };
     let stopping = false;
+    let askedAt = 0;
     for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
       process.on(signal, () => {
-        if (stopping && signal === 'SIGINT') process.exit(130); // a second Ctrl-C
+        // A second Ctrl-C. One that comes with the first is npm passing on what the terminal has sent already.
+        if (stopping && signal === 'SIGINT' && performance.now() - askedAt > SAME_SIGNAL_MS)
+          process.exit(130);
+        if (!stopping) askedAt = performance.now();
         stop(signal, 0);
       });
     }

@@ -19,8 +19,6 @@ export interface ActiveTurn {
   /** Lets the queue go on. */
   finished: (result: RunResult) => void;
   stopTyping: () => void;
-  /** How often in a row an earlier event was missing. */
-  missing: number;
   lifeTimer?: Timer;
   /** Why we end its agent, if we do: then its exit is no crash. */
   ending?: Failure | 'stop';

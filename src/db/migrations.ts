@@ -63,7 +63,7 @@ CREATE TABLE turns (
   last_event INTEGER NOT NULL DEFAULT 0, reply TEXT NOT NULL DEFAULT ''
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX turns_open ON turns (chat_jid) WHERE state IN ('queued', 'running');
-CREATE INDEX turns_by_chat ON turns (chat_jid, queued_at);
+CREATE INDEX turns_by_chat ON turns (chat_jid, queued_at, attempt);
 
 CREATE TABLE outbox (
   id INTEGER PRIMARY KEY AUTOINCREMENT, chat_jid TEXT NOT NULL, thread_id INTEGER, turn_id TEXT, reply_to INTEGER,

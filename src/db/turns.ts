@@ -90,7 +90,7 @@ export function turnRepository(db: Sqlite) {
     `SELECT ${COLUMNS} FROM turns WHERE chat_jid = ? AND state IN ('queued', 'running')`,
   );
   const latest = db.prepare<[string, number], Row>(
-    `SELECT ${COLUMNS} FROM turns WHERE chat_jid = ? ORDER BY queued_at DESC LIMIT ?`,
+    `SELECT ${COLUMNS} FROM turns WHERE chat_jid = ? ORDER BY queued_at DESC, attempt DESC LIMIT ?`,
   );
   const run = db.prepare(
     "UPDATE turns SET state = 'running', container_id = ?, started_at = ? WHERE id = ? AND state = 'queued'",
@@ -105,7 +105,10 @@ export function turnRepository(db: Sqlite) {
   const settleMessages = db.prepare(
     'UPDATE messages SET disposition = ?, reason = ? WHERE turn_id = ? AND disposition IS NULL',
   );
-  const releaseMessages = db.prepare('UPDATE messages SET turn_id = NULL WHERE turn_id = ?');
+  const releaseMessages = db.prepare(
+    `UPDATE messages SET turn_id = NULL, content = coalesce(edited_content, content), edited_content = NULL,
+       request = CASE WHEN edited_content IS NULL THEN request END WHERE turn_id = ?`,
+  );
   const moveShown = db.prepare(
     'UPDATE registered_groups SET shown_seq = max(shown_seq, ?) WHERE chat_jid = ?',
   );
@@ -185,7 +188,7 @@ export function turnRepository(db: Sqlite) {
       settleMessages.run(disposition, reason, turn.id);
       if (turn.toSeq !== null) moveShown.run(turn.toSeq, turn.chatJid);
     },
-    /** The turn's messages wait again. */
+    /** The turn's messages wait again, as they were edited meanwhile. */
     releaseMessages(turn: Turn): void {
       releaseMessages.run(turn.id);
     },

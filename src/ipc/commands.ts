@@ -107,13 +107,14 @@ function registered(target: Group | null, named: string | undefined): Group {
 function send(context: CommandContext, asker: Group, target: Group, text: string): CommandEffect {
   const turn = runningTurn(context, asker);
   const own = target.chatJid === asker.chatJid;
-  context.record({
+  const parts = context.record({
     chatJid: target.chatJid,
     threadId: own ? (turn?.threadId ?? null) : null,
     turnId: turn?.id ?? null,
     replyTo: null,
     text,
   });
+  if (parts === 0) throw new NanoClawError('COMMAND_INVALID', 'the text has nothing that could be shown');
   return { detail: `Accepted; it is being sent to "${target.name}".`, wakeDelivery: target.chatJid };
 }
 

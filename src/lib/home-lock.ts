@@ -50,6 +50,18 @@ export function lockHome(home: string): HomeLock {
   };
 }
 
+/** The process that published data/daemon.json still exists. False also when nobody did. */
+export function ownerLives(home: string): boolean {
+  const info = readDaemonInfo(home);
+  if (!info) return false;
+  try {
+    process.kill(info.pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
 /** The daemon that runs on this home now, or null. */
 export function findDaemon(home: string): DaemonInfo | null {
   const info = readDaemonInfo(home);
