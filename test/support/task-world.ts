@@ -6,10 +6,9 @@ import { onTestFinished } from 'vitest';
 import { databaseFile } from '../../src/db/open.ts';
 import type { Task } from '../../src/db/tasks.ts';
 import { createDb, type Db } from '../../src/db.ts';
-import { type NewGroup, registerGroup } from '../../src/registry.ts';
 import { createTaskScheduler, type TaskScheduler } from '../../src/task-scheduler.ts';
 import { scheduleTask, type TaskInput, type TaskRules } from '../../src/tasks.ts';
-import { type ChatJid, type Group, iso, turnId } from '../../src/types.ts';
+import { type ChatJid, chatJid, type Folder, type Group, iso, turnId } from '../../src/types.ts';
 import { createFakeClock, type FakeClock } from './fake-clock.ts';
 import { createTestLog, tempFolder } from './world.ts';
 
@@ -46,7 +45,7 @@ export class TaskWorld {
 
   constructor(startAt = '2026-11-02T08:00:00.000Z') {
     this.clock = createFakeClock(startAt);
-    this.db = createDb(databaseFile(this.home));
+    this.db = this.#open();
     onTestFinished(() => {
       this.scheduler?.stop();
       this.db.close();
@@ -62,17 +61,22 @@ export class TaskWorld {
     };
   }
 
-  register(folder = 'family', more: Partial<NewGroup> = {}): Group {
+  register(folder = 'family', more: Partial<Group> = {}): Group {
     const known = this.db.groups.byFolder(folder);
     if (known) return known;
-    const registry = {
-      db: this.db,
-      home: this.home,
-      assistantName: 'Nina',
-      now: () => iso(this.clock.now()),
+    const group: Group = {
+      chatJid: chatJid(-1000 - this.db.groups.all().length),
+      name: folder,
+      folder: folder as Folder,
+      trigger: '@Nina',
+      requiresTrigger: true,
+      isMain: false,
+      timezone: null,
+      addedAt: iso(this.clock.now()),
+      ...more,
     };
-    const chatJid = String(-1000 - this.db.groups.all().length);
-    return registerGroup(registry, { chatJid, name: folder, folder, ...more }, 'test');
+    this.db.groups.insert(group);
+    return group;
   }
 
   /** A task of the group "family", or of another one. */
@@ -124,8 +128,15 @@ export class TaskWorld {
     this.scheduler?.stop();
     this.db.close();
     this.clock.jump(downMs);
-    this.db = createDb(databaseFile(this.home));
+    this.db = this.#open();
     this.start();
+  }
+
+  /** Nobody pulls a plug here: what is not synced costs nothing. */
+  #open(): Db {
+    const db = createDb(databaseFile(this.home));
+    db.sqlite.pragma('synchronous = OFF');
+    return db;
   }
 
   /** As the runner would: every run that may begin now begins; each ends at once, unless `hold`. Returns the tasks. */
