@@ -1,14 +1,10 @@
 /** The agent runner as the real process, with the offline agent: what it does with each file of the mailbox. */
-import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { EXIT_WORKSPACE_UNWRITABLE, PROTOCOL_VERSION } from '../../src/protocol.ts';
-import { AgentMailbox, waitFor } from '../support/agent-mailbox.ts';
-
-const BUNDLE = fileURLToPath(new URL('../../dist/agent-runner.js', import.meta.url));
+import { AgentMailbox, AgentProcess } from '../support/agent-mailbox.ts';
 
 let mailbox: AgentMailbox;
 const agents: Agent[] = [];
@@ -22,48 +18,10 @@ afterEach(async () => {
   mailbox.remove();
 });
 
-class Agent {
-  readonly process: ChildProcess;
-  readonly exited: Promise<number | null>;
-  stderr = '';
-
+class Agent extends AgentProcess {
   constructor(variables: Record<string, string> = {}, uid?: number) {
-    this.process = spawn(process.execPath, [BUNDLE], {
-      cwd: mailbox.groupDir,
-      stdio: ['ignore', 'ignore', 'pipe'],
-      ...(uid === undefined ? {} : { uid, gid: uid }),
-      env: {
-        PATH: process.env.PATH,
-        HOME: mailbox.homeDir,
-        NANOCLAW_PROTOCOL: String(PROTOCOL_VERSION),
-        NANOCLAW_CONTAINER: mailbox.container,
-        NANOCLAW_PROVIDER: 'offline',
-        NANOCLAW_GROUP_DIR: mailbox.groupDir,
-        NANOCLAW_GLOBAL_DIR: mailbox.globalDir,
-        NANOCLAW_IPC_DIR: mailbox.ipcDir,
-        NANOCLAW_IDLE_EXIT_MS: '60000',
-        NANOCLAW_SWEEP_MS: '60000',
-        ...variables,
-      },
-    });
-    this.process.stderr?.on('data', (data: Buffer) => {
-      this.stderr += data.toString();
-    });
-    this.exited = new Promise((resolve) => this.process.once('exit', (code) => resolve(code)));
+    super(mailbox, variables, uid === undefined ? {} : { uid });
     agents.push(this);
-  }
-
-  ready(): Promise<true> {
-    return waitFor(
-      () => this.stderr.includes('ready') || undefined,
-      10_000,
-      () => `ready; it said ${this.stderr}`,
-    );
-  }
-
-  async kill(): Promise<void> {
-    this.process.kill('SIGKILL');
-    await this.exited;
   }
 }
 
@@ -222,83 +180,6 @@ describe('the end', () => {
     const foreign = new Agent({ NANOCLAW_PROTOCOL: '99' });
     expect(await foreign.exited).toBe(1);
     expect(foreign.stderr).toContain('protocol 99');
-  });
-});
-
-describe('commands', () => {
-  test('the tool waits for the result and tells the truth', async () => {
-    new Agent();
-    const turn = mailbox.turn('say **hello** to all');
-    const command = await mailbox.command('messages');
-    expect(command).toMatchObject({ type: 'send_message', text: '**hello** to all' });
-    expect(mailbox.events(turn).some((event) => event.type === 'turn_finished')).toBe(false);
-    mailbox.result(command.id, { ok: true, detail: 'Sent.' });
-    expect((await mailbox.finished(turn)).text).toBe('Sent.');
-  });
-
-  test('a refusal reaches the chat with its reason', async () => {
-    new Agent();
-    const turn = mailbox.turn('register -100777 as team named The Team', { is_main: true });
-    const command = await mailbox.command('tasks');
-    expect(command).toMatchObject({
-      type: 'register_group',
-      chat_jid: '-100777',
-      folder: 'team',
-      name: 'The Team',
-    });
-    mailbox.result(command.id, { ok: false, reason: 'the folder is taken' });
-    expect((await mailbox.finished(turn)).text).toBe('refused: the folder is taken');
-  });
-
-  test('groups cannot be administered from an ordinary group', async () => {
-    new Agent();
-    expect(await ask('refresh groups')).toContain('Only the main group');
-    expect(mailbox.commands('tasks')).toEqual([]);
-  });
-
-  test('refresh_groups lists what the host wrote', async () => {
-    new Agent();
-    const turn = mailbox.turn('refresh groups', { is_main: true });
-    const command = await mailbox.command('tasks');
-    const seen = {
-      chat_jid: '-5',
-      name: 'Friends',
-      type: 'group',
-      registered: false,
-      folder: null,
-      last_activity: null,
-    };
-    writeFileSync(
-      join(mailbox.ipcDir, 'in/available_groups.json'),
-      JSON.stringify({ written_at: new Date().toISOString(), chats: [seen] }),
-    );
-    mailbox.result(command.id, { ok: true, detail: '1 chat.' });
-    expect((await mailbox.finished(turn)).text).toBe('1 chat.\n-5 Friends (group)');
-  });
-
-  test('a file is written and sent, but none outside the folder and none over another', async () => {
-    new Agent();
-    writeFileSync(join(mailbox.root, 'secret'), 'x');
-    symlinkSync(mailbox.root, join(mailbox.groupDir, 'link'));
-    for (const path of ['../secret', '/etc/hostname', 'link/secret', '.']) {
-      expect(await ask(`send file ${path}`)).toContain('not a file of this group');
-    }
-    writeFileSync(join(mailbox.groupDir, 'kept.txt'), 'kept');
-    const turn = mailbox.turn('x', {
-      requests: ['send file notes/a.txt with text Hello', 'send file kept.txt with text no'],
-    });
-    for (let count = 1; count <= 2; count++) {
-      const commands = await waitFor(
-        () => (mailbox.commands('messages').length === count ? mailbox.commands('messages') : undefined),
-        5_000,
-        () => `${count} commands`,
-      );
-      for (const command of commands)
-        mailbox.result(command.id, { ok: true, detail: `Sent ${command.type}.` });
-    }
-    expect((await mailbox.finished(turn)).text).toContain('did not overwrite');
-    expect(readFileSync(join(mailbox.groupDir, 'notes/a.txt'), 'utf8')).toBe('Hello\n');
-    expect(readFileSync(join(mailbox.groupDir, 'kept.txt'), 'utf8')).toBe('kept');
   });
 });
 

@@ -2,21 +2,27 @@
  * Starts the real agent image for tests, hardened as the daemon does it, with a runner that has less patience.
  */
 import { execFile, spawn } from 'node:child_process';
-import { chmodSync, writeFileSync } from 'node:fs';
+import { randomUUID } from 'node:crypto';
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { rolldown } from 'rolldown';
+import { afterAll, afterEach, beforeAll, beforeEach } from 'vitest';
 import { DEFAULT_IMAGE, ensureImage } from '../../src/docker/image.ts';
 import { messageOf } from '../../src/errors.ts';
 import { PROTOCOL_VERSION } from '../../src/protocol.ts';
-import type { AgentMailbox } from '../support/agent-mailbox.ts';
+import { AgentMailbox, bundleRunner } from '../support/agent-mailbox.ts';
+import { createMessagesApi, type MessagesApi } from '../support/messages-api.ts';
 import { testEngine } from './engine-support.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+/** How long a test waits for the end of a turn. */
+export const TURN_LIMIT_MS = 30_000;
 /** The patience of the agent in these tests; main.ts has minutes. */
 const STALL_MS = 3_000;
 const COMMAND_TIMEOUT_MS = 2_000;
+const GATE_LIMIT_MS = 5_000;
 
 /** Runs the docker command; gives what it printed. */
 export const docker = async (...args: string[]): Promise<string> =>
@@ -38,7 +44,7 @@ export async function whyNoAgentImage(): Promise<string | null> {
   }
 }
 
-export interface ClaudeAgent {
+interface ClaudeAgent {
   mailbox: AgentMailbox;
   container: string;
   network: string;
@@ -48,7 +54,7 @@ export interface ClaudeAgent {
 }
 
 /** Starts an agent; the mailbox's turns are addressed to it from now on. The caller removes the container. */
-export function startClaudeAgent({ mailbox, container, network, runnerDir, apiUrl }: ClaudeAgent): void {
+function startClaudeAgent({ mailbox, container, network, runnerDir, apiUrl }: ClaudeAgent): void {
   mailbox.container = container;
   const environment = {
     NANOCLAW_PROTOCOL: String(PROTOCOL_VERSION),
@@ -84,23 +90,79 @@ export function startClaudeAgent({ mailbox, container, network, runnerDir, apiUr
 }
 
 /** The runner as it is, but with the patience of a test. */
-export async function bundleImpatientRunner(directory: string): Promise<void> {
-  const entry = join(directory, 'entry.ts');
-  const run = join(ROOT, 'container/agent-runner/src/run.ts');
-  const options = `{ variables: process.env, stallMs: ${STALL_MS}, commandTimeoutMs: ${COMMAND_TIMEOUT_MS} }`;
-  writeFileSync(entry, `import { runAgent } from ${JSON.stringify(run)};\nrunAgent(${options});\n`);
-  const bundle = await rolldown({
-    input: entry,
-    platform: 'node',
-    external: ['@anthropic-ai/claude-agent-sdk'],
+async function bundleImpatientRunner(directory: string): Promise<void> {
+  const file = await bundleRunner(directory, {
+    stallMs: STALL_MS,
+    commandTimeoutMs: COMMAND_TIMEOUT_MS,
+    gateLimitMs: GATE_LIMIT_MS,
+    gateFolder: '/workspace/group',
   });
-  await bundle.write({ file: join(directory, 'agent-runner.js'), format: 'esm' });
-  await bundle.close();
   chmodSync(directory, 0o755);
-  chmodSync(join(directory, 'agent-runner.js'), 0o644);
+  chmodSync(file, 0o644);
 }
 
 /** Lets any uid in, as the daemon does by choosing the owner's. */
-export async function openToAgent(mailbox: AgentMailbox): Promise<void> {
+async function openToAgent(mailbox: AgentMailbox): Promise<void> {
   await promisify(execFile)('chmod', ['-R', 'a+rwX', mailbox.root]);
+}
+
+type TurnValues = Parameters<AgentMailbox['turn']>[1];
+type Finished = Awaited<ReturnType<AgentMailbox['finished']>>;
+
+/**
+ * For a suite: a network of its own without a way out, and for each test a scripted Messages API on its gateway, a
+ * mailbox, and agents that are removed afterwards.
+ */
+export function useClaudeAgent() {
+  const network = `nanoclaw-test-${randomUUID().slice(0, 8)}`;
+  const started: string[] = [];
+  let runnerDir: string;
+  let gateway: string;
+  let api: MessagesApi;
+  let mailbox: AgentMailbox;
+
+  beforeAll(async () => {
+    await docker('network', 'create', '--internal', network);
+    const inspected: unknown = JSON.parse(await docker('network', 'inspect', network));
+    gateway = (inspected as { IPAM: { Config: { Gateway: string }[] } }[])[0]?.IPAM.Config[0]?.Gateway ?? '';
+    runnerDir = mkdtempSync(join(tmpdir(), 'nanoclaw-runner-'));
+    await bundleImpatientRunner(runnerDir);
+  }, 120_000);
+
+  afterAll(async () => {
+    await docker('network', 'rm', network);
+    rmSync(runnerDir, { recursive: true, force: true });
+  });
+
+  beforeEach(async () => {
+    api = await createMessagesApi({ host: gateway, script: () => 'unscripted' });
+    mailbox = new AgentMailbox();
+    await openToAgent(mailbox);
+  });
+
+  afterEach(async () => {
+    for (const name of started.splice(0)) await docker('rm', '-f', name).catch(() => {});
+    await api.close();
+    mailbox.remove();
+  });
+
+  return {
+    api: () => api,
+    mailbox: () => mailbox,
+    /** Starts an agent; turns are addressed to it from now on. */
+    start(container = mailbox.container): void {
+      startClaudeAgent({ mailbox, container, network, runnerDir, apiUrl: api.url });
+      started.push(container);
+    },
+    /** Runs one turn to its end. */
+    turn: (request: string, values: TurnValues = {}): Promise<Finished> =>
+      mailbox.finished(mailbox.turn(request, values), TURN_LIMIT_MS),
+  };
+}
+
+/** The session id that a turn's events tell. */
+export function sessionOf({ events }: Finished): string {
+  const event = events.find((candidate) => candidate.type === 'session');
+  if (event?.type !== 'session') throw new Error('no session event');
+  return event.session_id;
 }

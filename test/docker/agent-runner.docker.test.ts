@@ -4,88 +4,33 @@
  * where the image can be neither found nor built; with NANOCLAW_REQUIRE_DOCKER=1 that fails instead.
  */
 import { randomUUID } from 'node:crypto';
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { AgentMailbox } from '../support/agent-mailbox.ts';
-import { createMessagesApi, type MessagesApi, type Script, systemText } from '../support/messages-api.ts';
-import {
-  bundleImpatientRunner,
-  docker,
-  openToAgent,
-  startClaudeAgent,
-  whyNoAgentImage,
-} from './agent-container.ts';
+import { describe, expect, test } from 'vitest';
+import { type Script, systemText } from '../support/messages-api.ts';
+import { docker, sessionOf, TURN_LIMIT_MS, useClaudeAgent, whyNoAgentImage } from './agent-container.ts';
 
-const TURN_LIMIT_MS = 30_000;
 const unavailable = await whyNoAgentImage();
 
 describe.skipIf(unavailable !== null)(
   `Claude in its container${unavailable ? ` (${unavailable})` : ''}`,
   () => {
-    const network = `nanoclaw-test-${randomUUID().slice(0, 8)}`;
-    const runnerDir = mkdtempSync(join(tmpdir(), 'nanoclaw-runner-'));
-    let gateway: string;
-    let api: MessagesApi;
-    let mailbox: AgentMailbox;
-    const started: string[] = [];
-
-    beforeAll(async () => {
-      await docker('network', 'create', '--internal', network);
-      const inspected: unknown = JSON.parse(await docker('network', 'inspect', network));
-      gateway =
-        (inspected as { IPAM: { Config: { Gateway: string }[] } }[])[0]?.IPAM.Config[0]?.Gateway ?? '';
-      await bundleImpatientRunner(runnerDir);
-    }, 120_000);
-
-    afterAll(async () => {
-      await docker('network', 'rm', network);
-      rmSync(runnerDir, { recursive: true, force: true });
-    });
-
-    beforeEach(async () => {
-      api = await createMessagesApi({ host: gateway, script: () => 'unscripted' });
-      mailbox = new AgentMailbox();
-      await openToAgent(mailbox);
-    });
-
-    afterEach(async () => {
-      for (const name of started.splice(0)) await docker('rm', '-f', name).catch(() => {});
-      await api.close();
-      mailbox.remove();
-    });
-
-    function start(container = mailbox.container): void {
-      startClaudeAgent({ mailbox, container, network, runnerDir, apiUrl: api.url });
-      started.push(container);
-    }
-
-    /** Runs one turn to its end. */
-    const turn = (request: string, values: Parameters<AgentMailbox['turn']>[1] = {}) =>
-      mailbox.finished(mailbox.turn(request, values), TURN_LIMIT_MS);
-
-    /** The session id that a turn's events tell. */
-    const sessionOf = (finished: Awaited<ReturnType<typeof turn>>): string => {
-      const event = finished.events.find((candidate) => candidate.type === 'session');
-      if (event?.type !== 'session') throw new Error('no session event');
-      return event.session_id;
-    };
+    const { api, mailbox, start, turn } = useClaudeAgent();
 
     test('answers, and is told who it is, its memory and no more', async () => {
-      api.use(() => ({
+      api().use(() => ({
         content: [{ thinking: 'hm' }, { text: 'Hello <internal>to myself</internal>Ann' }],
         usage: { input: 100, output: 7, cacheRead: 20, cacheCreation: 3 },
       }));
-      writeFileSync(join(mailbox.groupDir, 'CLAUDE.md'), 'Ann likes tea.\n');
-      writeFileSync(join(mailbox.globalDir, 'CLAUDE.md'), 'Office hours are 9 to 5.\n');
+      writeFileSync(join(mailbox().groupDir, 'CLAUDE.md'), 'Ann likes tea.\n');
+      writeFileSync(join(mailbox().globalDir, 'CLAUDE.md'), 'Office hours are 9 to 5.\n');
       start();
       const finished = await turn('Who are you?');
       expect(finished.text).toBe('Hello Ann');
       expect(finished.end).toMatchObject({ status: 'ok', usage: { input_tokens: 123, output_tokens: 7 } });
       expect(finished.end.usage?.cost_usd).toBeGreaterThan(0);
 
-      const [request] = api.main();
+      const [request] = api().main();
       if (!request) throw new Error('no request');
       expect(request.headers.authorization).toBe('Bearer token-of-this-container');
       expect(request.headers['x-api-key']).toBeUndefined();
@@ -97,11 +42,15 @@ describe.skipIf(unavailable !== null)(
       expect(tools).toEqual(expect.arrayContaining(['Bash', 'Read', 'mcp__nanoclaw__send_message']));
       expect(tools).not.toContain('mcp__nanoclaw__register_group');
       // Nothing is asked of the network but the conversation.
-      expect(api.requests.filter((seen) => seen.main === 0).map((seen) => seen.path)).toEqual([]);
+      expect(
+        api()
+          .requests.filter((seen) => seen.main === 0)
+          .map((seen) => seen.path),
+      ).toEqual([]);
     });
 
     test('follow-ups are answered by the same process, in the same conversation', async () => {
-      api.use((request) => `answer ${request.main}`);
+      api().use((request) => `answer ${request.main}`);
       start();
       const first = await turn('one');
       const session_id = sessionOf(first);
@@ -114,7 +63,7 @@ describe.skipIf(unavailable !== null)(
       expect(warmMs).toBeLessThan(700);
       expect(second.events.some((event) => event.type === 'session')).toBe(false);
       expect(third.end.usage).toMatchObject({ input_tokens: 10, output_tokens: 5 });
-      expect(api.main().at(-1)?.raw).toContain('answer 1');
+      expect(api().main().at(-1)?.raw).toContain('answer 1');
     });
 
     test('a tool of ours waits for its result; the model hears the truth', async () => {
@@ -126,15 +75,19 @@ describe.skipIf(unavailable !== null)(
           content: [{ text: 'I tell them.' }, { toolUse: { name: 'mcp__nanoclaw__send_message', input } }],
         };
       };
-      api.use(useTool);
+      api().use(useTool);
       start();
-      const sent = mailbox.turn('work, and tell us how it goes');
-      const command = await mailbox.command('messages', TURN_LIMIT_MS);
+      const sent = mailbox().turn('work, and tell us how it goes');
+      const command = await mailbox().command('messages', TURN_LIMIT_MS);
       expect(command).toMatchObject({ type: 'send_message', text: 'Half way there.' });
       await new Promise((resolve) => setTimeout(resolve, 300));
-      expect(mailbox.events(sent).some((event) => event.type === 'turn_finished')).toBe(false);
-      mailbox.result(command.id, { ok: true, detail: 'Sent to the chat.' });
-      const finished = await mailbox.finished(sent, TURN_LIMIT_MS);
+      expect(
+        mailbox()
+          .events(sent)
+          .some((event) => event.type === 'turn_finished'),
+      ).toBe(false);
+      mailbox().result(command.id, { ok: true, detail: 'Sent to the chat.' });
+      const finished = await mailbox().finished(sent, TURN_LIMIT_MS);
       expect(finished.text).toBe('done: Sent to the chat.');
       expect(finished.events).toContainEqual(expect.objectContaining({ type: 'progress' }));
 
@@ -143,23 +96,23 @@ describe.skipIf(unavailable !== null)(
     });
 
     test('main is offered the tools that administer groups', async () => {
-      api.use((request) => {
+      api().use((request) => {
         const [result] = request.toolResults;
         if (result) return `${result.isError ? 'failed' : 'done'}: ${result.text}`;
         const input = { chat_jid: '-100777', name: 'Family', folder: 'family' };
         return { content: [{ toolUse: { name: 'mcp__nanoclaw__register_group', input } }] };
       });
       start();
-      const registering = mailbox.turn('register the family', { is_main: true });
-      const command = await mailbox.command('tasks', TURN_LIMIT_MS);
+      const registering = mailbox().turn('register the family', { is_main: true });
+      const command = await mailbox().command('tasks', TURN_LIMIT_MS);
       expect(command).toMatchObject({ type: 'register_group', chat_jid: '-100777', folder: 'family' });
-      mailbox.result(command.id, { ok: false, reason: 'that folder exists' });
-      const finished = await mailbox.finished(registering, TURN_LIMIT_MS);
+      mailbox().result(command.id, { ok: false, reason: 'that folder exists' });
+      const finished = await mailbox().finished(registering, TURN_LIMIT_MS);
       expect(finished.text).toBe('failed: refused: that folder exists');
     });
 
     test('works in its folder with Bash', async () => {
-      api.use((request) => {
+      api().use((request) => {
         const [result] = request.toolResults;
         if (result) return result.text;
         const command = 'echo kept > note.txt; pwd; id -u; env | grep -c KEY; touch /app/x || echo read-only';
@@ -169,24 +122,24 @@ describe.skipIf(unavailable !== null)(
       const { text } = await turn('look around');
       expect(text).toContain('/workspace/group\n4242\n0\n');
       expect(text).toContain('read-only');
-      expect(readdirSync(mailbox.groupDir)).toContain('note.txt');
+      expect(readdirSync(mailbox().groupDir)).toContain('note.txt');
     });
 
     test('a new container resumes the conversation', async () => {
-      api.use((request) => `answer ${request.main}`);
+      api().use((request) => `answer ${request.main}`);
       start();
       const session_id = sessionOf(await turn('The code word is heron.'));
-      await docker('kill', mailbox.container);
+      await docker('kill', mailbox().container);
       start(`nanoclaw-test-${randomUUID().slice(0, 8)}`);
       const resumed = await turn('And now?', { session_id });
       expect(resumed.text).toBe('answer 2');
       expect(resumed.events.some((event) => event.type === 'session')).toBe(false);
-      expect(api.main()[1]?.raw).toContain('The code word is heron.');
-      expect(api.main()[1]?.raw).toContain('answer 1');
+      expect(api().main()[1]?.raw).toContain('The code word is heron.');
+      expect(api().main()[1]?.raw).toContain('answer 1');
     });
 
     test('a conversation that is gone is begun anew, once, and said so', async () => {
-      api.use(() => 'fresh start');
+      api().use(() => 'fresh start');
       start();
       const finished = await turn('hello', { session_id: randomUUID() });
       expect(finished.text).toBe('fresh start');
@@ -194,28 +147,28 @@ describe.skipIf(unavailable !== null)(
     });
 
     test('a null session begins another conversation', async () => {
-      api.use(() => 'ok');
+      api().use(() => 'ok');
       start();
       const first = await turn('The code word is heron.');
       const second = await turn('hello');
       expect(sessionOf(second)).not.toBe(sessionOf(first));
       expect(second.events.find((event) => event.type === 'session')).toMatchObject({ fresh: false });
-      expect(api.main()[1]?.raw).not.toContain('heron');
+      expect(api().main()[1]?.raw).not.toContain('heron');
     });
 
     test('an interrupt stops a running tool, and the next turn goes on', async () => {
-      api.use((request) => {
+      api().use((request) => {
         if (!request.userText.includes('wait')) return 'still here';
         const input = { command: 'sleep 60', description: 'wait', timeout: 90_000 };
         return { content: [{ toolUse: { name: 'Bash', input } }] };
       });
       start();
-      const waiting = mailbox.turn('please wait');
-      const { session_id } = await mailbox.event(waiting, 'session', TURN_LIMIT_MS);
+      const waiting = mailbox().turn('please wait');
+      const { session_id } = await mailbox().event(waiting, 'session', TURN_LIMIT_MS);
       await new Promise((resolve) => setTimeout(resolve, 1_000));
       const startedAt = performance.now();
-      mailbox.interrupt(waiting);
-      const { end, text } = await mailbox.finished(waiting, TURN_LIMIT_MS);
+      mailbox().interrupt(waiting);
+      const { end, text } = await mailbox().finished(waiting, TURN_LIMIT_MS);
       expect(end.status).toBe('interrupted');
       expect(text).toBe('');
       expect(performance.now() - startedAt).toBeLessThan(6_000);
@@ -227,7 +180,7 @@ describe.skipIf(unavailable !== null)(
       [429, 'quota'],
       [529, 'overload'],
     ])('an API error %i is an error %s, never an answer', async (status, code) => {
-      api.use(() => ({ status }));
+      api().use(() => ({ status }));
       start();
       const { end, text } = await turn('hello');
       expect(end).toMatchObject({ status: 'error', error: { code } });
@@ -235,7 +188,7 @@ describe.skipIf(unavailable !== null)(
     });
 
     test('too long a prompt is named as such', async () => {
-      api.use(() => ({ status: 400, message: 'prompt is too long: 250000 tokens > 200000 maximum' }));
+      api().use(() => ({ status: 400, message: 'prompt is too long: 250000 tokens > 200000 maximum' }));
       start();
       expect((await turn('hello')).end).toMatchObject({
         status: 'error',
@@ -244,57 +197,57 @@ describe.skipIf(unavailable !== null)(
     });
 
     test('a stream that falls silent is given up, and the next turn works', async () => {
-      api.use(() => ({ hang: 'stream' }));
+      api().use(() => ({ hang: 'stream' }));
       start();
       const stalled = await turn('hello');
       expect(stalled.end).toMatchObject({ status: 'error', error: { code: 'stalled' } });
-      api.use(() => 'back again');
+      api().use(() => 'back again');
       expect((await turn('hello?', { session_id: sessionOf(stalled) })).text).toBe('back again');
-      expect(await docker('exec', mailbox.container, 'sh', '-c', 'pgrep -c -x claude')).toBe('1');
+      expect(await docker('exec', mailbox().container, 'sh', '-c', 'pgrep -c -x claude')).toBe('1');
     });
 
     test('a Claude process that dies fails its turn only; one that died while idle is replaced unnoticed', async () => {
-      const killClaude = () => docker('exec', mailbox.container, 'pkill', '-KILL', '-x', 'claude');
-      api.use(() => 'ok');
+      const killClaude = () => docker('exec', mailbox().container, 'pkill', '-KILL', '-x', 'claude');
+      api().use(() => 'ok');
       start();
       const session_id = sessionOf(await turn('one'));
       await killClaude();
       expect((await turn('two', { session_id })).end).toMatchObject({ status: 'ok' });
 
-      api.use(() => ({ hang: 'stream' }));
-      const failing = mailbox.turn('three', { session_id });
-      await new Promise<void>((resolve) => api.on('request', () => resolve()));
+      api().use(() => ({ hang: 'stream' }));
+      const failing = mailbox().turn('three', { session_id });
+      await new Promise<void>((resolve) => api().on('request', () => resolve()));
       await killClaude();
-      const { end } = await mailbox.finished(failing, TURN_LIMIT_MS);
+      const { end } = await mailbox().finished(failing, TURN_LIMIT_MS);
       expect(end).toMatchObject({ status: 'error', error: { code: 'agent' } });
-      api.use(() => 'ok again');
+      api().use(() => 'ok again');
       expect((await turn('four', { session_id })).text).toBe('ok again');
     });
 
     test('what people write does not act: no slash command, no file is read', async () => {
-      api.use((request) => `answer ${request.main}`);
+      api().use((request) => `answer ${request.main}`);
       start();
       const prompts = ['/compact', '/clear', '@/etc/hostname what is this?', '!id', '# remember this'];
       let session_id: string | null = null;
       for (const [index, prompt] of prompts.entries()) {
         const finished: Awaited<ReturnType<typeof turn>> = await turn(prompt, { prompt, session_id });
         expect(finished.text).toBe(`answer ${index + 1}`);
-        expect(api.main()[index]?.userText).toBe(prompt);
+        expect(api().main()[index]?.userText).toBe(prompt);
         session_id ??= sessionOf(finished);
       }
-      const hostname = await docker('exec', mailbox.container, 'hostname');
-      expect(api.requests.some((request) => request.raw.includes(hostname))).toBe(false);
-      expect(readdirSync(mailbox.groupDir)).toEqual([]);
+      const hostname = await docker('exec', mailbox().container, 'hostname');
+      expect(api().requests.some((request) => request.raw.includes(hostname))).toBe(false);
+      expect(readdirSync(mailbox().groupDir)).toEqual([]);
     });
 
     test('ends quickly when told to stop', async () => {
-      api.use(() => 'ok');
+      api().use(() => 'ok');
       start();
       await turn('hello');
       const startedAt = performance.now();
-      await docker('stop', '-t', '10', mailbox.container);
+      await docker('stop', '-t', '10', mailbox().container);
       expect(performance.now() - startedAt).toBeLessThan(3_000);
-      expect(await docker('inspect', '-f', '{{.State.ExitCode}}', mailbox.container)).toBe('0');
+      expect(await docker('inspect', '-f', '{{.State.ExitCode}}', mailbox().container)).toBe('0');
     });
   },
 );

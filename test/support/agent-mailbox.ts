@@ -1,7 +1,9 @@
 /**
  * The host's side of one mailbox for tests of the agent runner: makes the folders, puts turns and control files the
  * way the daemon does, and waits for events and commands. Files are checked against the protocol's schemas.
+ * And the runner itself: as a process with the offline agent, and bundled anew with less patience.
  */
+import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import {
   mkdirSync,
@@ -14,9 +16,12 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { rolldown } from 'rolldown';
 import {
   type AgentEvent,
   type Command,
+  type CurrentTasks,
   commandSchema,
   eventFileName,
   eventSchema,
@@ -37,6 +42,7 @@ export class AgentMailbox {
   /** The container that turns are addressed to. */
   container: string;
   #control = 0;
+  readonly #answered = new Set<string>();
 
   constructor(container = `nanoclaw-test-${randomUUID().slice(0, 8)}`) {
     this.root = mkdtempSync(join(tmpdir(), 'nanoclaw-agent-'));
@@ -67,7 +73,6 @@ export class AgentMailbox {
       session_id: null,
       prompt: `<messages>\n<message sender="Ann">${request}</message>\n</messages>`,
       requests: [request],
-      gate_script: null,
       ...values,
     };
     this.put('turns', `${id}.json`, turn);
@@ -85,6 +90,30 @@ export class AgentMailbox {
   /** Answers a command. */
   result(id: string, result: { ok: true; detail: string } | { ok: false; reason: string }): void {
     this.put('results', `${id}.json`, { id, ...result });
+  }
+
+  /** Waits for a command that has no answer yet, and answers it. */
+  async answer(
+    directory: 'messages' | 'tasks',
+    result: { ok: true; detail: string } | { ok: false; reason: string },
+  ): Promise<Command> {
+    const command = await waitFor(
+      () => this.commands(directory).find(({ id }) => !this.#answered.has(id)),
+      10_000,
+      () => `a new command in ${directory}`,
+    );
+    this.#answered.add(command.id);
+    this.result(command.id, result);
+    return command;
+  }
+
+  /** Writes in/current_tasks.json. */
+  currentTasks(tasks: CurrentTasks['tasks'] | string): void {
+    const content =
+      typeof tasks === 'string' ? tasks : JSON.stringify({ written_at: new Date().toISOString(), tasks });
+    const staged = join(this.root, randomUUID());
+    writeFileSync(staged, content);
+    renameSync(staged, join(this.ipcDir, 'in/current_tasks.json'));
   }
 
   put(directory: 'turns' | 'control' | 'results', name: string, content: unknown): void {
@@ -160,4 +189,88 @@ export async function waitFor<T>(
     if (performance.now() > until) throw new Error(`after ${limitMs} ms still waiting for ${what()}`);
     await new Promise((resolve) => setTimeout(resolve, everyMs));
   }
+}
+
+/** The runner that is delivered. */
+const DELIVERED_RUNNER = fileURLToPath(new URL('../../dist/agent-runner.js', import.meta.url));
+const RUN_SOURCE = fileURLToPath(new URL('../../container/agent-runner/src/run.ts', import.meta.url));
+
+/** The agent runner as a process of this machine, with the offline agent. */
+export class AgentProcess {
+  readonly process: ChildProcess;
+  readonly exited: Promise<number | null>;
+  stderr = '';
+
+  constructor(
+    mailbox: AgentMailbox,
+    variables: Record<string, string> = {},
+    { uid, runner = DELIVERED_RUNNER }: { uid?: number; runner?: string } = {},
+  ) {
+    this.process = spawn(process.execPath, [runner], {
+      cwd: mailbox.groupDir,
+      stdio: ['ignore', 'ignore', 'pipe'],
+      ...(uid === undefined ? {} : { uid, gid: uid }),
+      env: {
+        PATH: process.env.PATH,
+        HOME: mailbox.homeDir,
+        NANOCLAW_PROTOCOL: String(PROTOCOL_VERSION),
+        NANOCLAW_CONTAINER: mailbox.container,
+        NANOCLAW_PROVIDER: 'offline',
+        NANOCLAW_GROUP_DIR: mailbox.groupDir,
+        NANOCLAW_GLOBAL_DIR: mailbox.globalDir,
+        NANOCLAW_IPC_DIR: mailbox.ipcDir,
+        NANOCLAW_IDLE_EXIT_MS: '60000',
+        NANOCLAW_SWEEP_MS: '60000',
+        ...variables,
+      },
+    });
+    this.process.stderr?.on('data', (data: Buffer) => {
+      this.stderr += data.toString();
+    });
+    this.exited = new Promise((resolve) => this.process.once('exit', (code) => resolve(code)));
+  }
+
+  ready(): Promise<true> {
+    return waitFor(
+      () => this.stderr.includes('ready') || undefined,
+      10_000,
+      () => `ready; it said ${this.stderr}`,
+    );
+  }
+
+  async kill(): Promise<void> {
+    this.process.kill('SIGKILL');
+    await this.exited;
+  }
+}
+
+export interface Patience {
+  stallMs: number;
+  commandTimeoutMs: number;
+  gateLimitMs: number;
+  /** Where gate scripts run; without it in any folder, as if each were a container's. */
+  gateFolder?: string;
+}
+
+/** Bundles the runner with the patience of a test, main.ts has minutes. Gives the file. */
+export async function bundleRunner(directory: string, { gateFolder, ...limits }: Patience): Promise<string> {
+  const entry = join(directory, 'entry.ts');
+  const file = join(directory, 'agent-runner.js');
+  const folder =
+    gateFolder === undefined ? "process.env.NANOCLAW_GROUP_DIR ?? ''" : JSON.stringify(gateFolder);
+  writeFileSync(
+    entry,
+    `import { runAgent } from ${JSON.stringify(RUN_SOURCE)};
+const limits = ${JSON.stringify(limits)};
+runAgent({ variables: process.env, ...limits, gateFolder: ${folder} });
+`,
+  );
+  const bundle = await rolldown({
+    input: entry,
+    platform: 'node',
+    external: ['@anthropic-ai/claude-agent-sdk'],
+  });
+  await bundle.write({ file, format: 'esm' });
+  await bundle.close();
+  return file;
 }

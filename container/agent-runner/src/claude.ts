@@ -16,7 +16,7 @@ import { classifyFailure, isStaleSession } from './claude-failure.ts';
 import { claudeOptions, MCP_SERVER, readGlobalMemory } from './claude-options.ts';
 import { ClaudeProcess } from './claude-process.ts';
 import type { Provider, TurnOutcome, TurnReport } from './provider.ts';
-import type { Tool } from './tools.ts';
+import type { Tool } from './tool.ts';
 
 /** How long Claude may take to confirm that it stopped; then its process is ended. */
 const INTERRUPT_LIMIT_MS = 5_000;

@@ -12,6 +12,8 @@ export type OutDirectory = 'messages' | 'tasks' | 'events';
 export type InDirectory = 'turns' | 'control' | 'results';
 
 const WATCHED: readonly InDirectory[] = ['turns', 'control', 'results'];
+/** A snapshot may be larger than other files: main's lists the tasks of all groups. */
+const MAX_SNAPSHOT_BYTES = 32 * 1024 * 1024;
 /** A staged file this old belongs to an agent that died while writing it. */
 const STALE_STAGING_MS = 10 * 60_000;
 
@@ -89,12 +91,12 @@ export class Mailbox {
 
   /** The parsed content of a host's file; undefined when it is not there. Throws on a file that is no JSON. */
   read(directory: InDirectory, name: string): unknown {
-    return readJsonFile(join(this.#directory, MAILBOX[directory], name));
+    return readJsonFile(join(this.#directory, MAILBOX[directory], name), MAX_MAILBOX_FILE_BYTES);
   }
 
   /** As `read`, for a file directly in in/, such as available_groups.json. */
   readSnapshot(name: string): unknown {
-    return readJsonFile(join(this.#directory, 'in', name));
+    return readJsonFile(join(this.#directory, 'in', name), MAX_SNAPSHOT_BYTES);
   }
 
   #notify(): void {
@@ -135,11 +137,10 @@ function readNames(path: string): string[] {
   }
 }
 
-function readJsonFile(path: string): unknown {
+function readJsonFile(path: string, limitBytes: number): unknown {
   const stat = fs.statSync(path, { throwIfNoEntry: false });
   if (!stat?.isFile()) return undefined;
-  if (stat.size > MAX_MAILBOX_FILE_BYTES)
-    throw new RangeError(`${path} is larger than a mailbox file may be`);
+  if (stat.size > limitBytes) throw new RangeError(`${path} is larger than a mailbox file may be`);
   return JSON.parse(fs.readFileSync(path, 'utf8'));
 }
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { readOfflineRequest } from './offline-request.ts';
+import { readOfflineRequest, readScheduledPrompt } from './offline-request.ts';
 
 test.each([
   ['Hello!', { kind: 'help' }],
@@ -28,4 +28,86 @@ test.each([
   ['  anything else ', { kind: 'echo', text: 'anything else' }],
 ])('%s', (request, expected) => {
   expect(readOfflineRequest(request)).toEqual(expected);
+});
+
+const weekdays = { kind: 'cron', value: '0 9 * * 1-5' };
+const change = (tool: string, id: string, runMissed = false) => ({
+  kind: 'change_task',
+  tool,
+  id,
+  runMissed,
+});
+
+test.each([
+  ['remind me in 10 seconds to stretch', { kind: 'in', ms: 10_000 }, 'Reminder: stretch'],
+  ['Remind us to stretch in 2 hours!', { kind: 'in', ms: 7_200_000 }, 'Reminder: stretch'],
+  ['remind me at 18:00 to call Ann', { kind: 'at', day: 'next', hour: 18, minute: 0 }, 'Reminder: call Ann'],
+  ['remind me every weekday at 9: stand-up', weekdays, 'Reminder: stand-up'],
+  ['every weekday at 9 send me an overview', weekdays, 'send me an overview'],
+  ['send me an overview every weekday at 9', weekdays, 'send me an overview'],
+  ['every weekday at 9 remind us that it is late', weekdays, 'Reminder: it is late'],
+  ['every minute say hello', { kind: 'cron', value: '* * * * *' }, 'say hello'],
+  ['say hello every minute', { kind: 'cron', value: '* * * * *' }, 'say hello'],
+  ['every 2 hours drink\nwater', { kind: 'interval', value: '2h' }, 'drink\nwater'],
+])('schedules: %s', (request, when, prompt) => {
+  expect(readOfflineRequest(request)).toEqual({ kind: 'schedule', when, prompt });
+});
+
+test.each([
+  ['remind me to stretch', { kind: 'schedule_unclear' }],
+  ['remind me every day at 9', { kind: 'schedule_unclear' }],
+  ['remind me at 25:00 to sleep', { kind: 'schedule_unclear' }],
+  ['every minute', { kind: 'echo', text: 'every minute' }],
+  ['at 9 we meet', { kind: 'echo', text: 'at 9 we meet' }],
+  ['in 5 minutes the train leaves', { kind: 'echo', text: 'in 5 minutes the train leaves' }],
+  ['I play every monday at 8', { kind: 'echo', text: 'I play every monday at 8' }],
+  ['remember that we meet every monday at 8', { kind: 'remember', fact: 'we meet every monday at 8' }],
+  ['say hello at 9', { kind: 'send_message', text: 'hello at 9' }],
+  ['list my tasks', { kind: 'list_tasks' }],
+  ['My tasks?', { kind: 'list_tasks' }],
+  ['show me all the scheduled tasks', { kind: 'list_tasks' }],
+  ['pause t2k4m9', change('pause_task', 't2k4m9')],
+  ['Resume #T2K4M9.', change('resume_task', 't2k4m9')],
+  ['resume t2k4m9 and run what was missed', change('resume_task', 't2k4m9', true)],
+  ['cancel task nonsense', change('cancel_task', 'nonsense')],
+  ['run t2k4m9', change('run_task', 't2k4m9')],
+  ['pause the music', { kind: 'echo', text: 'pause the music' }],
+  ['preview 0 9 * * 1-5', { kind: 'preview', when: weekdays }],
+  ['preview every weekday at 9', { kind: 'preview', when: weekdays }],
+  ['preview @daily', { kind: 'preview', when: { kind: 'cron', value: '@daily' } }],
+  ['preview 90m', { kind: 'preview', when: { kind: 'interval', value: '90m' } }],
+  ['preview 2026-12-24T18:00', { kind: 'preview', when: { kind: 'once', value: '2026-12-24T18:00' } }],
+  ['preview the film', { kind: 'echo', text: 'preview the film' }],
+])('%s', (request, expected) => {
+  expect(readOfflineRequest(request)).toEqual(expected);
+});
+
+test.each([
+  ['Reminder: stretch', '⏰ stretch'],
+  ['say nothing', ''],
+  ['Stay quiet.', ''],
+  ['say "good morning"', 'good morning'],
+  ['hello', 'hello'],
+  ['The bins go out today', 'The bins go out today'],
+  ['every minute every minute hello', 'every minute every minute hello'],
+  ['remind me in 5 minutes to stretch', 'remind me in 5 minutes to stretch'],
+])('a task replies: %s', (prompt, text) => {
+  expect(readScheduledPrompt(prompt)).toEqual({ kind: 'reply', text });
+});
+
+test('a task does what is known', () => {
+  expect(readScheduledPrompt('list my tasks')).toEqual({ kind: 'list_tasks' });
+  expect(readScheduledPrompt('slow 2')).toEqual({ kind: 'slow', seconds: 2 });
+});
+
+test('a long text is read in no time', () => {
+  const startedAt = performance.now();
+  for (const part of ['every 5 at 9 in daily ', 'every monday, ', 'monday, ', ' ', 'at 9 ', ', ']) {
+    for (const length of [9_000, 200_000]) {
+      const text = part.repeat(length / part.length);
+      for (const start of ['say', 'remind me', 'every', 'preview', 'cancel task'])
+        readOfflineRequest(`${start} ${text}x`);
+    }
+  }
+  expect(performance.now() - startedAt).toBeLessThan(1000);
 });

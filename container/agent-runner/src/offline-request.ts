@@ -2,6 +2,8 @@
  * Understands what the offline agent was asked: plain words to one of the few things it can do. Pure.
  * Whatever matches nothing is an echo.
  */
+import { readTrailingWhen, readWhen, recurs, type When } from './offline-when.ts';
+
 export type OfflineRequest =
   | { kind: 'help' }
   | { kind: 'ping' }
@@ -16,12 +18,22 @@ export type OfflineRequest =
   | { kind: 'register'; chatJid: string; folder: string; name: string }
   | { kind: 'unregister'; chatJid: string }
   | { kind: 'refresh' }
+  | { kind: 'schedule'; when: When; prompt: string }
+  | { kind: 'schedule_unclear' }
+  | { kind: 'preview'; when: When }
+  | { kind: 'list_tasks' }
+  | { kind: 'change_task'; tool: ChangeTool; id: string; runMissed: boolean }
+  /** What a task says without more ado; empty: nothing. */
+  | { kind: 'reply'; text: string }
   | { kind: 'echo'; text: string };
+
+type ChangeTool = 'pause_task' | 'resume_task' | 'cancel_task' | 'run_task';
 
 /** The longest `slow`, in seconds. */
 export const LONGEST_SLOW_SECONDS = 3600;
 
-type Rule = [pattern: RegExp, read: (groups: Record<string, string | undefined>) => OfflineRequest];
+/** `read` may still find that it is something else. */
+type Rule = [pattern: RegExp, read: (groups: Record<string, string | undefined>) => OfflineRequest | null];
 
 const END = '\\s*[.!?]*$';
 const rules: readonly Rule[] = [
@@ -37,16 +49,17 @@ const rules: readonly Rule[] = [
   [new RegExp(`^what did (?:i|we) say(?: before| last| earlier)?${END}`, 'i'), () => ({ kind: 'history' })],
   [/^remember(?:\s+that)?[\s:,]+(?<fact>\S[\s\S]*)$/i, ({ fact = '' }) => ({ kind: 'remember', fact })],
   [
-    /^(?:send (?:a )?message|say)[\s:,]+(?<text>\S[\s\S]*)$/i,
-    ({ text = '' }) => ({ kind: 'send_message', text: unquoted(text) }),
-  ],
-  [
     /^send (?:the |a )?file\s+(?<path>"[^"]+"|\S+)(?:\s+with(?: (?:the )?text)?[\s:]+(?<content>\S[\s\S]*))?\s*$/i,
     ({ path = '', content }) => ({
       kind: 'send_file',
       path: unquoted(path),
       content: content === undefined ? null : unquoted(content),
     }),
+  ],
+  [/^(?<text>[\s\S]+)$/, ({ text = '' }) => readSchedule(text)],
+  [
+    /^(?:send (?:a )?message|say)[\s:,]+(?<text>\S[\s\S]*)$/i,
+    ({ text = '' }) => ({ kind: 'send_message', text: unquoted(text) }),
   ],
   [new RegExp(`^(?:list|show)(?: (?:the|your|my))? files${END}`, 'i'), () => ({ kind: 'list_files' })],
   [
@@ -65,6 +78,21 @@ const rules: readonly Rule[] = [
   ],
   [/^unregister\s+(?<chatJid>-?\d{1,20})\s*$/i, ({ chatJid = '' }) => ({ kind: 'unregister', chatJid })],
   [new RegExp(`^refresh(?: the)? groups${END}`, 'i'), () => ({ kind: 'refresh' })],
+  [
+    new RegExp(
+      `^(?:(?:list|show)(?: me)? |what are )?(?:(?:all|the|my|our|your) )*(?:scheduled )?(?:tasks|reminders)${END}`,
+      'i',
+    ),
+    () => ({ kind: 'list_tasks' }),
+  ],
+  [
+    new RegExp(
+      `^(?<verb>pause|resume|cancel|run) (?:(?:the )?task #?(?<named>\\S{1,64}?)|#?(?<id>t[0-9a-z]{5}))(?<missed> and (?:run|catch up|make up)\\b.*)?${END}`,
+      'i',
+    ),
+    changeTask,
+  ],
+  [/^preview\s+(?<text>\S.*)$/i, ({ text = '' }) => preview(text)],
 ];
 
 /** Reads one request. Main is not asked here: the host refuses what a group may not do. */
@@ -72,9 +100,90 @@ export function readOfflineRequest(request: string): OfflineRequest {
   const text = request.trim();
   for (const [pattern, read] of rules) {
     const match = pattern.exec(text);
-    if (match) return read(match.groups ?? {});
+    const found = match && read(match.groups ?? {});
+    if (found) return found;
   }
   return { kind: 'echo', text };
+}
+
+const QUIET = new RegExp(`^(?:say nothing|(?:stay|keep|be) (?:quiet|silent))${END}`, 'i');
+
+/** Reads what a task has to do. A task makes no further tasks, so that none multiplies. */
+export function readScheduledPrompt(prompt: string): OfflineRequest {
+  const text = prompt.trim();
+  const reminder = /^reminder:\s*(\S[\s\S]*)$/i.exec(text)?.[1];
+  if (reminder !== undefined) return { kind: 'reply', text: `⏰ ${reminder}` };
+  if (QUIET.test(text)) return { kind: 'reply', text: '' };
+  const request = readOfflineRequest(text);
+  switch (request.kind) {
+    case 'send_message':
+      return { kind: 'reply', text: request.text };
+    case 'echo':
+    case 'help':
+    case 'schedule':
+    case 'schedule_unclear':
+      return { kind: 'reply', text };
+    default:
+      return request;
+  }
+}
+
+const REMIND = /^(?:please\s+)?remind\s+(?:me|us|everyone|everybody)\b[\s,:]*(?<rest>[\s\S]*)$/i;
+/** What may come before a recurring time at the end; after other words the time is not meant for a task. */
+const ORDER =
+  /^(?:please\s+)?(?:send|say|tell|give|list|show|post|write|ping|check|greet|wish|thank|ask|warn)\b/i;
+
+/** No task may have a longer prompt. */
+const LONGEST_SCHEDULE = 10_000;
+
+function readSchedule(text: string): OfflineRequest | null {
+  if (text.length > LONGEST_SCHEDULE) return null;
+  const rest = REMIND.exec(text)?.groups?.rest;
+  if (rest !== undefined) {
+    const found = readWhen(rest);
+    const remind = found?.rest ? found : readTrailingWhen(rest);
+    if (!remind) return { kind: 'schedule_unclear' };
+    return { kind: 'schedule', when: remind.when, prompt: reminder(remind.rest) };
+  }
+  const leading = readWhen(text);
+  const found = leading?.rest ? leading : ORDER.test(text) ? readTrailingWhen(text) : null;
+  if (!found || !recurs(found.when)) return null;
+  const reminded = REMIND.exec(found.rest)?.groups?.rest;
+  return { kind: 'schedule', when: found.when, prompt: reminded ? reminder(reminded) : found.rest };
+}
+
+const reminder = (text: string): string =>
+  `Reminder: ${text.replace(/^(?:to|that|about|of)\b[\s,:]*(?=\S)/i, '').trim()}`;
+
+const CHANGES: Record<string, ChangeTool> = {
+  pause: 'pause_task',
+  resume: 'resume_task',
+  cancel: 'cancel_task',
+  run: 'run_task',
+};
+
+function changeTask({
+  verb = '',
+  named,
+  id,
+  missed,
+}: Record<string, string | undefined>): OfflineRequest | null {
+  const tool = CHANGES[verb.toLowerCase()];
+  const runMissed = missed !== undefined;
+  if (!tool || (runMissed && tool !== 'resume_task')) return null;
+  return { kind: 'change_task', tool, id: (named ?? id ?? '').toLowerCase(), runMissed };
+}
+
+/** Plain words, five fields, a length or a date. */
+function preview(text: string): OfflineRequest | null {
+  const words = readWhen(text);
+  if (words?.rest === '') return { kind: 'preview', when: words.when };
+  const value = unquoted(text);
+  if (!/[\d*@]/.test(value)) return null;
+  if (value.startsWith('@') || value.split(/\s+/).length >= 3)
+    return { kind: 'preview', when: { kind: 'cron', value } };
+  const kind = /^(?:\d+[smhdw])+$|^\d+$/i.test(value) ? 'interval' : 'once';
+  return { kind: 'preview', when: { kind, value } };
 }
 
 function unquoted(text: string): string {

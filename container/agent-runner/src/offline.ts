@@ -6,10 +6,11 @@
 import * as fs from 'node:fs';
 import { dirname } from 'node:path';
 import type { TurnFile } from '../../../src/protocol.ts';
-import { type OfflineRequest, readOfflineRequest } from './offline-request.ts';
+import { type OfflineRequest, readOfflineRequest, readScheduledPrompt } from './offline-request.ts';
 import { OfflineMemory, OfflineSessions, pathInside } from './offline-store.ts';
+import { scheduleArguments } from './offline-when.ts';
 import type { Provider, TurnOutcome, TurnReport } from './provider.ts';
-import type { Tool } from './tools.ts';
+import type { Tool } from './tool.ts';
 
 const LISTED_FILES = 50;
 const QUOTED_LENGTH = 1000;
@@ -68,6 +69,25 @@ export function createOfflineProvider(options: { groupDir: string; home: string 
         return use(turn, 'unregister_group', { chat_jid: request.chatJid });
       case 'refresh':
         return use(turn, 'refresh_groups', {});
+      case 'schedule': {
+        const when = scheduleArguments(request.when, Date.now(), turn.file.timezone);
+        return use(turn, 'schedule_task', { prompt: request.prompt, ...when });
+      }
+      case 'schedule_unclear':
+        return 'I did not understand when. Say it like “remind me in 10 minutes to …” or “remind me every weekday at 9 to …”.';
+      case 'preview':
+        return use(turn, 'preview_task', {
+          ...scheduleArguments(request.when, Date.now(), turn.file.timezone),
+        });
+      case 'list_tasks':
+        return use(turn, 'list_tasks', {});
+      case 'change_task':
+        return use(turn, request.tool, {
+          task_id: request.id,
+          ...(request.runMissed ? { run_missed: true } : {}),
+        });
+      case 'reply':
+        return request.text;
       case 'echo':
         return `I am the offline agent and cannot think. You said: “${shortened(request.text)}”`;
     }
@@ -112,11 +132,12 @@ export function createOfflineProvider(options: { groupDir: string; home: string 
       const turn: Turn = { file, tools, report, signal, history: sessions.said(session.id) };
       if (session.id !== file.session_id) await report.session(session.id, session.fresh);
       const requests = file.requests.length > 0 ? file.requests : [file.prompt];
+      const read = file.kind === 'task' ? readScheduledPrompt : readOfflineRequest;
       const answers: string[] = [];
       for (const request of requests) {
         report.alive('thinking');
         try {
-          answers.push(await answer(readOfflineRequest(request), turn));
+          answers.push(await answer(read(request), turn));
         } catch (error) {
           if (!(error instanceof AskedToFail)) throw error;
           return { status: 'error', code: 'agent', message: error.message };
@@ -124,7 +145,7 @@ export function createOfflineProvider(options: { groupDir: string; home: string 
         if (signal.aborted) return { status: 'interrupted' };
       }
       sessions.add(session.id, requests);
-      await report.text(answers.join('\n\n'));
+      await report.text(answers.filter(Boolean).join('\n\n'));
       return { status: 'ok', usage: { input_tokens: 0, output_tokens: 0, cost_usd: 0 } };
     },
     close() {},
@@ -166,6 +187,9 @@ function helpText(turn: TurnFile): string {
     '`what did I say before`',
     '`say …` sends a message at once',
     '`send file NAME with text …` and `list files`',
+    '`remind me in 10 minutes to …` or `remind me at 18:00 to …`',
+    '`every weekday at 9 …`, `every 2 hours …`; `preview 0 9 * * 1-5` shows when that would be',
+    '`list my tasks`, then `pause`, `resume`, `cancel` or `run` with an id, like `pause t2k4m9`',
     '`slow 10` works for ten seconds; `fail` fails on purpose',
     '`ping`',
     ...(turn.is_main

@@ -3,7 +3,7 @@
  * A provider knows turns and tools; it knows nothing of files, event numbers or control messages.
  */
 import type { AgentErrorCode, TurnFile, Usage } from '../../../src/protocol.ts';
-import type { Tool } from './tools.ts';
+import type { Tool } from './tool.ts';
 
 /** How a provider reports on the turn it runs. */
 export interface TurnReport {
@@ -16,7 +16,8 @@ export interface TurnReport {
 }
 
 export type TurnOutcome =
-  | { status: 'ok'; usage?: Usage }
+  /** `gated`: a task's gate script said that there is nothing to do; the provider was not asked. */
+  | { status: 'ok'; usage?: Usage; gated?: true }
   | { status: 'interrupted'; usage?: Usage }
   | { status: 'error'; code: AgentErrorCode; message: string; usage?: Usage };
 

@@ -10,6 +10,7 @@ import {
 } from '../../../src/protocol.ts';
 import { createClaudeProvider } from './claude.ts';
 import { CommandClient } from './commands.ts';
+import { createGate } from './gate.ts';
 import { Mailbox } from './mailbox.ts';
 import { createOfflineProvider } from './offline.ts';
 import type { Provider } from './provider.ts';
@@ -23,6 +24,10 @@ export interface RunOptions {
   commandTimeoutMs: number;
   /** How long a turn may go without any sign of life from Claude. */
   stallMs: number;
+  /** How long a task's gate script may take. */
+  gateLimitMs: number;
+  /** Gate scripts only run where the group's folder is this one: where a container gives it, and no host does. */
+  gateFolder: string;
 }
 
 /** Runs the agent and ends the process. */
@@ -32,7 +37,8 @@ export function runAgent(options: RunOptions): void {
   run(options).then((code) => process.exit(code), die);
 }
 
-async function run({ variables, commandTimeoutMs, stallMs }: RunOptions): Promise<number> {
+async function run(options: RunOptions): Promise<number> {
+  const { variables, commandTimeoutMs, stallMs } = options;
   const parsed = agentEnvironmentSchema.safeParse(variables);
   if (!parsed.success) {
     for (const issue of parsed.error.issues) log(`environment ${issue.path.join('.')}: ${issue.message}`);
@@ -63,6 +69,13 @@ async function run({ variables, commandTimeoutMs, stallMs }: RunOptions): Promis
     mailbox,
     commands: new CommandClient(mailbox, commandTimeoutMs),
     provider,
+    gate: createGate({
+      groupDir: environment.NANOCLAW_GROUP_DIR,
+      home: environment.HOME,
+      variables,
+      limitMs: options.gateLimitMs,
+      allowed: environment.NANOCLAW_GROUP_DIR === options.gateFolder,
+    }),
     container: environment.NANOCLAW_CONTAINER,
     idleExitMs: environment.NANOCLAW_IDLE_EXIT_MS,
     log,

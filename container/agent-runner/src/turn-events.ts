@@ -114,6 +114,7 @@ export class TurnEvents implements TurnReport {
 
 function finishedBody(outcome: TurnOutcome): EventBody {
   const usage: { usage?: Usage } = outcome.usage ? { usage: outcome.usage } : {};
+  if (outcome.status === 'ok' && outcome.gated) return { type: 'turn_finished', status: 'ok', gated: true };
   if (outcome.status !== 'error') return { type: 'turn_finished', status: outcome.status, ...usage };
   const error = { code: outcome.code, message: outcome.message.slice(0, 4000) };
   return { type: 'turn_finished', status: 'error', error, ...usage };

@@ -5,6 +5,8 @@
  */
 import { controlFileSchema, type TurnFile, turnFileSchema } from '../../../src/protocol.ts';
 import type { CommandClient } from './commands.ts';
+import type { RunGate } from './gate.ts';
+import { withGateData } from './gate-verdict.ts';
 import type { Mailbox } from './mailbox.ts';
 import type { Provider, TurnOutcome } from './provider.ts';
 import { createTools } from './tools.ts';
@@ -14,6 +16,7 @@ export interface TurnLoopOptions {
   mailbox: Mailbox;
   commands: CommandClient;
   provider: Provider;
+  gate: RunGate;
   /** This container's name; turns and control files that name another are not ours. */
   container: string;
   /** Ends the loop after so long without a turn. */
@@ -153,20 +156,30 @@ export class TurnLoop {
   }
 
   async #outcome(turn: TurnFile, events: TurnEvents, signal: AbortSignal): Promise<TurnOutcome> {
-    if (signal.aborted) return { status: 'interrupted' };
-    const { commands, mailbox, provider } = this.#options;
-    const tools = createTools({ commands, mailbox, isMain: turn.is_main });
     try {
-      return await provider.run(turn, tools, events, signal);
+      return await this.#think(turn, events, signal);
     } catch (error) {
-      const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
-      this.#options.log(`turn ${turn.id} failed: ${message}`);
-      return {
-        status: 'error',
-        code: 'agent',
-        message: error instanceof Error ? error.message : String(error),
-      };
+      this.#options.log(`turn ${turn.id} failed: ${error instanceof Error ? error.stack : error}`);
+      const message = error instanceof Error ? error.message : String(error);
+      return { status: 'error', code: 'agent', message };
     }
+  }
+
+  /** The gate, when there is one, then the provider. */
+  async #think(turn: TurnFile, events: TurnEvents, signal: AbortSignal): Promise<TurnOutcome> {
+    if (signal.aborted) return { status: 'interrupted' };
+    const { commands, mailbox, provider, gate } = this.#options;
+    let { prompt } = turn;
+    if (turn.gate_script !== undefined) {
+      const { gate_script, timezone } = turn;
+      const verdict = await gate({ gate_script, timezone }, () => events.alive('gate script'), signal);
+      if (verdict.kind === 'interrupted') return { status: 'interrupted' };
+      if (verdict.kind === 'failed') return { status: 'error', code: 'gate', message: verdict.message };
+      if (verdict.kind === 'quiet') return { status: 'ok', gated: true };
+      prompt = withGateData(prompt, verdict.data);
+    }
+    const tools = createTools({ commands, mailbox, isMain: turn.is_main });
+    return provider.run({ ...turn, prompt }, tools, events, signal);
   }
 
   #armIdle(): void {
