@@ -46,10 +46,7 @@ export class TaskWorld {
   constructor(startAt = '2026-11-02T08:00:00.000Z') {
     this.clock = createFakeClock(startAt);
     this.db = this.#open();
-    onTestFinished(() => {
-      this.scheduler?.stop();
-      this.db.close();
-    });
+    onTestFinished(() => this.close());
   }
 
   get rules(): TaskRules {
@@ -137,6 +134,11 @@ export class TaskWorld {
     const db = createDb(databaseFile(this.home));
     db.sqlite.pragma('synchronous = OFF');
     return db;
+  }
+
+  close(): void {
+    this.scheduler?.stop();
+    this.db.close();
   }
 
   /** As the runner would: every run that may begin now begins; each ends at once, unless `hold`. Returns the tasks. */
