@@ -107,16 +107,9 @@ function pauseTasksOf({ db, now }: RegistryOptions, group: Group): void {
 /** data/registered_groups.json: an object by chat id. */
 export function writeMirror({ db, home }: Pick<RegistryOptions, 'db' | 'home'>): void {
   const mirror: Record<string, unknown> = {};
-  for (const g of db.groups.all()) {
-    mirror[g.chatJid] = {
-      name: g.name,
-      folder: g.folder,
-      trigger: g.trigger,
-      requires_trigger: g.requiresTrigger,
-      is_main: g.isMain,
-      timezone: g.timezone,
-      added_at: g.addedAt,
-    };
+  for (const group of db.groups.all()) {
+    const { chat_jid, ...record } = groupRecord(group);
+    mirror[chat_jid] = record;
   }
   const file = path.join(home, 'data', 'registered_groups.json');
   const text = `${JSON.stringify(mirror, null, 2)}\n`;
@@ -124,6 +117,18 @@ export function writeMirror({ db, home }: Pick<RegistryOptions, 'db' | 'home'>):
   if (existsSync(file) && readFileSync(file, 'utf8') === text) return;
   writeFileAtomic(file, text);
 }
+
+/** A group as files and scripts see it (the mirror, `--json`). */
+export const groupRecord = (g: Group) => ({
+  chat_jid: g.chatJid,
+  name: g.name,
+  folder: g.folder,
+  trigger: g.trigger,
+  requires_trigger: g.requiresTrigger,
+  is_main: g.isMain,
+  timezone: g.timezone,
+  added_at: g.addedAt,
+});
 
 /** Folders and a first CLAUDE.md, where there is none. */
 export function prepareFolders(home: string, group: Pick<Group, 'folder' | 'name' | 'isMain'>): void {

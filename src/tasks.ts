@@ -213,6 +213,23 @@ export function describePreview(preview: Preview): string {
   return [`Next runs (${preview.timezone}): ${times.join(', ') || 'none'}.`, ...preview.notes].join(' ');
 }
 
+/** A task as files and scripts see it (mailbox snapshots, `--json`); documented in docs/ipc.md. */
+export const taskRecord = (t: Task) => ({
+  id: t.id,
+  group_folder: t.folder,
+  chat_jid: t.chatJid,
+  prompt: t.prompt,
+  schedule_type: t.scheduleType,
+  schedule_value: t.scheduleValue,
+  timezone: t.timezone,
+  context_mode: t.contextMode,
+  misfire: t.misfire,
+  status: t.status,
+  next_run: t.nextRun,
+  last_run: t.lastRun,
+  last_result: t.lastResult,
+});
+
 export const scheduleOf = (
   task: Pick<Task, 'scheduleType' | 'scheduleValue' | 'timezone' | 'anchor'>,
 ): Schedule => ({

@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { isTimezone } from '../config.ts';
 import { NanoClawError } from '../errors.ts';
 import { poke } from '../lib/poke.ts';
-import { registerGroup, removeGroup, writeMirror } from '../registry.ts';
+import { groupRecord, registerGroup, removeGroup, writeMirror } from '../registry.ts';
 import { chatJid, type Group } from '../types.ts';
 import { type Output, print, registryOf, table, withDb } from './context.ts';
 
@@ -23,7 +23,7 @@ export function groupsCommand(program: Command): void {
         const others = options.available ? db.groups.knownChats().filter((c) => c.folder === null) : [];
         const value = options.available
           ? {
-              groups: list.map(toJson),
+              groups: list.map(groupRecord),
               available: others.map((c) => ({
                 chat_jid: c.chatJid,
                 name: c.name,
@@ -31,7 +31,7 @@ export function groupsCommand(program: Command): void {
                 last_activity: c.lastActivity,
               })),
             }
-          : list.map(toJson);
+          : list.map(groupRecord);
         const rows = [
           ['CHAT', 'NAME', 'FOLDER', 'TRIGGER', ''],
           ...list.map((g) => [
@@ -89,7 +89,7 @@ export function groupsCommand(program: Command): void {
           );
           print(
             options,
-            toJson(group),
+            groupRecord(group),
             `Registered "${group.name}" (${group.chatJid}) with folder groups/${group.folder}.`,
           );
         }),
@@ -113,7 +113,7 @@ export function groupsCommand(program: Command): void {
         poke(config.home);
         print(
           options,
-          toJson(group),
+          groupRecord(group),
           `Unregistered "${group.name}" (${group.chatJid}). groups/${group.folder} stays.`,
         );
       }),
@@ -152,21 +152,10 @@ export function groupsCommand(program: Command): void {
           };
           db.groups.update(group);
           writeMirror(registryOf(db, config));
-          print(options, toJson(group), `Changed "${group.name}" (${group.chatJid}).`);
+          print(options, groupRecord(group), `Changed "${group.name}" (${group.chatJid}).`);
         }),
     );
 }
-
-const toJson = (g: Group) => ({
-  chat_jid: g.chatJid,
-  name: g.name,
-  folder: g.folder,
-  trigger: g.trigger,
-  requires_trigger: g.requiresTrigger,
-  is_main: g.isMain,
-  timezone: g.timezone,
-  added_at: g.addedAt,
-});
 
 function find(group: Group | null, which: string): Group {
   if (group) return group;

@@ -26,6 +26,7 @@ import {
   runTaskNow,
   scheduleTask,
   type TaskRules,
+  taskRecord,
 } from '../tasks.ts';
 import { chatJid } from '../types.ts';
 import { type Output, print, table, withDb } from './context.ts';
@@ -250,20 +251,8 @@ const usage = (message: string) => new NanoClawError('COMMAND_INVALID', message)
 const excerpt = (text: string) => (text.length > 50 ? `${text.slice(0, 50)}…` : text).replace(/\s+/g, ' ');
 
 const toJson = (t: Task) => ({
-  id: t.id,
-  group_folder: t.folder,
-  chat_jid: t.chatJid,
-  prompt: t.prompt,
-  schedule_type: t.scheduleType,
-  schedule_value: t.scheduleValue,
-  timezone: t.timezone,
-  context_mode: t.contextMode,
-  misfire: t.misfire,
-  status: t.status,
+  ...taskRecord(t),
   status_reason: t.statusReason,
-  next_run: t.nextRun,
-  last_run: t.lastRun,
-  last_result: t.lastResult,
   created_by: t.createdBy,
   created_at: t.createdAt,
 });

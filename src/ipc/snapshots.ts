@@ -7,6 +7,7 @@ import { groupPaths } from '../mailbox/layout.ts';
 import { writeSnapshot } from '../mailbox/write.ts';
 import { localTime } from '../prompt.ts';
 import type { AvailableGroups, CurrentTasks } from '../protocol.ts';
+import { taskRecord } from '../tasks.ts';
 import type { Group, Iso } from '../types.ts';
 
 /** in/available_groups.json, main only: every chat the bot has seen, and whether it is registered. */
@@ -34,20 +35,8 @@ export function writeCurrentTasks(db: Db, home: string, group: Group, at: Iso): 
     tasks: tasks
       .filter((t) => t.status === 'active' || t.status === 'paused')
       .map((t) => ({
-        id: t.id,
-        group_folder: t.folder,
-        chat_jid: t.chatJid,
-        prompt: t.prompt,
-        schedule_type: t.scheduleType,
-        schedule_value: t.scheduleValue,
-        timezone: t.timezone,
-        context_mode: t.contextMode,
-        misfire: t.misfire,
-        status: t.status,
-        next_run: t.nextRun,
+        ...taskRecord(t),
         next_run_local: t.nextRun === null ? null : localTime(Date.parse(t.nextRun), t.timezone),
-        last_run: t.lastRun,
-        last_result: t.lastResult,
       })),
   };
   writeSnapshot(groupPaths(home, group.folder), 'current_tasks', snapshot);
