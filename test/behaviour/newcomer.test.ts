@@ -1,13 +1,14 @@
 /** The first minutes of someone new: no token, no Docker engine; a page, and answers in a chat and in a terminal. */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { type Daemon, TestHome } from '../support/daemon.ts';
 
 describe('a start without a token and without an engine', () => {
-  const home = new TestHome({ DOCKER_HOST: 'unix:///nonexistent/docker.sock' });
+  let home: TestHome;
   let daemon: Daemon;
   let url: string;
 
   beforeAll(async () => {
+    home = new TestHome({ DOCKER_HOST: 'unix:///nonexistent/docker.sock' });
     daemon = await home.start();
     url = await daemon.url();
   });
@@ -73,10 +74,9 @@ describe('a start without a token and without an engine', () => {
 });
 
 describe('without a daemon', () => {
-  const home = new TestHome();
-  afterAll(() => home.dispose());
-
   it('`nanoclaw chat` says what to do, exit code 1', async () => {
+    const home = new TestHome();
+    onTestFinished(() => home.dispose());
     const { code, stderr } = await home.nanoclaw('chat', '@Nina hello');
     expect(code).toBe(1);
     expect(stderr).toBe('No daemon is running here.\n→ Start it first: npm start\n');

@@ -1,6 +1,6 @@
 /** What the operator does beside the daemon: tail the log, read the mirror, query the database, use the command line. */
 import { spawnSync } from 'node:child_process';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { type BotApi, type Daemon, startBotApi, TestHome } from '../support/daemon.ts';
 
 const QUERY =
@@ -211,10 +211,9 @@ describe('beside a running daemon', () => {
 });
 
 describe('with the daemon stopped', () => {
-  const home = new TestHome({ CONTAINER_RUNTIME: 'process' });
-  afterAll(() => home.dispose());
-
   it('groups can be registered and listed, and status says that it is stopped, exit code 1', async () => {
+    const home = new TestHome({ CONTAINER_RUNTIME: 'process' });
+    onTestFinished(() => home.dispose());
     await home.addGroup(-4242, 'later', '--trigger', '@Helper');
     const list = await home.nanoclaw('groups', 'list', '--json');
     expect(list.code).toBe(0);
