@@ -10,7 +10,7 @@ import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../log.ts';
 import type { AgentEvent, Usage } from '../protocol.ts';
 import type { Router } from '../router.ts';
-import { iso } from '../types.ts';
+import { type ChatJid, iso } from '../types.ts';
 import { type Failure, retryDelay, sentenceFor } from './failure.ts';
 import { taskEnded, taskFailed, taskOf, taskRetryDelay, taskRunAgain } from './task-outcome.ts';
 import { appendTurnLog } from './turn-log.ts';
@@ -21,6 +21,7 @@ export interface SettlementOptions {
   log: Logger;
   home: string;
   record: Router['record'];
+  wakeDelivery: (jid: ChatJid) => void;
   /** Named to the chat when they were hit. */
   timeoutMs: number;
   memoryMb: number;
@@ -116,8 +117,11 @@ export function createSettlement(options: SettlementOptions): Settlement {
   function failForGood(turn: Turn, failure: Failure, usage: Usage | null): RunResult {
     const { id, chatJid, threadId } = turn;
     const sentence = sentenceFor(failure.code, options);
-    if (turn.kind === 'task') taskFailed(outcomes(), turn, failure, sentence, usage);
-    else
+    if (turn.kind === 'task') {
+      const told = taskFailed(outcomes(), turn, failure, sentence, usage);
+      // Whoever ends the turn wakes its own chat; this one is main's. Not before the commit, which is not awaited here.
+      if (told !== null) queueMicrotask(() => options.wakeDelivery(told));
+    } else
       options.record({
         chatJid,
         threadId,

@@ -10,7 +10,7 @@ import type { Db } from '../db.ts';
 import type { Usage } from '../protocol.ts';
 import type { Router } from '../router.ts';
 import { describeNext, tooLate } from '../tasks.ts';
-import { type Iso, iso } from '../types.ts';
+import { type ChatJid, type Iso, iso } from '../types.ts';
 import { type Failure, retryDelay } from './failure.ts';
 
 export const MAX_FAILED_RUNS = 5;
@@ -82,16 +82,16 @@ function noLongerWanted({ run, task }: Owner, nowMs: number): string | null {
   return task.status === 'active' ? tooLate(task, nowMs - Date.parse(run.due)) : `the task is ${task.status}`;
 }
 
-/** `sentence` says plainly what went wrong. */
+/** `sentence` says plainly what went wrong. Returns the chat that was told besides the turn's own, if any. */
 export function taskFailed(
   context: TaskOutcomeContext,
   turn: Turn,
   failure: Failure,
   sentence: string,
   usage: Usage | null,
-): void {
+): ChatJid | null {
   const owner = taskOf(context.db, turn);
-  if (!owner) return;
+  if (!owner) return null;
   const { db, nowMs, record } = context;
   const { task, run } = owner;
   const at: Iso = iso(nowMs);
@@ -105,14 +105,15 @@ export function taskFailed(
   if (failures < MAX_FAILED_RUNS || task.status !== 'active' || task.scheduleType === 'once') {
     const after = db.tasks.byId(task.id) ?? task;
     tell(turn.chatJid, turn.threadId, `${name} has failed. ${sentence} (${describeNext(after)})`);
-    return;
+    return null;
   }
   db.tasks.setStatus(task.id, 'paused', `failed ${failures} times in a row`);
   const text = `${name} has failed ${failures} times in a row and is paused now. ${sentence}`;
   tell(turn.chatJid, turn.threadId, text);
   const main = db.groups.main();
-  if (main && main.chatJid !== turn.chatJid)
-    tell(main.chatJid, null, `In ${db.groups.byJid(turn.chatJid)?.name ?? task.folder}: ${text}`);
+  if (!main || main.chatJid === turn.chatJid) return null;
+  tell(main.chatJid, null, `In ${db.groups.byJid(turn.chatJid)?.name ?? task.folder}: ${text}`);
+  return main.chatJid;
 }
 
 /** Unless it has been given another time meanwhile. */

@@ -1,0 +1,135 @@
+/**
+ * A runtime whose agents do what the test says: they take turns from the real mailbox and leave real events there, but
+ * are no processes. For what a daemon makes of a turn's end, whatever that end is.
+ */
+import { mkdirSync, readdirSync, readFileSync, renameSync, watch, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import {
+  type AgentEvent,
+  eventFileName,
+  MAILBOX,
+  PROTOCOL_VERSION,
+  type TurnFile,
+  turnFileSchema,
+  type Usage,
+} from '../../src/protocol.ts';
+import type {
+  AgentContainer,
+  AgentExit,
+  AgentLaunch,
+  AgentRuntime,
+} from '../../src/runtime/agent-runtime.ts';
+
+/** How a turn ends. Without anything: well, and with nothing to say. */
+export interface Answer {
+  text?: string;
+  session?: string;
+  status?: 'ok' | 'error' | 'interrupted';
+  error?: { code: 'agent' | 'gate' | 'credential' | 'quota'; message: string };
+  gated?: boolean;
+  usage?: Usage;
+}
+
+export interface ScriptedAgent {
+  runtime: AgentRuntime;
+  /** Every turn that an agent was given, in order. */
+  readonly turns: TurnFile[];
+  /** Decides about the next turns; `hold` leaves one open for finish(). */
+  answer: (turn: TurnFile) => Answer | 'hold';
+  finish(turn: TurnFile | undefined, answer?: Answer): void;
+  /** A command of the agent's, left in its mailbox while it works. */
+  command(turn: TurnFile, command: Record<string, unknown>): void;
+}
+
+export const failing: Answer = { status: 'error', error: { code: 'agent', message: 'as the test says' } };
+
+export function createScriptedAgent(): ScriptedAgent {
+  const living = new Map<string, AgentContainer>();
+  const mailboxes = new Map<string, string>();
+  const agent: ScriptedAgent = {
+    turns: [],
+    answer: () => ({ text: 'done' }),
+    runtime: {
+      name: 'process',
+      prepare: async () => {},
+      launch: async (launch) => start(launch),
+      list: async () => [...living.values()],
+      close: async () => {},
+    },
+    finish,
+    command(turn, command) {
+      const mailbox = mailboxes.get(turn.container) ?? '';
+      put(mailbox, `${MAILBOX.tasks}/${String(command.id)}.json`, command);
+    },
+  };
+
+  function start(launch: AgentLaunch): AgentContainer {
+    const { mailboxDir, name, folder } = launch;
+    const turnsDir = path.join(mailboxDir, MAILBOX.turns);
+    const seen = new Set<string>();
+    for (const directory of Object.values(MAILBOX))
+      mkdirSync(path.join(mailboxDir, directory), { recursive: true });
+    mailboxes.set(name, mailboxDir);
+    const look = () => {
+      for (const file of readdirSync(turnsDir).filter((each) => !seen.has(each))) {
+        seen.add(file);
+        const turn = turnFileSchema.parse(JSON.parse(readFileSync(path.join(turnsDir, file), 'utf8')));
+        if (turn.container !== name) continue;
+        agent.turns.push(turn);
+        const answer = agent.answer(turn);
+        if (answer !== 'hold') finish(turn, answer);
+      }
+    };
+    const watcher = watch(turnsDir, look);
+    look();
+    const { promise: exited, resolve } = Promise.withResolvers<AgentExit>();
+    const container: AgentContainer = {
+      name,
+      id: name,
+      folder,
+      exited,
+      async remove() {
+        watcher.close();
+        living.delete(name);
+        resolve({ code: 0, oomKilled: false, lastOutput: '' });
+      },
+    };
+    living.set(name, container);
+    return container;
+  }
+
+  function finish(turn: TurnFile | undefined, answer: Answer = {}): void {
+    if (!turn) throw new Error('no such turn');
+    const { text, session, status = 'ok', error, gated, usage } = answer;
+    type Body = AgentEvent extends infer E
+      ? E extends AgentEvent
+        ? Omit<E, 'protocol' | 'turn' | 'n'>
+        : never
+      : never;
+    const bodies: Body[] = [
+      { type: 'turn_started' },
+      ...(session === undefined ? [] : [{ type: 'session' as const, session_id: session, fresh: false }]),
+      ...(text === undefined ? [] : [{ type: 'text' as const, text }]),
+      {
+        type: 'turn_finished',
+        status,
+        ...(error === undefined ? {} : { error }),
+        ...(gated === undefined ? {} : { gated }),
+        ...(usage === undefined ? {} : { usage }),
+      },
+    ];
+    const mailbox = mailboxes.get(turn.container) ?? '';
+    for (const [index, body] of bodies.entries()) {
+      const event = { protocol: PROTOCOL_VERSION, turn: turn.id, n: index + 1, ...body };
+      put(mailbox, `${MAILBOX.events}/${eventFileName(turn.id, index + 1)}`, event);
+    }
+  }
+
+  return agent;
+}
+
+function put(mailbox: string, name: string, content: unknown): void {
+  const staged = path.join(mailbox, MAILBOX.staging, path.basename(name));
+  writeFileSync(staged, JSON.stringify(content));
+  renameSync(staged, path.join(mailbox, name));
+}
