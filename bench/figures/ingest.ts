@@ -1,0 +1,113 @@
+/**
+ * Updates per second stored while polling: context messages, in batches of 100 over 50 registered groups, until the
+ * poller has confirmed the last one. Beside it: the very rows it stored, inserted into an empty database of the same
+ * schema in the same batches.
+ */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { createDb, type Db } from '../../src/db.ts';
+import type { BenchContext, Row } from '../figure.ts';
+import { within } from '../support/processes.ts';
+import { ratesOf } from '../support/stats.ts';
+import { openWorld, type World } from '../support/world.ts';
+
+const UPDATES = 10_000;
+const BATCH = 100;
+const GROUPS = 50;
+const RUNS = 8;
+const LIMIT_MS = 120_000;
+
+type Stored = Record<string, unknown>;
+
+export async function ingest(bench: BenchContext): Promise<Row[]> {
+  const world = await openWorld(bench);
+  const chats = world.addGroups(GROUPS, { requiresTrigger: true });
+  const daemon = await world.daemon();
+  await daemon.ready();
+  const measured: number[] = [];
+  const bare: number[] = [];
+  for (let run = 0; run < 1 + bench.samples(RUNS); run += 1) {
+    const rate = await ingestOnce(world, chats, run);
+    const bareRate = insertBare(world);
+    if (run === 0) continue; // warm-up
+    measured.push(rate);
+    bare.push(bareRate);
+  }
+  await daemon.stop();
+  await world.dispose();
+  return [
+    {
+      name: `updates stored, ${UPDATES} a run`,
+      unit: 'rows/s',
+      measured: ratesOf(measured),
+      limit: {
+        name: 'better-sqlite3 inserting the same rows (inbox, messages, offset) in the same batches, FULL',
+        stats: ratesOf(bare),
+      },
+      aim: { kind: 'share', value: 0.5 },
+      note: 'the time of the simulator, which makes and sends the batches, counts in',
+    },
+  ];
+}
+
+async function ingestOnce({ sim }: World, chats: readonly number[], run: number): Promise<number> {
+  for (let i = 0; i < UPDATES; i += 1) {
+    const text = `run ${run}, message ${i}, about as long as people write them in a group`;
+    sim.say({ chat: chats[i % chats.length] ?? 0, from: 'you', text });
+  }
+  const startedAt = performance.now();
+  const confirmed = new Promise<void>((resolve) => {
+    const off = sim.on('update-confirmed', () => {
+      // Emitted while they are taken out one by one: nothing is left after the last.
+      if (sim.updates.pendingCount > 0) return;
+      off();
+      resolve();
+    });
+  });
+  await within('the last update to be confirmed', LIMIT_MS, confirmed);
+  return (UPDATES * 1000) / (performance.now() - startedAt);
+}
+
+function insertBare(world: World): number {
+  const rows = world.withDb((db) => ({
+    inbox: latest(db, 'inbox', 'update_id'),
+    messages: latest(db, 'messages', 'seq'),
+  }));
+  const dir = mkdtempSync(path.join(tmpdir(), 'nanoclaw-bare-'));
+  const db = createDb(path.join(dir, 'bare.db'));
+  try {
+    const inbox = inserter(db, 'inbox', rows.inbox[0] ?? {});
+    const message = inserter(db, 'messages', rows.messages[0] ?? {});
+    const offset = db.sqlite.prepare("INSERT OR REPLACE INTO meta (key, value) VALUES ('offset', ?)");
+    const startedAt = performance.now();
+    for (let from = 0; from < UPDATES; from += BATCH) {
+      db.transaction(() => {
+        for (let i = from; i < from + BATCH; i += 1) {
+          inbox(rows.inbox[i] ?? {});
+          message(rows.messages[i] ?? {});
+        }
+        offset.run(String(from));
+      });
+    }
+    return (UPDATES * 1000) / (performance.now() - startedAt);
+  } finally {
+    db.close();
+    rmSync(dir, { recursive: true, force: true });
+  }
+}
+
+const latest = (db: Db, table: string, key: string): Stored[] =>
+  db.sqlite
+    .prepare<[number], Stored>(
+      `SELECT * FROM (SELECT * FROM ${table} ORDER BY ${key} DESC LIMIT ?) ORDER BY ${key}`,
+    )
+    .all(UPDATES);
+
+function inserter(db: Db, table: string, example: Stored): (row: Stored) => void {
+  const columns = Object.keys(example);
+  const insert = db.sqlite.prepare(
+    `INSERT INTO ${table} (${columns.join(', ')}) VALUES (${columns.map(() => '?').join(', ')})`,
+  );
+  return (row) => insert.run(columns.map((column) => row[column]));
+}
