@@ -172,6 +172,9 @@ export function createPool(options: PoolOptions): Pool {
     agent.state = 'closing';
     const closing = agent.container
       .remove()
+      .then(() => {
+        if (db.sqlite.open) db.agents.containerEnded(agent.container.name, iso(clock.now()));
+      })
       .catch((error: unknown) =>
         log.warn({ event: 'agent_remove_failed', container: agent.container.name }, messageOf(error)),
       )

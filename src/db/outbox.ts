@@ -67,9 +67,10 @@ export function outboxRepository(db: Sqlite) {
   );
   const failed = db.prepare("UPDATE outbox SET state = 'failed', error = ? WHERE id = ?");
   const plain = db.prepare('UPDATE outbox SET reply_to = NULL, thread_id = ? WHERE id = ?');
-  const recover = db.prepare(
+  const recover = db.prepare<[], { id: number; chatJid: ChatJid; threadId: number | null; state: string }>(
     `UPDATE outbox INDEXED BY outbox_open SET state = CASE repeated WHEN 1 THEN 'failed' ELSE 'uncertain' END,
-       error = 'the daemon ended while it was being sent' WHERE ${OPEN} AND state = 'sending'`,
+       error = 'the daemon ended while it was being sent' WHERE ${OPEN} AND state = 'sending'
+     RETURNING id, chat_jid AS chatJid, thread_id AS threadId, state`,
   );
   const move = db.prepare(`UPDATE outbox SET chat_jid = ?, reply_to = NULL WHERE chat_jid = ? AND ${OPEN}`);
 
@@ -141,8 +142,11 @@ export function outboxRepository(db: Sqlite) {
     move(from: ChatJid, to: ChatJid): void {
       move.run(to, from);
     },
-    /** At start: what was being sent when the last daemon ended has an unknown result. Returns how many. */
-    recover: (): number => recover.run().changes,
+    /**
+     * At start: what was being sent when the last daemon ended has an unknown result: `uncertain`, to be repeated
+     * once, or `failed` when it was the repeat.
+     */
+    recover: () => recover.all(),
   };
 }
 

@@ -20,6 +20,7 @@ import type { Pacing } from './pacing.ts';
 
 /** Before the text of a repeat whose first try may have arrived. */
 export const REPEAT_MARK = '↻ ';
+const LOST_NOTICE = 'A message of mine may not have arrived: the connection broke twice while I sent it.';
 const UNKNOWN_WAIT_MS = 5000;
 const OUTAGE_STEPS_MS = [1000, 2000, 5000, 10_000, 20_000, 30_000];
 
@@ -190,12 +191,21 @@ export function createDelivery(options: DeliveryOptions): Delivery {
       return;
     }
     if (repeat) {
-      fail(entry, `result unknown twice, it may have arrived: ${reason}`);
-      log.error({ event: 'send_unknown_twice', chat: entry.chatJid, outbox: entry.id }, reason);
+      db.transaction(() => {
+        fail(entry, `result unknown twice, it may have arrived: ${reason}`);
+        if (entry.text !== LOST_NOTICE) tellLost(entry);
+      });
       return;
     }
     db.outbox.markUncertain(entry.id, iso(clock.now() + UNKNOWN_WAIT_MS), reason);
     log.warn({ event: 'send_unknown', chat: entry.chatJid, outbox: entry.id }, `${reason}; repeating once`);
+  }
+
+  /** Sent twice, and nobody knows whether it arrived: no third time, but the chat hears of it. */
+  function tellLost({ id, chatJid: chat, threadId }: Pick<OutboxEntry, 'id' | 'chatJid' | 'threadId'>): void {
+    log.error({ event: 'send_unknown_twice', chat, outbox: id }, 'a reply may not have arrived');
+    const at = iso(clock.now());
+    db.outbox.add({ chatJid: chat, threadId, turnId: null, replyTo: null, text: LOST_NOTICE, at });
   }
 
   /** It will never arrive. */
@@ -215,12 +225,13 @@ export function createDelivery(options: DeliveryOptions): Delivery {
 
   return {
     start() {
-      const recovered = db.outbox.recover();
-      if (recovered > 0)
-        log.warn(
-          { event: 'outbox_recovered', count: recovered },
-          'sends with an unknown result are repeated once',
-        );
+      db.transaction(() => {
+        const recovered = db.outbox.recover();
+        if (recovered.length === 0) return;
+        const details = { event: 'outbox_recovered', count: recovered.length };
+        log.warn(details, 'sends with an unknown result are repeated once');
+        for (const entry of recovered.filter(({ state }) => state === 'failed')) tellLost(entry);
+      });
       for (const jid of db.outbox.chatsWithOpen()) wake(jid);
     },
     wake,

@@ -164,7 +164,7 @@ describe('delivery', () => {
     expect(states(db)).toEqual(['sent', 'sent']);
   });
 
-  it('gives up a send whose result is unknown twice, says so in the log, and goes on', async () => {
+  it('gives up a send whose result is unknown twice, says so in the log and the chat, and goes on', async () => {
     const { telegram, reply, clock, db, events } = createHarness();
     let tries = 0;
     telegram.onSend = (_, arrive) => {
@@ -174,8 +174,9 @@ describe('delivery', () => {
     reply('hello');
     reply('next');
     await clock.advance(600_000);
-    expect(telegram.asked.map((m) => m.text)).toEqual(['hello', '↻ hello', 'next']);
-    expect(states(db)).toEqual(['failed', 'sent']);
+    const notice = expect.stringContaining('may not have arrived');
+    expect(telegram.asked.map((m) => m.text)).toEqual(['hello', '↻ hello', 'next', notice]);
+    expect(states(db)).toEqual(['failed', 'sent', 'sent']);
     expect(events('send_unknown_twice')).toHaveLength(1);
   });
 
@@ -314,8 +315,11 @@ describe('after a restart', () => {
     expect(telegram.asked.map((m) => m.text)).toEqual(['on its way', '↻ on its way']);
     restart().start();
     await clock.advance(60_000);
-    expect(telegram.asked).toHaveLength(2);
-    expect(states(db)).toEqual(['failed']);
+    // The third is the sentence that tells the chat.
+    expect(telegram.asked.slice(2).map((m) => m.text)).toEqual([
+      expect.stringContaining('may not have arrived'),
+    ]);
+    expect(states(db)).toEqual(['failed', 'sending']);
   });
 
   it('stop lets the send in flight end and begins no other', async () => {
