@@ -160,7 +160,7 @@ const taskFields = {
     .max(8000, 'expected at most 8,000 characters'),
   /** cron: five fields; interval: 15m, 2h, 1d or milliseconds; once: 2026-12-24T18:00, read in the zone. */
   schedule_type: z.enum(['cron', 'interval', 'once']),
-  schedule_value: z.string().trim().min(1).max(200),
+  schedule_value: z.string().trim().max(200),
   /** IANA zone; default the group's. */
   timezone: z.string().min(1).max(64),
   /** group: in the group's conversation; isolated: in a fresh one each time. */

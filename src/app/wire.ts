@@ -8,7 +8,7 @@ import type { Db } from '../db.ts';
 import { messageOf } from '../errors.ts';
 import { createGroupQueue, type GroupQueue } from '../group-queue.ts';
 import { createAgentProxies } from '../http/agent-proxies.ts';
-import { writeAvailableGroups, writeCurrentTasks } from '../ipc/snapshots.ts';
+import { createTaskSnapshots, writeAvailableGroups, writeCurrentTasks } from '../ipc/snapshots.ts';
 import { createIpc, type Ipc } from '../ipc.ts';
 import type { Clock } from '../lib/clock.ts';
 import { type FileEvents, systemFileEvents } from '../lib/file-events.ts';
@@ -87,12 +87,17 @@ export function wire(parts: WireParts): () => DaemonStatus {
     if (main) writeAvailableGroups(db, config.home, main, iso(clock.now()));
   };
 
-  /** The files in the mailboxes of those who may see this chat's tasks: its own group, and main. */
+  const taskSnapshots = createTaskSnapshots({ db, home: config.home, clock, log: child('ipc') });
+  releasers.add(() => taskSnapshots.stop());
+  /** By a command: whoever asked may look at once. */
   const tasksChanged = (jid: ChatJid) => {
     need(late.scheduler).changed();
-    for (const group of new Set([db.groups.byJid(jid), db.groups.main()])) {
-      if (group) writeCurrentTasks(db, config.home, group, iso(clock.now()));
-    }
+    taskSnapshots.writeNow(jid);
+  };
+  /** By the schedule or a run: often, and nobody waits for it. */
+  const tasksMoved = (jid: ChatJid) => {
+    need(late.scheduler).changed();
+    taskSnapshots.writeSoon(jid);
   };
   const taskRules: TaskRules = {
     db,
@@ -186,7 +191,7 @@ export function wire(parts: WireParts): () => DaemonStatus {
       writeAvailableGroups(db, config.home, group, iso(clock.now()));
       writeCurrentTasks(db, config.home, group, iso(clock.now()));
     },
-    tasksChanged,
+    tasksChanged: tasksMoved,
     ipc: () => need(late.ipc),
   });
   const ipc = createIpc({
@@ -214,7 +219,7 @@ export function wire(parts: WireParts): () => DaemonStatus {
     clock,
     log: child('scheduler'),
     wake: wakeQueue,
-    tasksChanged,
+    tasksChanged: (jid) => taskSnapshots.writeSoon(jid),
   });
   Object.assign(late, { queue, ipc, router, scheduler, runner });
 
@@ -249,6 +254,7 @@ export function wire(parts: WireParts): () => DaemonStatus {
   const pokes = onPoke(config.home, fileEvents, () => {
     scheduler.changed();
     runner.closeUnwanted();
+    for (const group of db.groups.all()) taskSnapshots.writeSoon(group.chatJid);
   });
   releasers.add(() => pokes.close());
   releasers.add(() => scheduler.stop());

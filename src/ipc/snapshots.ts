@@ -3,12 +3,15 @@
  * change; the database is the truth.
  */
 import type { Db } from '../db.ts';
+import { messageOf } from '../errors.ts';
+import type { Clock, Timer } from '../lib/clock.ts';
+import type { Logger } from '../log.ts';
 import { groupPaths } from '../mailbox/layout.ts';
 import { writeSnapshot } from '../mailbox/write.ts';
 import { localTime } from '../prompt.ts';
 import type { AvailableGroups, CurrentTasks } from '../protocol.ts';
 import { taskRecord } from '../tasks.ts';
-import type { Group, Iso } from '../types.ts';
+import { type ChatJid, type Group, type Iso, iso } from '../types.ts';
 
 /** in/available_groups.json, main only: every chat the bot has seen, and whether it is registered. */
 export function writeAvailableGroups(db: Db, home: string, group: Group, at: Iso): void {
@@ -40,4 +43,55 @@ export function writeCurrentTasks(db: Db, home: string, group: Group, at: Iso): 
       })),
   };
   writeSnapshot(groupPaths(home, group.folder), 'current_tasks', snapshot);
+}
+
+/** Changes of so long a time are one file: with thousands of tasks each is megabytes. */
+const SOON_MS = 500;
+
+/**
+ * Keeps current_tasks.json behind the changes: of the chat's own group and of main. `writeNow` before somebody is
+ * answered who may look, `writeSoon` for the rest. A file that cannot be written is logged; the next turn writes it.
+ */
+export function createTaskSnapshots({
+  db,
+  home,
+  clock,
+  log,
+}: {
+  db: Db;
+  home: string;
+  clock: Clock;
+  log: Logger;
+}) {
+  const dirty = new Set<ChatJid>();
+  let timer: Timer | undefined;
+
+  function write(chats: Iterable<ChatJid>): void {
+    const groups = new Map(
+      [db.groups.main(), ...[...chats].map((jid) => db.groups.byJid(jid))].map((g) => [g?.folder, g]),
+    );
+    for (const group of groups.values()) {
+      try {
+        if (group) writeCurrentTasks(db, home, group, iso(clock.now()));
+      } catch (error) {
+        log.warn({ event: 'snapshot_failed', group: group?.folder }, messageOf(error));
+      }
+    }
+  }
+
+  function flush(): void {
+    timer = undefined;
+    const chats = [...dirty];
+    dirty.clear();
+    if (db.sqlite.open) write(chats);
+  }
+
+  return {
+    writeNow: (jid: ChatJid) => write([jid]),
+    writeSoon(jid: ChatJid): void {
+      dirty.add(jid);
+      timer ??= clock.after(SOON_MS, flush);
+    },
+    stop: () => timer?.cancel(),
+  };
 }

@@ -40,7 +40,7 @@ export function parseCron(expression: string): Cron {
   const fields = (ALIASES[text.toLowerCase()] ?? text).split(/\s+/).filter(Boolean);
   if (fields.length !== 5) {
     throw new CronError(
-      `a cron expression has exactly five fields (minute hour day month weekday), like "0 9 * * 1-5", or is one of ${Object.keys(ALIASES).join(' ')}; got ${fields.length === 0 ? 'nothing' : `${fields.length} field${fields.length === 1 ? '' : 's'}`}`,
+      `expected a cron expression of exactly five fields (minute hour day month weekday), like "0 9 * * 1-5", or one of ${Object.keys(ALIASES).join(' ')}; got ${fields.length === 0 ? 'nothing' : `${fields.length} field${fields.length === 1 ? '' : 's'}`}`,
     );
   }
   const [minute = '', hour = '', day = '', month = '', weekday = ''] = fields;

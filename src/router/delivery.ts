@@ -230,7 +230,10 @@ export function createDelivery(options: DeliveryOptions): Delivery {
         if (recovered.length === 0) return;
         const details = { event: 'outbox_recovered', count: recovered.length };
         log.warn(details, 'sends with an unknown result are repeated once');
-        for (const entry of recovered.filter(({ state }) => state === 'failed')) tellLost(entry);
+        for (const entry of recovered.filter(({ state }) => state === 'failed')) {
+          if (entry.turnId !== null) db.tasks.noteDelivery(entry.turnId);
+          tellLost(entry);
+        }
       });
       for (const jid of db.outbox.chatsWithOpen()) wake(jid);
     },
