@@ -9,8 +9,8 @@ export default defineConfig({
     pool: 'forks',
     // Suites start daemons, containers and a browser: more at once only makes them slow.
     maxWorkers: 2,
-    testTimeout: 20_000,
-    hookTimeout: 60_000,
+    testTimeout: 60_000,
+    hookTimeout: 120_000,
     teardownTimeout: 20_000,
     // A person's own settings must not decide a test.
     env: { TZ: 'UTC' },

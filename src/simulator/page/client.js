@@ -196,14 +196,26 @@ async function react(chat, m, emoji) {
   await post('react', { ...ref(m), from: speaker.key, emoji: mine.includes(emoji) ? [] : [emoji] });
 }
 
-/** @param {number} id @param {number} [before] */
+/**
+ * What happens while the answer is on its way comes as events: they go into the same map, and win over the answer.
+ * @param {number} id @param {number} [before]
+ */
 async function load(id, before) {
   const older = before === undefined ? '' : `&before=${before}`;
-  /** @type {{messages: Message[], more: boolean}} */
-  const page = await get(`messages?chat=${id}${older}`);
-  const known = before === undefined ? new Map() : (model.loaded.get(id)?.messages ?? new Map());
-  for (const message of page.messages) known.set(message.message_id, message);
-  model.loaded.set(id, { messages: known, more: page.more });
+  const known = (before === undefined ? undefined : model.loaded.get(id)?.messages) ?? new Map();
+  model.loaded.set(id, { messages: known, more: false });
+  try {
+    /** @type {{messages: Message[], more: boolean}} */
+    const page = await get(`messages?chat=${id}${older}`);
+    if (model.loaded.get(id)?.messages !== known) return; // everything was begun anew meanwhile
+    for (const message of page.messages) {
+      if (!known.has(message.message_id)) known.set(message.message_id, message);
+    }
+    model.loaded.set(id, { messages: known, more: page.more });
+  } catch (error) {
+    if (before === undefined) model.loaded.delete(id);
+    throw error;
+  }
 }
 
 async function openFromAddress() {
