@@ -25,11 +25,11 @@ export function copyOut(
   let fd: number;
   try {
     realRoot = realpathSync(root);
-    fd = openSync(
-      realpathSync(path.join(realRoot, relative)),
-      constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK,
-    );
+    const real = realpathSync(path.join(realRoot, relative));
+    if (!real.startsWith(realRoot + path.sep)) throw refused(leadsOut(relative));
+    fd = openBelow(realRoot, real.slice(realRoot.length + 1).split(path.sep));
   } catch (error) {
+    if (error instanceof NanoClawError) throw error;
     const code = (error as NodeJS.ErrnoException).code;
     throw refused(
       code === 'ENOENT'
@@ -43,8 +43,7 @@ export function copyOut(
       process.platform === 'linux'
         ? readlinkSync(`/proc/self/fd/${fd}`)
         : realpathSync(path.join(realRoot, relative));
-    if (!opened.startsWith(realRoot + path.sep))
-      throw refused(`"${clip(relative)}" leads out of the group's folder`);
+    if (!opened.startsWith(realRoot + path.sep)) throw refused(leadsOut(relative));
     const info = fstatSync(fd);
     if (!info.isFile()) throw refused(`"${clip(relative)}" is not a regular file`);
     if (info.size === 0) throw refused(`"${clip(relative)}" is empty`);
@@ -60,5 +59,26 @@ export function copyOut(
   }
 }
 
+/**
+ * Opens a file step by step, following no link, so that nothing outside is ever opened, not even to be refused:
+ * closing a second descriptor of our own database would drop SQLite's locks on it (POSIX locks are the process's).
+ */
+function openBelow(root: string, components: readonly string[]): number {
+  const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+  if (process.platform !== 'linux') return openSync(path.join(root, ...components), flags);
+  let fd = openSync(root, flags | constants.O_DIRECTORY);
+  for (const [index, component] of components.entries()) {
+    const isLast = index === components.length - 1;
+    const parent = fd;
+    try {
+      fd = openSync(`/proc/self/fd/${parent}/${component}`, isLast ? flags : flags | constants.O_DIRECTORY);
+    } finally {
+      closeSync(parent);
+    }
+  }
+  return fd;
+}
+
+const leadsOut = (relative: string) => `"${clip(relative)}" leads out of the group's folder`;
 const refused = (why: string) => new NanoClawError('FILE_REFUSED', why);
 const clip = (text: string) => (text.length > 100 ? `${text.slice(0, 100)}…` : text);
