@@ -31,7 +31,7 @@ export function claimNext(context: ClaimContext, group: Group): Claimed | null {
   return db.transaction(() => {
     const run = db.tasks.nextWaiting(group.chatJid, iso(nowMs));
     const messagesWait = db.messages.firstOpen(group.chatJid) !== null;
-    const messagesTurn = messagesWait && db.turns.latest(group.chatJid, 1)[0]?.kind === 'task';
+    const messagesTurn = messagesWait && db.turns.latestKind(group.chatJid) === 'task';
     const claimed = run && !messagesTurn ? claimTask(context, group, run) : null;
     return claimed ?? (messagesWait ? claimMessages(context, group) : null);
   });
@@ -133,7 +133,7 @@ function turnFile(
 
 /** One more than the last, as long as that was given back; a daemon's end is nobody's fault and does not count. */
 function nextAttempt(db: Db, jid: ChatJid): number {
-  const last = db.turns.latest(jid, 5).find((t) => t.kind === 'messages');
+  const last = db.turns.latest(jid, 'messages');
   if (last?.state !== 'retried') return 1;
   return last.errorCode === 'restart' ? last.attempt : last.attempt + 1;
 }

@@ -52,7 +52,8 @@ CREATE INDEX messages_open ON messages (chat_jid, seq) WHERE disposition IS NULL
 CREATE INDEX messages_by_turn ON messages (turn_id) WHERE turn_id IS NOT NULL;
 
 CREATE TABLE turns (
-  id TEXT PRIMARY KEY, chat_jid TEXT NOT NULL, group_folder TEXT NOT NULL, thread_id INTEGER, kind TEXT NOT NULL,
+  -- Order of claiming: what came before what is never asked of the wall clock, which may be set back.
+  seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, chat_jid TEXT NOT NULL, group_folder TEXT NOT NULL, thread_id INTEGER, kind TEXT NOT NULL,
   state TEXT NOT NULL CHECK (state IN ('queued', 'running', 'done', 'retried', 'failed', 'stopped')),
   attempt INTEGER NOT NULL, container_id TEXT,
   queued_at TEXT NOT NULL, started_at TEXT, finished_at TEXT, error_code TEXT, error TEXT,
@@ -61,9 +62,9 @@ CREATE TABLE turns (
   from_seq INTEGER, to_seq INTEGER, omitted INTEGER NOT NULL DEFAULT 0,
   -- Events taken so far, and the reply they have brought.
   last_event INTEGER NOT NULL DEFAULT 0, reply TEXT NOT NULL DEFAULT ''
-) STRICT, WITHOUT ROWID;
+) STRICT;
 CREATE INDEX turns_open ON turns (chat_jid) WHERE state IN ('queued', 'running');
-CREATE INDEX turns_by_chat ON turns (chat_jid, queued_at, attempt);
+CREATE INDEX turns_by_chat ON turns (chat_jid, kind, seq);
 
 CREATE TABLE outbox (
   id INTEGER PRIMARY KEY AUTOINCREMENT, chat_jid TEXT NOT NULL, thread_id INTEGER, turn_id TEXT, reply_to INTEGER,

@@ -40,8 +40,8 @@ export function traceQuery(db: Sqlite): (jid: ChatJid, messageId: number) => Tra
   );
   const attempts = db
     .prepare<[string, number, number], string>(
-      `SELECT id FROM turns WHERE chat_jid = ? AND from_seq < ? AND to_seq >= ? AND state = 'retried'
-       ORDER BY queued_at DESC LIMIT ${MAX_ATTEMPTS}`,
+      `SELECT id FROM turns WHERE chat_jid = ? AND kind = 'messages' AND from_seq < ? AND to_seq >= ? AND state = 'retried'
+       ORDER BY seq DESC LIMIT ${MAX_ATTEMPTS}`,
     )
     .pluck();
   const sent = db.prepare<[string], Trace['sent'][number]>(

@@ -84,13 +84,13 @@ export function turnRepository(db: Sqlite) {
   const claimMessage = db.prepare('UPDATE messages SET turn_id = ? WHERE seq = ?');
   const byId = db.prepare<[string], Row>(`SELECT ${COLUMNS} FROM turns WHERE id = ?`);
   const open = db.prepare<[], Row>(
-    `SELECT ${COLUMNS} FROM turns INDEXED BY turns_open WHERE state IN ('queued', 'running') ORDER BY queued_at`,
+    `SELECT ${COLUMNS} FROM turns INDEXED BY turns_open WHERE state IN ('queued', 'running') ORDER BY seq`,
   );
   const openOf = db.prepare<[string], Row>(
-    `SELECT ${COLUMNS} FROM turns WHERE chat_jid = ? AND state IN ('queued', 'running')`,
+    `SELECT ${COLUMNS} FROM turns WHERE chat_jid = ? AND state IN ('queued', 'running') ORDER BY seq`,
   );
-  const latest = db.prepare<[string, number], Row>(
-    `SELECT ${COLUMNS} FROM turns WHERE chat_jid = ? ORDER BY queued_at DESC, attempt DESC LIMIT ?`,
+  const latest = db.prepare<[string, TurnKind], Row & { seq: number }>(
+    `SELECT seq, ${COLUMNS} FROM turns WHERE chat_jid = ? AND kind = ? ORDER BY seq DESC LIMIT 1`,
   );
   const run = db.prepare(
     "UPDATE turns SET state = 'running', container_id = ?, started_at = ? WHERE id = ? AND state = 'queued'",
@@ -155,8 +155,17 @@ export function turnRepository(db: Sqlite) {
     },
     open: (): Turn[] => open.all().map(toTurn),
     openOf: (jid: ChatJid): Turn[] => openOf.all(jid).map(toTurn),
-    /** Newest first. */
-    latest: (jid: ChatJid, limit: number): Turn[] => latest.all(jid, limit).map(toTurn),
+    /** The last of this kind that was claimed for the chat. */
+    latest: (jid: ChatJid, kind: TurnKind): Turn | null => {
+      const row = latest.get(jid, kind);
+      return row ? toTurn(row) : null;
+    },
+    /** The kind of the chat's last turn: by the order of claiming, whatever the clock said. */
+    latestKind: (jid: ChatJid): TurnKind | null => {
+      const task = latest.get(jid, 'task')?.seq ?? 0;
+      const messages = latest.get(jid, 'messages')?.seq ?? 0;
+      return task === messages ? null : task > messages ? 'task' : 'messages';
+    },
     /** The container is about to be told. False when the turn is no longer queued. */
     markRunning: (id: TurnId, containerName: string, at: Iso): boolean =>
       run.run(containerName, at, id).changes === 1,
