@@ -6,6 +6,7 @@
  * an answer; a turn in state queued or running owns its messages. It never calls out: no files, no network.
  */
 import { agentRepository } from './db/agents.ts';
+import { auditRepository } from './db/audit.ts';
 import { groupRepository } from './db/groups.ts';
 import { inboxRepository } from './db/inbox.ts';
 import { messageRepository } from './db/messages.ts';
@@ -18,6 +19,7 @@ import { turnRepository } from './db/turns.ts';
 export function createDb(file: string) {
   const sqlite: Sqlite = openDatabase(file);
   const inbox = inboxRepository(sqlite);
+  const audit = auditRepository(sqlite);
   return {
     sqlite,
     instanceId: inbox.meta('instance_id') ?? '',
@@ -30,6 +32,7 @@ export function createDb(file: string) {
     /** What became of a message; null when there is none with this id in the chat. */
     trace: traceQuery(sqlite),
     agents: agentRepository(sqlite),
+    audit,
     /** Runs `work` in one IMMEDIATE transaction; nested calls join it. Throws what `work` throws, after a rollback. */
     transaction<T>(work: () => T): T {
       if (sqlite.inTransaction) return work();
@@ -41,8 +44,12 @@ export function createDb(file: string) {
     },
     close(): void {
       if (!sqlite.open) return;
-      sqlite.pragma('wal_checkpoint(TRUNCATE)');
-      sqlite.close();
+      try {
+        audit.flush();
+        sqlite.pragma('wal_checkpoint(TRUNCATE)');
+      } finally {
+        sqlite.close();
+      }
     },
   };
 }

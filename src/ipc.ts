@@ -232,10 +232,10 @@ export function createIpc(options: IpcOptions): Ipc {
         const reason = refusal(error);
         if (reason === null || !db.sqlite.inTransaction) throw error;
         db.agents.noteCommand({ id, folder, type, outcome: 'refused', reason, at });
-        db.agents.audit({
+        db.audit.note({
           at,
           actor: `agent:${folder}`,
-          folder,
+          group: folder,
           action: type,
           outcome: 'refused',
           detail: reason,

@@ -50,10 +50,10 @@ export function registerGroup(options: RegistryOptions, input: NewGroup, actor: 
     const main = group.isMain ? db.groups.main() : null;
     if (main) throw exists(`there is a main group already: "${main.name}" (${main.chatJid})`);
     db.groups.insert(group);
-    db.agents.audit({
+    db.audit.note({
       at: now(),
       actor,
-      folder: group.folder,
+      group: group.folder,
       action: 'register_group',
       outcome: 'done',
       detail: group.chatJid,
@@ -84,10 +84,10 @@ export function removeGroup(options: RegistryOptions, group: Group, actor: strin
     db.messages.disposeOpen(group.chatJid, 'unregistered', 'the group was unregistered');
     pauseTasksOf(options, group);
     db.groups.remove(group.chatJid);
-    db.agents.audit({
+    db.audit.note({
       at: now(),
       actor,
-      folder: group.folder,
+      group: group.folder,
       action: 'unregister_group',
       outcome: 'done',
       detail: group.chatJid,

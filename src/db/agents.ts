@@ -1,4 +1,4 @@
-/** What belongs to agents: their containers, sessions, commands, and the audit log. */
+/** What belongs to agents: their containers, sessions and commands. */
 import type { Folder, Iso } from '../types.ts';
 import type { Sqlite } from './open.ts';
 
@@ -29,9 +29,6 @@ export function agentRepository(db: Sqlite) {
   );
   const noteCommand = db.prepare(
     `INSERT INTO ipc_commands (id, group_folder, type, outcome, reason, created_at) VALUES (?, ?, ?, ?, ?, ?)`,
-  );
-  const audit = db.prepare(
-    'INSERT INTO audit_log (at, actor, group_folder, action, outcome, detail) VALUES (?, ?, ?, ?, ?, ?)',
   );
 
   return {
@@ -76,17 +73,6 @@ export function agentRepository(db: Sqlite) {
       at: Iso;
     }): void {
       noteCommand.run(c.id, c.folder, c.type, c.outcome, c.reason, c.at);
-    },
-    /** Append only. `actor` is "operator", "telegram:<id>" or "agent:<folder>". */
-    audit(entry: {
-      at: Iso;
-      actor: string;
-      folder: string | null;
-      action: string;
-      outcome: string;
-      detail: string | null;
-    }): void {
-      audit.run(entry.at, entry.actor, entry.folder, entry.action, entry.outcome, entry.detail);
     },
   };
 }

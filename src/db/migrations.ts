@@ -97,8 +97,20 @@ CREATE TABLE ipc_commands (
 
 CREATE TABLE audit_log (
   id INTEGER PRIMARY KEY AUTOINCREMENT, at TEXT NOT NULL, actor TEXT NOT NULL, group_folder TEXT,
-  action TEXT NOT NULL, outcome TEXT NOT NULL, detail TEXT
+  action TEXT NOT NULL, outcome TEXT NOT NULL, detail TEXT,
+  -- How often within the minute of at: refusals that are alike are one row.
+  times INTEGER NOT NULL DEFAULT 1
 ) STRICT;
+CREATE INDEX audit_log_by_time ON audit_log (at);
+-- Append only: a row may count up, and go when retention has declared its time over.
+CREATE TRIGGER audit_log_unchanged BEFORE UPDATE ON audit_log
+WHEN NEW.times <= OLD.times OR NEW.id <> OLD.id OR NEW.at <> OLD.at OR NEW.actor <> OLD.actor
+  OR NEW.group_folder IS NOT OLD.group_folder OR NEW.action <> OLD.action OR NEW.outcome <> OLD.outcome
+  OR NEW.detail IS NOT OLD.detail
+BEGIN SELECT RAISE(ABORT, 'audit_log is append only'); END;
+CREATE TRIGGER audit_log_kept BEFORE DELETE ON audit_log
+WHEN OLD.at >= coalesce((SELECT value FROM meta WHERE key = 'audit_kept_from'), '')
+BEGIN SELECT RAISE(ABORT, 'audit_log is append only'); END;
 `,
   },
   {
