@@ -11,8 +11,9 @@
  */
 import { type ActiveTurn, createActiveTurns } from './container-runner/active-turns.ts';
 import { claimNext } from './container-runner/claim.ts';
-import type { Failure, FailureCode } from './container-runner/failure.ts';
+import { type Failure, failureOfExit } from './container-runner/failure.ts';
 import { type Agent, createPool, type PoolOptions } from './container-runner/pool.ts';
+import { createReconciler } from './container-runner/reconcile.ts';
 import { recoverTurns } from './container-runner/recover.ts';
 import { createSettlement } from './container-runner/settlement.ts';
 import { appendTurnLog } from './container-runner/turn-log.ts';
@@ -22,7 +23,7 @@ import type { RunResult } from './group-queue.ts';
 import type { Ipc } from './ipc.ts';
 import { groupPaths } from './mailbox/layout.ts';
 import { publishTurn, removeTurn, stageTurn } from './mailbox/write.ts';
-import { type AgentEvent, EXIT_WORKSPACE_UNWRITABLE, type TurnFile } from './protocol.ts';
+import type { AgentEvent, TurnFile } from './protocol.ts';
 import type { Router } from './router.ts';
 import type { AgentExit } from './runtime/agent-runtime.ts';
 import { type ChatJid, type Folder, type Group, iso, type TurnId } from './types.ts';
@@ -40,6 +41,8 @@ export interface ContainerRunnerOptions extends Omit<PoolOptions, 'onStarted' | 
   writeSnapshots: (group: Group) => void;
   /** A task's run has ended or is to be repeated. */
   tasksChanged: (jid: ChatJid) => void;
+  /** Something waits in this chat, and perhaps nobody has said so. */
+  wakeQueue: (jid: ChatJid) => void;
   /** Late, because ipc needs the runner, too. */
   ipc: () => Pick<Ipc, 'attach' | 'detach' | 'drain'>;
 }
@@ -50,7 +53,8 @@ export interface ContainerRunner {
   /** An event from the mailbox. False: an earlier one is missing, look again. */
   onEvent(folder: Folder, event: AgentEvent): boolean;
   onLostEvent(folder: Folder, turn: string, n: number): void;
-  /** At start, before the queue runs: takes over agents that still work and settles what others left. */
+  /** At start, before the queue runs: takes over agents that still work and settles what others left. From then on
+   * reality is looked at once a minute. */
   recover(): Promise<void>;
   /** Where a turn goes on or something waits. */
   chatsWithWork(): ChatJid[];
@@ -87,6 +91,7 @@ export function createContainerRunner(options: ContainerRunnerOptions): Containe
     settle: (entry) =>
       end(entry.turn.id, settleEnding(entry, { code: 'crash', message: 'the agent is gone' })),
   });
+  const reconciler = createReconciler({ ...options, pool, chatsWithWork });
   /** As we wanted it, or as its agent's exit tells. */
   const settleEnding = ({ turn, ending }: ActiveTurn, otherwise: Failure): RunResult =>
     ending === 'stop' ? settlement.stop(turn) : settlement.fail(turn, ending ?? otherwise);
@@ -230,12 +235,12 @@ export function createContainerRunner(options: ContainerRunnerOptions): Containe
       log.error({ event: 'ipc_failed', group: agent.folder, err: error }, messageOf(error));
     }
     for (const entry of active.all().filter((a) => a.agent === agent)) {
-      end(entry.turn.id, settleEnding(entry, exitFailure(exit)));
+      end(entry.turn.id, settleEnding(entry, failureOfExit(exit)));
     }
   }
 
-  function recover(): Promise<void> {
-    return recoverTurns({
+  async function recover(): Promise<void> {
+    await recoverTurns({
       db,
       log,
       home,
@@ -247,11 +252,14 @@ export function createContainerRunner(options: ContainerRunnerOptions): Containe
       resume,
       fail: (turn, failure) => end(turn.id, settlement.fail(turn, failure)),
     });
+    if (!stopping) reconciler.start();
   }
 
   function chatsWithWork(): ChatJid[] {
     const waiting = db.tasks.chatsWithWaiting(iso(clock.now()));
-    return [...new Set([...adopted.keys(), ...db.messages.chatsWithOpen(), ...waiting])];
+    const left = db.turns.open().filter(({ id }) => !active.get(id) && !starting.has(id));
+    const chats = [...db.messages.chatsWithOpen(), ...waiting, ...left.map((turn) => turn.chatJid)];
+    return [...new Set([...adopted.keys(), ...chats])];
   }
 
   function resume(turn: Turn, agent: Agent): void {
@@ -286,6 +294,7 @@ export function createContainerRunner(options: ContainerRunnerOptions): Containe
     }),
     async stop() {
       stopping = true;
+      reconciler.stop();
       for (const { turn } of active.all()) active.remove(turn.id);
       await Promise.all(
         pool
@@ -294,19 +303,5 @@ export function createContainerRunner(options: ContainerRunnerOptions): Containe
           .map((a) => pool.close(a)),
       );
     },
-  };
-}
-
-function exitFailure(exit: AgentExit): Failure {
-  const output = exit.lastOutput.trim().slice(-1000);
-  if (exit.oomKilled)
-    return {
-      code: 'out_of_memory',
-      message: 'the agent was killed because it used more memory than CONTAINER_MEMORY_MB',
-    };
-  const code: FailureCode = exit.code === EXIT_WORKSPACE_UNWRITABLE ? 'workspace' : 'crash';
-  return {
-    code,
-    message: `the agent ended with code ${exit.code ?? 'unknown'}${output === '' ? '' : `: ${output}`}`,
   };
 }

@@ -186,6 +186,7 @@ export function wire(parts: WireParts): () => DaemonStatus {
     memoryMb: config.containerMemoryMb,
     record: router.record,
     wakeDelivery: delivery.wake,
+    wakeQueue,
     typing: createTyping(telegram, clock),
     writeSnapshots: (group) => {
       writeAvailableGroups(db, config.home, group, iso(clock.now()));

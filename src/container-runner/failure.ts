@@ -1,5 +1,6 @@
 /** What a failed attempt means: whether it is tried again, and what the chat is told in the end. Pure. */
-import type { AgentErrorCode } from '../protocol.ts';
+import { type AgentErrorCode, EXIT_WORKSPACE_UNWRITABLE } from '../protocol.ts';
+import type { AgentExit } from '../runtime/agent-runtime.ts';
 
 /** `restart`: the daemon ended before the turn began; nobody's fault, not counted. */
 export type FailureCode = AgentErrorCode | 'crash' | 'out_of_memory' | 'timeout' | 'engine' | 'restart';
@@ -54,4 +55,19 @@ export function sentenceFor(code: FailureCode, limits: { timeoutMs: number; memo
     default:
       return 'I could not answer: something went wrong several times in a row. The operator finds the reason in the log.';
   }
+}
+
+/** What the end of an agent means for the turn it was at. */
+export function failureOfExit(exit: AgentExit): Failure {
+  const output = exit.lastOutput.trim().slice(-1000);
+  if (exit.oomKilled)
+    return {
+      code: 'out_of_memory',
+      message: 'the agent was killed because it used more memory than CONTAINER_MEMORY_MB',
+    };
+  const code: FailureCode = exit.code === EXIT_WORKSPACE_UNWRITABLE ? 'workspace' : 'crash';
+  return {
+    code,
+    message: `the agent ended with code ${exit.code ?? 'unknown'}${output === '' ? '' : `: ${output}`}`,
+  };
 }

@@ -54,6 +54,10 @@ export interface Pool {
   /** Takes over an agent that an earlier daemon started. */
   adopt(container: AgentContainer, state: 'busy' | 'idle'): Agent;
   agents(): Agent[];
+  /** A container of this name is ours: it is being launched, it works or waits, or it is being removed. */
+  knows(containerName: string): boolean;
+  /** The runtime has no such container, and nobody told us of its end. */
+  lost(agent: Agent): void;
   /** The group has an agent that could take a turn at once. */
   isWarm(folder: Folder): boolean;
 }
@@ -63,6 +67,7 @@ export function createPool(options: PoolOptions): Pool {
   const agents = new Map<Folder, Agent>();
   const closings = new Map<Agent, Promise<void>>();
   let launching = 0;
+  const launchingNames = new Set<string>();
 
   async function acquire(group: Group): Promise<Agent> {
     const warm = agents.get(group.folder);
@@ -75,7 +80,7 @@ export function createPool(options: PoolOptions): Pool {
     launching += 1;
     try {
       await makeRoom();
-      return adopt(await launch(group), 'busy');
+      return await launch(group);
     } finally {
       launching -= 1;
     }
@@ -94,7 +99,7 @@ export function createPool(options: PoolOptions): Pool {
     }
   }
 
-  async function launch(group: Group): Promise<AgentContainer> {
+  async function launch(group: Group): Promise<Agent> {
     const paths = ensureGroupFolders(options.home, group.folder);
     const name = `nanoclaw-${group.folder}-${randomBytes(4).toString('hex')}`;
     const runtime = options.runtime();
@@ -116,6 +121,7 @@ export function createPool(options: PoolOptions): Pool {
     };
     db.agents.containerStarted(name, group.folder, runtime.name, tokenSha256, iso(clock.now()));
     options.onStarted(group.folder);
+    launchingNames.add(name);
     try {
       const startedAt = clock.monotonic();
       const container = await runtime.launch(launch);
@@ -126,10 +132,12 @@ export function createPool(options: PoolOptions): Pool {
         container: name,
         ms: Math.round(clock.monotonic() - startedAt),
       });
-      return container;
+      return adopt(container, 'busy');
     } catch (error) {
       db.agents.containerEnded(name, iso(clock.now()));
       throw error;
+    } finally {
+      launchingNames.delete(name);
     }
   }
 
@@ -142,7 +150,11 @@ export function createPool(options: PoolOptions): Pool {
     return agent;
   }
 
+  const ended = new WeakSet<Agent>();
+
   function gone(agent: Agent, exit: AgentExit): void {
+    if (ended.has(agent)) return;
+    ended.add(agent);
     agent.idleTimer?.cancel();
     const expected = agent.state === 'closing';
     agent.state = 'closing';
@@ -192,6 +204,9 @@ export function createPool(options: PoolOptions): Pool {
     close,
     adopt,
     agents: () => [...agents.values()],
+    knows: (name) =>
+      launchingNames.has(name) || [...agents.values()].some(({ container }) => container.name === name),
+    lost: (agent) => gone(agent, { code: null, oomKilled: false, lastOutput: '' }),
     isWarm: (folder) => agents.get(folder)?.state === 'idle',
   };
 }

@@ -58,13 +58,13 @@ export async function recoverTurns(options: RecoverOptions): Promise<void> {
     const taken = pool.agents().some((a) => a.folder === container.folder);
     const wanted = known.has(container.name) && db.groups.byFolder(container.folder) !== null;
     if (wanted && !taken && pool.agents().length < options.cap) pool.adopt(container, 'idle');
-    else await removeOrphan(options, container);
+    else await removeOrphan(options.log, container);
   }
   const present = new Set(pool.agents().map((a) => a.container.name));
   for (const name of known) if (!present.has(name)) db.agents.containerEnded(name, options.now());
 }
 
-async function removeOrphan({ log }: RecoverOptions, container: AgentContainer): Promise<void> {
+export async function removeOrphan(log: Logger, container: AgentContainer): Promise<void> {
   const details = { event: 'orphan_removed', container: container.name, group: container.folder };
   log.info(details, 'an agent that nobody needs was removed');
   try {
