@@ -41,6 +41,8 @@ export interface ContainerRunnerOptions extends Omit<PoolOptions, 'onStarted' | 
   writeSnapshots: (group: Group) => void;
   /** A task's run has ended or is to be repeated. */
   tasksChanged: (jid: ChatJid) => void;
+  /** How often reality is looked at. Default: RECONCILE_MS. */
+  reconcileMs?: number | undefined;
   /** Something waits in this chat, and perhaps nobody has said so. */
   wakeQueue: (jid: ChatJid) => void;
   /** Late, because ipc needs the runner, too. */

@@ -31,6 +31,8 @@ export interface TaskSchedulerOptions {
   wake: (jid: ChatJid) => void;
   /** next_run or a status has changed in this chat's tasks. */
   tasksChanged: (jid: ChatJid) => void;
+  /** Default: LOOK_MS. */
+  lookMs?: number;
 }
 
 export interface TaskScheduler {
@@ -41,7 +43,7 @@ export interface TaskScheduler {
 }
 
 export function createTaskScheduler(options: TaskSchedulerOptions): TaskScheduler {
-  const { db, clock, log } = options;
+  const { db, clock, log, lookMs = LOOK_MS } = options;
   let timer: Timer | undefined;
   let running = false;
   /** What an earlier daemon left has been looked at. */
@@ -74,7 +76,7 @@ export function createTaskScheduler(options: TaskSchedulerOptions): TaskSchedule
   function untilNext(): number {
     const now = clock.now();
     const next = db.tasks.nextWake(iso(now));
-    return next === null ? LOOK_MS : Math.min(LOOK_MS, Math.max(0, Date.parse(next) - now));
+    return next === null ? lookMs : Math.min(lookMs, Math.max(0, Date.parse(next) - now));
   }
 
   function claimBatch(): { changed: Set<ChatJid>; more: boolean } {

@@ -3,10 +3,10 @@
  * operator (command line). Every function that changes something runs in the caller's transaction or its own, and
  * throws TASK_INVALID or TASK_UNKNOWN with a sentence that names what was expected; then nothing was saved.
  */
-import { randomBytes } from 'node:crypto';
 import type { Task } from './db/tasks.ts';
 import type { Db } from './db.ts';
 import { NanoClawError } from './errors.ts';
+import { type Random, systemRandom } from './lib/random.ts';
 import { formatDuration, parseDuration } from './next-run/duration.ts';
 import {
   checkSchedule,
@@ -28,6 +28,8 @@ export interface TaskRules {
   /** Of tasks whose group has no zone of its own. */
   defaultTimezone: string;
   limits?: ScheduleLimits;
+  /** Default: the system's. */
+  random?: Random;
 }
 
 export interface TaskInput {
@@ -57,7 +59,7 @@ export function scheduleTask(
     throw invalid(`this group has ${MAX_TASKS_PER_GROUP} tasks already; cancel some first`);
   }
   const task: Task = {
-    id: newId(db),
+    id: newId(db, rules.random ?? systemRandom),
     folder: group.folder,
     chatJid: group.chatJid,
     prompt: checkedPrompt(input.prompt),
@@ -282,9 +284,9 @@ function open(task: Task): void {
 }
 
 /** Short enough to type: t and five of 32 characters that are not easily mistaken for one another. */
-function newId(db: Db): string {
+function newId(db: Db, random: Random): string {
   for (;;) {
-    const id = `t${[...randomBytes(5)].map((byte) => '23456789abcdefghjkmnpqrstuvwxyz0'[byte % 32]).join('')}`;
+    const id = `t${[...random.bytes(5)].map((byte) => '23456789abcdefghjkmnpqrstuvwxyz0'[byte % 32]).join('')}`;
     if (db.tasks.byId(id) === null) return id;
   }
 }

@@ -13,6 +13,7 @@ import { createIpc, type Ipc } from '../ipc.ts';
 import type { Clock } from '../lib/clock.ts';
 import { type FileEvents, systemFileEvents } from '../lib/file-events.ts';
 import { onPoke } from '../lib/poke.ts';
+import { type Random, systemRandom } from '../lib/random.ts';
 import type { Releasers } from '../lib/releasers.ts';
 import type { Logger } from '../log.ts';
 import { type RegistryOptions, writeMirror } from '../registry.ts';
@@ -33,12 +34,15 @@ import { type AgentsReady, bootAgents } from './boot-agents.ts';
 /** Parts of the world that a test may bring itself. */
 export interface Overrides {
   clock?: Clock;
+  random?: Random;
   fileEvents?: FileEvents;
   telegram?: Telegram;
   runtime?: AgentRuntime;
   pacing?: PacingLimits;
   pollTimeoutS?: number;
   sweepMs?: number;
+  reconcileMs?: number;
+  scheduleLookMs?: number;
 }
 
 export interface WireParts {
@@ -72,6 +76,7 @@ export function wire(parts: WireParts): () => DaemonStatus {
     runner?: ContainerRunner;
   } = {};
   const agentsReady: AgentsReady = { yes: false, problem: null };
+  const random = overrides.random ?? systemRandom;
   const fileEvents = overrides.fileEvents ?? systemFileEvents;
   const timezoneOf = (group: Group) => group.timezone ?? config.timezone;
   const need = <T>(value: T | undefined): T => {
@@ -104,6 +109,7 @@ export function wire(parts: WireParts): () => DaemonStatus {
     now: () => clock.now(),
     defaultTimezone: config.timezone,
     limits: { minIntervalMs: config.minTaskIntervalMs },
+    random,
   };
 
   /** Asking an engine may take seconds: messages are taken meanwhile. */
@@ -173,6 +179,7 @@ export function wire(parts: WireParts): () => DaemonStatus {
   const runner = createContainerRunner({
     db,
     clock,
+    random,
     log: child('runner'),
     home: config.home,
     runtime: () => need(late.runtime).runtime,
@@ -193,6 +200,7 @@ export function wire(parts: WireParts): () => DaemonStatus {
       writeCurrentTasks(db, config.home, group, iso(clock.now()));
     },
     tasksChanged: tasksMoved,
+    reconcileMs: overrides.reconcileMs,
     ipc: () => need(late.ipc),
   });
   const ipc = createIpc({
@@ -202,7 +210,7 @@ export function wire(parts: WireParts): () => DaemonStatus {
     log: child('ipc'),
     fileEvents,
     sweepMs: overrides.sweepMs ?? SWEEP_MS,
-    commands: { db, home: config.home, registry, tasks: taskRules, record: router.record },
+    commands: { db, random, home: config.home, registry, tasks: taskRules, record: router.record },
     onEvent: runner.onEvent,
     onLostEvent: runner.onLostEvent,
     wakeDelivery: delivery.wake,
@@ -221,6 +229,7 @@ export function wire(parts: WireParts): () => DaemonStatus {
     log: child('scheduler'),
     wake: wakeQueue,
     tasksChanged: (jid) => taskSnapshots.writeSoon(jid),
+    ...(overrides.scheduleLookMs === undefined ? {} : { lookMs: overrides.scheduleLookMs }),
   });
   Object.assign(late, { queue, ipc, router, scheduler, runner });
 

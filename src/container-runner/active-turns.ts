@@ -3,10 +3,10 @@
  * somebody wants it to stop. The agent's end, which both bring about, settles the turn; what the agent wrote in the
  * last moment counts.
  */
-import { randomUUID } from 'node:crypto';
 import type { Turn } from '../db/turns.ts';
 import type { RunResult } from '../group-queue.ts';
 import type { Clock, Timer } from '../lib/clock.ts';
+import type { Random } from '../lib/random.ts';
 import { groupPaths } from '../mailbox/layout.ts';
 import { writeControl } from '../mailbox/write.ts';
 import type { TurnId } from '../types.ts';
@@ -26,6 +26,7 @@ export interface ActiveTurn {
 
 export interface ActiveTurnsOptions {
   clock: Clock;
+  random: Random;
   home: string;
   pool: Pick<Pool, 'close'>;
   /** How long a turn may show no sign of life. */
@@ -50,7 +51,7 @@ export interface ActiveTurns {
 }
 
 export function createActiveTurns(options: ActiveTurnsOptions): ActiveTurns {
-  const { clock, home, pool, timeoutMs } = options;
+  const { clock, random, home, pool, timeoutMs } = options;
   const active = new Map<TurnId, ActiveTurn>();
 
   async function endAgent(id: TurnId, ending: Failure | 'stop'): Promise<void> {
@@ -80,7 +81,7 @@ export function createActiveTurns(options: ActiveTurnsOptions): ActiveTurns {
       entry.lifeTimer = clock.after(timeoutMs, () => void endAgent(id, { code: 'timeout', message }));
     },
     stop({ turn, agent }) {
-      const number = `${clock.now()}-${randomUUID()}`;
+      const number = `${clock.now()}-${random.uuid()}`;
       const control = { container: agent.container.name, type: 'interrupt' as const, turn: turn.id };
       writeControl(groupPaths(home, turn.folder), number, control);
       clock.after(STOP_PATIENCE_MS, () => void endAgent(turn.id, 'stop'));

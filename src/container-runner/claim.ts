@@ -2,10 +2,10 @@
  * From what waits to a turn: the row, what it owns and the file for the agent, in one transaction.
  * A due task comes before messages, but not twice in a row while messages wait: neither starves.
  */
-import { randomUUID } from 'node:crypto';
 import type { TaskRun } from '../db/tasks.ts';
 import type { Turn } from '../db/turns.ts';
 import type { Db } from '../db.ts';
+import type { Random } from '../lib/random.ts';
 import { renderPrompt, renderTaskPrompt } from '../prompt.ts';
 import { PROTOCOL_VERSION, type TurnFile } from '../protocol.ts';
 import { describeSchedule } from '../tasks.ts';
@@ -20,6 +20,7 @@ export interface Claimed {
 
 export interface ClaimContext {
   db: Db;
+  random: Random;
   assistantName: string;
   timezone: string;
   nowMs: number;
@@ -38,10 +39,10 @@ export function claimNext(context: ClaimContext, group: Group): Claimed | null {
 }
 
 function claimTask(context: ClaimContext, group: Group, run: TaskRun): Claimed | null {
-  const { db, nowMs } = context;
+  const { db, nowMs, random } = context;
   const task = db.tasks.byId(run.taskId);
   if (!task) return null;
-  const id = turnId(randomUUID());
+  const id = turnId(random.uuid());
   const attempt = run.attempt + 1;
   const at = iso(nowMs);
   db.turns.claim({
@@ -78,10 +79,10 @@ function claimTask(context: ClaimContext, group: Group, run: TaskRun): Claimed |
 }
 
 function claimMessages(context: ClaimContext, group: Group): Claimed | null {
-  const { db, nowMs, timezone } = context;
+  const { db, nowMs, timezone, random } = context;
   const batch = pickBatch(db.messages, group.chatJid, timezone);
   if (!batch) return null;
-  const id = turnId(randomUUID());
+  const id = turnId(random.uuid());
   const attempt = nextAttempt(db, group.chatJid);
   const { messages, omitted, threadId, fromSeq, toSeq } = batch;
   db.turns.claim({

@@ -4,10 +4,10 @@
  *   launching → busy ⇄ idle → closing → gone          (any state → gone, when the agent ends by itself)
  * Invariants: an agent that is closing is never given a turn, and nobody is launched for the group before it is gone.
  */
-import { randomBytes } from 'node:crypto';
 import type { Db } from '../db.ts';
 import { messageOf } from '../errors.ts';
 import type { Clock, Timer } from '../lib/clock.ts';
+import type { Random } from '../lib/random.ts';
 import type { Logger } from '../log.ts';
 import { ensureGroupFolders } from '../mailbox/layout.ts';
 import type { AgentContainer, AgentExit, AgentLaunch, AgentRuntime } from '../runtime/agent-runtime.ts';
@@ -31,6 +31,7 @@ export interface AgentAccess {
 export interface PoolOptions {
   db: Db;
   clock: Clock;
+  random: Random;
   log: Logger;
   runtime: () => AgentRuntime;
   home: string;
@@ -63,7 +64,7 @@ export interface Pool {
 }
 
 export function createPool(options: PoolOptions): Pool {
-  const { db, clock, log } = options;
+  const { db, clock, random, log } = options;
   const agents = new Map<Folder, Agent>();
   const closings = new Map<Agent, Promise<void>>();
   let launching = 0;
@@ -101,7 +102,7 @@ export function createPool(options: PoolOptions): Pool {
 
   async function launch(group: Group): Promise<Agent> {
     const paths = ensureGroupFolders(options.home, group.folder);
-    const name = `nanoclaw-${group.folder}-${randomBytes(4).toString('hex')}`;
+    const name = `nanoclaw-${group.folder}-${Buffer.from(random.bytes(4)).toString('hex')}`;
     const runtime = options.runtime();
     const { token, tokenSha256, modelUrl } = options.issueAccess();
     const launch: AgentLaunch = {

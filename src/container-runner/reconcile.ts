@@ -22,6 +22,8 @@ export interface ReconcilerOptions {
   pool: Pick<Pool, 'agents' | 'knows' | 'lost'>;
   chatsWithWork: () => ChatJid[];
   wakeQueue: (jid: ChatJid) => void;
+  /** Default: RECONCILE_MS. */
+  reconcileMs?: number | undefined;
 }
 
 export interface Reconciler {
@@ -31,7 +33,7 @@ export interface Reconciler {
 }
 
 export function createReconciler(options: ReconcilerOptions): Reconciler {
-  const { clock, log, pool } = options;
+  const { clock, log, pool, reconcileMs = RECONCILE_MS } = options;
   let timer: Timer | undefined;
   let stopped = false;
   let missed = new Set<Agent>();
@@ -53,7 +55,7 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
   }
 
   function arm(): void {
-    timer = clock.after(RECONCILE_MS, () => {
+    timer = clock.after(reconcileMs, () => {
       look()
         .catch((error: unknown) => log.debug({ event: 'reconcile_failed', err: error }, messageOf(error)))
         .finally(() => {

@@ -3,12 +3,12 @@
  * once per id. It returns a sentence for the model and what to wake after the commit; it throws NanoClawError
  * (rejected) to refuse, which undoes whatever it did.
  */
-import { randomUUID } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import type { Turn } from '../db/turns.ts';
 import type { Db } from '../db.ts';
 import { NanoClawError } from '../errors.ts';
+import type { Random } from '../lib/random.ts';
 import { copyOut } from '../mailbox/copy-out.ts';
 import { groupPaths } from '../mailbox/layout.ts';
 import { mayCommand } from '../policy.ts';
@@ -21,6 +21,7 @@ import { isTaskCommand, runTaskCommand } from './task-commands.ts';
 
 export interface CommandContext {
   db: Db;
+  random: Random;
   home: string;
   registry: RegistryOptions;
   tasks: TaskRules;
@@ -125,10 +126,10 @@ function sendFile(
   file: string,
   caption: string,
 ): CommandEffect {
-  const { home } = context;
+  const { home, random } = context;
   const outbox = path.join(home, 'data', 'outbox');
   mkdirSync(outbox, { recursive: true });
-  const copy = path.join(outbox, `${randomUUID()}-${fileName(file)}`);
+  const copy = path.join(outbox, `${random.uuid()}-${fileName(file)}`);
   // The agent knows its folder as /workspace/group; both ways of naming a file mean the same.
   const relative = file.replace(/^\/workspace\/group\//, '');
   copyOut(groupPaths(home, asker.folder).groupDir, relative, copy);

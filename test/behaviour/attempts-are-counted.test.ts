@@ -5,12 +5,16 @@
 import { expect, it } from 'vitest';
 import { claimNext } from '../../src/container-runner/claim.ts';
 import type { Turn } from '../../src/db/turns.ts';
+import { systemRandom } from '../../src/lib/random.ts';
 import { scheduleTask } from '../../src/tasks.ts';
 import { type Group, iso } from '../../src/types.ts';
 import { createWorld, storeMessage, type World } from '../support/world.ts';
 
 function claim({ db, clock }: World, group: Group): Turn {
-  const claimed = claimNext({ db, assistantName: 'Nina', timezone: 'UTC', nowMs: clock.now() }, group);
+  const claimed = claimNext(
+    { db, random: systemRandom, assistantName: 'Nina', timezone: 'UTC', nowMs: clock.now() },
+    group,
+  );
   if (!claimed) throw new Error('nothing was claimed');
   return claimed.turn;
 }

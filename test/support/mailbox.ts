@@ -4,6 +4,7 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { onTestFinished } from 'vitest';
 import { createIpc, type Ipc, type IpcOptions } from '../../src/ipc.ts';
+import { systemRandom } from '../../src/lib/random.ts';
 import { ensureGroupFolders, groupPaths } from '../../src/mailbox/layout.ts';
 import { type AgentEvent, PROTOCOL_VERSION, type ResultFile } from '../../src/protocol.ts';
 import { createRouter, type RouterOptions } from '../../src/router.ts';
@@ -77,7 +78,7 @@ export function createMailboxWorld(): MailboxWorld {
       },
     },
     sweepMs: 5000,
-    commands: { db, home, registry, tasks, record: router.record },
+    commands: { db, random: systemRandom, home, registry, tasks, record: router.record },
     onEvent(folder, event) {
       const done = onEvent.take(folder, event);
       if (done) taken.push({ folder, event });
