@@ -146,6 +146,10 @@ const adminCommands = [
     folder: z.string(),
     trigger: z.string().min(1).max(64).optional(),
     requires_trigger: z.boolean().optional(),
+    /** What the new group's agent may reach besides the model; open without it. */
+    network: z.enum(['open', 'allowlist', 'none']).optional(),
+    /** Hosts for allowlist: example.org, *.example.org, example.org:8443. */
+    network_allow: z.array(z.string().max(300)).max(200).optional(),
   }),
   z.object({ ...base, type: z.literal('unregister_group'), chat_jid: chat }),
   z.object({ ...base, type: z.literal('refresh_groups') }),

@@ -10,6 +10,7 @@ import { NanoClawError } from './errors.ts';
 import { writeFileAtomic } from './lib/atomic-file.ts';
 import { projectRoot } from './lib/project-root.ts';
 import { ensureGroupFolders } from './mailbox/layout.ts';
+import { checkNetwork } from './policy/network.ts';
 import {
   type ChatJid,
   chatJid,
@@ -29,6 +30,9 @@ export interface NewGroup {
   requiresTrigger?: boolean | undefined;
   isMain?: boolean | undefined;
   timezone?: string | undefined;
+  /** open (default), allowlist or none. */
+  network?: string | undefined;
+  networkAllow?: readonly string[] | undefined;
 }
 
 export interface RegistryOptions {
@@ -96,6 +100,23 @@ export function removeGroup(options: RegistryOptions, group: Group, actor: strin
   writeMirror(options);
 }
 
+/** Stores what was changed of a group, notes it in the audit log, and writes the mirror. */
+export function changeGroup(options: RegistryOptions, group: Group, changed: string, actor: string): void {
+  const { db, now } = options;
+  db.transaction(() => {
+    db.groups.update(group);
+    db.agents.audit({
+      at: now(),
+      actor,
+      folder: group.folder,
+      action: 'set_group',
+      outcome: 'done',
+      detail: changed,
+    });
+  });
+  writeMirror(options);
+}
+
 /** A task whose group is gone is not retried for ever. */
 function pauseTasksOf({ db, now }: RegistryOptions, group: Group): void {
   for (const task of db.tasks.ofGroup(group.folder).filter((t) => t.status === 'active')) {
@@ -127,6 +148,8 @@ export const groupRecord = (g: Group) => ({
   requires_trigger: g.requiresTrigger,
   is_main: g.isMain,
   timezone: g.timezone,
+  network: g.network,
+  network_allow: g.networkAllow,
   added_at: g.addedAt,
 });
 
@@ -160,6 +183,8 @@ function validated({ assistantName, now }: RegistryOptions, input: NewGroup): Gr
   if (trigger === '' || trigger.length > 64) problems.push('trigger: expected 1 to 64 characters');
   if (input.timezone !== undefined && !isTimezone(input.timezone))
     problems.push('timezone: expected an IANA time zone like Europe/Berlin');
+  const network = checkNetwork(input.network ?? 'open', input.networkAllow ?? []);
+  problems.push(...network.problems);
   if (problems.length > 0) throw new NanoClawError('GROUP_INVALID', problems.join('; '));
   const isPrivate = !input.chatJid.startsWith('-');
   return {
@@ -170,6 +195,7 @@ function validated({ assistantName, now }: RegistryOptions, input: NewGroup): Gr
     requiresTrigger: input.requiresTrigger ?? !(input.isMain || isPrivate),
     isMain: input.isMain ?? false,
     timezone: input.timezone ?? null,
+    ...network.rules,
     addedAt: now(),
   };
 }

@@ -22,6 +22,10 @@ export const FOLDER_PATTERN = /^[a-z0-9][a-z0-9_-]{0,62}$/;
 /** `global` is the shared memory and no group's; the others would confuse people and scripts. */
 export const RESERVED_FOLDERS: ReadonlySet<string> = new Set(['global', 'project', 'extra', 'ipc', 'data']);
 
+/** What a group's agent may reach besides the model: the public web, named hosts, or nothing. */
+export const NETWORK_POLICIES = ['open', 'allowlist', 'none'] as const;
+export type NetworkPolicy = (typeof NETWORK_POLICIES)[number];
+
 /** A registered chat. */
 export interface Group {
   chatJid: ChatJid;
@@ -32,6 +36,9 @@ export interface Group {
   isMain: boolean;
   /** IANA zone, or null for the daemon's TZ. */
   timezone: string | null;
+  network: NetworkPolicy;
+  /** Hosts for the policy allowlist, each in the spelling of policy/network.ts; kept under the other policies. */
+  networkAllow: readonly string[];
   addedAt: Iso;
 }
 

@@ -7,7 +7,7 @@ import { type ContainerRunner, createContainerRunner } from '../container-runner
 import type { Db } from '../db.ts';
 import { messageOf } from '../errors.ts';
 import { createGroupQueue, type GroupQueue } from '../group-queue.ts';
-import { createAgentProxies } from '../http/agent-proxies.ts';
+import { type AgentProxies, createAgentProxies } from '../http/agent-proxies.ts';
 import { createTaskSnapshots, writeAvailableGroups, writeCurrentTasks } from '../ipc/snapshots.ts';
 import { createIpc, type Ipc } from '../ipc.ts';
 import type { Clock } from '../lib/clock.ts';
@@ -16,6 +16,7 @@ import { onPoke } from '../lib/poke.ts';
 import { type Random, systemRandom } from '../lib/random.ts';
 import type { Releasers } from '../lib/releasers.ts';
 import type { Logger } from '../log.ts';
+import { whyNotConnect } from '../policy/network.ts';
 import { type RegistryOptions, writeMirror } from '../registry.ts';
 import { createDelivery } from '../router/delivery.ts';
 import { createPacing, type PacingLimits, TELEGRAM_LIMITS } from '../router/pacing.ts';
@@ -74,6 +75,7 @@ export function wire(parts: WireParts): () => DaemonStatus {
     scheduler?: TaskScheduler;
     runtime?: ChosenRuntime;
     runner?: ContainerRunner;
+    proxies?: AgentProxies;
   } = {};
   const agentsReady: AgentsReady = { yes: false, problem: null };
   const random = overrides.random ?? systemRandom;
@@ -87,6 +89,7 @@ export function wire(parts: WireParts): () => DaemonStatus {
     if (agentsReady.yes) need(late.queue).wake(jid);
   };
   const groupsChanged = () => {
+    late.proxies?.recheck();
     writeMirror(registry);
     const main = db.groups.main();
     if (main) writeAvailableGroups(db, config.home, main, iso(clock.now()));
@@ -119,8 +122,8 @@ export function wire(parts: WireParts): () => DaemonStatus {
       log: child('runtime'),
       instanceId: db.instanceId,
       ...(overrides.runtime ? { given: overrides.runtime } : {}),
-      openProxies: () =>
-        createAgentProxies({
+      openProxies: () => {
+        const proxies = createAgentProxies({
           log: child('proxy'),
           model: {
             upstream: new URL(config.anthropicBaseUrl),
@@ -135,15 +138,20 @@ export function wire(parts: WireParts): () => DaemonStatus {
           },
           egress: {
             resolveToken: (hash) => db.agents.byToken(hash),
-            // Every group has the policy `open`: the public internet, and nothing else.
-            policy: () => null,
+            policy: (folder, host, port) => {
+              const group = db.groups.byFolder(folder);
+              return group === null ? 'this group is not registered' : whyNotConnect(group, host, port);
+            },
             clock,
           },
           ports: {
             get: (name) => Number(db.inbox.meta(`${name}_proxy_port`) ?? 0),
             set: (name, port) => db.inbox.setMeta(`${name}_proxy_port`, String(port)),
           },
-        }),
+        });
+        late.proxies = proxies;
+        return proxies;
+      },
     });
 
   const poller = createPoller({
@@ -262,6 +270,7 @@ export function wire(parts: WireParts): () => DaemonStatus {
   poller.start();
   scheduler.start();
   const pokes = onPoke(config.home, fileEvents, () => {
+    late.proxies?.recheck();
     scheduler.changed();
     runner.closeUnwanted();
     for (const group of db.groups.all()) taskSnapshots.writeSoon(group.chatJid);

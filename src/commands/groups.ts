@@ -3,11 +3,15 @@ import type { Command } from 'commander';
 import { isTimezone } from '../config.ts';
 import { NanoClawError } from '../errors.ts';
 import { poke } from '../lib/poke.ts';
-import { groupRecord, registerGroup, removeGroup, writeMirror } from '../registry.ts';
+import { checkNetwork, type NetworkRules } from '../policy/network.ts';
+import { changeGroup, groupRecord, registerGroup, removeGroup } from '../registry.ts';
 import { chatJid, type Group } from '../types.ts';
 import { type Output, print, registryOf, table, withDb } from './context.ts';
 
 const ACTOR = 'operator';
+const NETWORK_HELP = 'what its agent may reach besides the model: open, allowlist or none';
+const ALLOW_HELP = 'host for allowlist, repeatable: example.org, *.example.org, example.org:8443';
+const collect = (value: string, former: string[] | undefined) => [...(former ?? []), value];
 
 export function groupsCommand(program: Command): void {
   const groups = program.command('groups').description('list and change the registered groups');
@@ -33,15 +37,16 @@ export function groupsCommand(program: Command): void {
             }
           : list.map(groupRecord);
         const rows = [
-          ['CHAT', 'NAME', 'FOLDER', 'TRIGGER', ''],
+          ['CHAT', 'NAME', 'FOLDER', 'TRIGGER', 'NETWORK', ''],
           ...list.map((g) => [
             g.chatJid,
             g.name,
             g.folder,
             g.requiresTrigger ? g.trigger : '(none needed)',
+            g.network,
             g.isMain ? 'main' : '',
           ]),
-          ...others.map((c) => [c.chatJid, c.name, '-', '-', `not registered (${c.type})`]),
+          ...others.map((c) => [c.chatJid, c.name, '-', '-', '-', `not registered (${c.type})`]),
         ];
         print(
           options,
@@ -61,6 +66,8 @@ export function groupsCommand(program: Command): void {
     .option('--no-trigger', 'answer every message')
     .option('--trigger <word>', 'what makes a message meant for the assistant (default: @ and its name)')
     .option('--timezone <zone>', 'IANA zone of the group (default: TZ)')
+    .option('--network <policy>', NETWORK_HELP)
+    .option('--allow <host>', ALLOW_HELP, collect)
     .option('--json', 'machine-readable')
     .action(
       (
@@ -71,6 +78,8 @@ export function groupsCommand(program: Command): void {
           main?: boolean;
           trigger?: string | boolean;
           timezone?: string;
+          network?: string;
+          allow?: string[];
         },
       ) =>
         withDb((db, config) => {
@@ -84,6 +93,8 @@ export function groupsCommand(program: Command): void {
               timezone: checkedZone(options.timezone),
               trigger: typeof options.trigger === 'string' ? options.trigger : undefined,
               requiresTrigger: options.trigger === false ? false : undefined,
+              network: options.network,
+              networkAllow: options.allow,
             },
             ACTOR,
           );
@@ -127,11 +138,20 @@ export function groupsCommand(program: Command): void {
     .option('--trigger <word>')
     .option('--requires-trigger <yes|no>', 'answer only what is meant for the assistant')
     .option('--timezone <zone>', 'IANA zone, or "default"')
+    .option('--network <policy>', NETWORK_HELP)
+    .option('--allow <host>', `${ALLOW_HELP}; replaces the list`, collect)
     .option('--json', 'machine-readable')
     .action(
       (
         which: string,
-        options: Output & { name?: string; trigger?: string; requiresTrigger?: string; timezone?: string },
+        options: Output & {
+          name?: string;
+          trigger?: string;
+          requiresTrigger?: string;
+          timezone?: string;
+          network?: string;
+          allow?: string[];
+        },
       ) =>
         withDb((db, config) => {
           const before = find(db.groups.byJid(chatJid(which)) ?? db.groups.byFolder(which), which);
@@ -149,9 +169,10 @@ export function groupsCommand(program: Command): void {
             requiresTrigger: needs === undefined ? before.requiresTrigger : needs === 'yes',
             timezone:
               options.timezone === 'default' ? null : (checkedZone(options.timezone) ?? before.timezone),
+            ...network(before, options),
           };
-          db.groups.update(group);
-          writeMirror(registryOf(db, config));
+          changeGroup(registryOf(db, config), group, differences(before, group), ACTOR);
+          poke(config.home);
           print(options, groupRecord(group), `Changed "${group.name}" (${group.chatJid}).`);
         }),
     );
@@ -170,4 +191,22 @@ function checkedZone(zone: string | undefined): string | undefined {
     'GROUP_INVALID',
     `--timezone: expected an IANA zone like Europe/Berlin, got "${zone}"`,
   );
+}
+
+/** What is asked for, on what there was. A list alone is not taken: it would look like a rule and be none. */
+function network(before: Group, options: { network?: string; allow?: string[] }): NetworkRules {
+  const policy = options.network ?? before.network;
+  const { rules, problems } = checkNetwork(policy, options.allow ?? before.networkAllow);
+  if (options.allow && policy !== 'allowlist')
+    problems.push(`--allow: expected together with --network allowlist, the policy is "${policy}"`);
+  if (problems.length > 0) throw new NanoClawError('GROUP_INVALID', problems.join('; '));
+  return rules;
+}
+
+/** e.g. "network: open → allowlist", for the audit log. */
+function differences(before: Group, after: Group): string {
+  const [from, to] = [groupRecord(before), groupRecord(after)];
+  const keys = Object.keys(to) as (keyof typeof to)[];
+  const changed = keys.filter((key) => String(from[key]) !== String(to[key]));
+  return changed.map((key) => `${key}: ${from[key]} → ${to[key]}`).join('; ') || 'nothing';
 }

@@ -1,5 +1,12 @@
 /** Registrations and the chats the bot has seen. */
-import type { ChatInfo, ChatJid, Folder, Group, Iso } from '../types.ts';
+import {
+  type ChatInfo,
+  type ChatJid,
+  type Folder,
+  type Group,
+  type Iso,
+  NETWORK_POLICIES,
+} from '../types.ts';
 import type { Sqlite } from './open.ts';
 
 /** A chat as known, and the folder it is registered with, if any. */
@@ -17,6 +24,8 @@ interface GroupRow {
   requires_trigger: number;
   is_main: number;
   timezone: string | null;
+  network: string;
+  network_allow: string;
   added_at: string;
 }
 
@@ -28,10 +37,25 @@ const toGroup = (row: GroupRow): Group => ({
   requiresTrigger: row.requires_trigger === 1,
   isMain: row.is_main === 1,
   timezone: row.timezone,
+  ...networkOf(row),
   addedAt: row.added_at as Iso,
 });
 
-const COLUMNS = 'chat_jid, name, folder, "trigger", requires_trigger, is_main, timezone, added_at';
+/** A row that somebody has damaged by hand opens nothing. */
+function networkOf(row: GroupRow): Pick<Group, 'network' | 'networkAllow'> {
+  try {
+    const hosts: unknown = JSON.parse(row.network_allow);
+    const network = NETWORK_POLICIES.find((policy) => policy === row.network);
+    if (network && Array.isArray(hosts) && hosts.every((host) => typeof host === 'string'))
+      return { network, networkAllow: hosts };
+  } catch {
+    // Not JSON.
+  }
+  return { network: 'none', networkAllow: [] };
+}
+
+const COLUMNS =
+  'chat_jid, name, folder, "trigger", requires_trigger, is_main, timezone, network, network_allow, added_at';
 
 export function groupRepository(db: Sqlite) {
   const byJid = db.prepare<[string], GroupRow>(`SELECT ${COLUMNS} FROM registered_groups WHERE chat_jid = ?`);
@@ -45,10 +69,10 @@ export function groupRepository(db: Sqlite) {
   // What was said before the registration is not Nina's business: she is shown only what came after.
   const insert = db.prepare(
     `INSERT INTO registered_groups (${COLUMNS}, shown_seq)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, (SELECT coalesce(max(seq), 0) FROM messages))`,
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, (SELECT coalesce(max(seq), 0) FROM messages))`,
   );
   const update = db.prepare(
-    'UPDATE registered_groups SET name = ?, "trigger" = ?, requires_trigger = ?, timezone = ? WHERE chat_jid = ?',
+    'UPDATE registered_groups SET name = ?, "trigger" = ?, requires_trigger = ?, timezone = ?, network = ?, network_allow = ? WHERE chat_jid = ?',
   );
   const remove = db.prepare('DELETE FROM registered_groups WHERE chat_jid = ?');
   const seen = db.prepare(
@@ -104,11 +128,19 @@ export function groupRepository(db: Sqlite) {
         +g.requiresTrigger,
         +g.isMain,
         g.timezone,
+        g.network,
+        JSON.stringify(g.networkAllow),
         g.addedAt,
       );
     },
-    update(g: Pick<Group, 'chatJid' | 'name' | 'trigger' | 'requiresTrigger' | 'timezone'>): void {
-      update.run(g.name, g.trigger, +g.requiresTrigger, g.timezone, g.chatJid);
+    update(
+      g: Pick<
+        Group,
+        'chatJid' | 'name' | 'trigger' | 'requiresTrigger' | 'timezone' | 'network' | 'networkAllow'
+      >,
+    ): void {
+      const allow = JSON.stringify(g.networkAllow);
+      update.run(g.name, g.trigger, +g.requiresTrigger, g.timezone, g.network, allow, g.chatJid);
     },
     remove: (jid: ChatJid): boolean => remove.run(jid).changes > 0,
     /** In the caller's transaction. Nothing happens when the new chat is registered already. */

@@ -31,6 +31,9 @@ CREATE INDEX chats_by_activity ON chats (last_activity);
 CREATE TABLE registered_groups (
   chat_jid TEXT PRIMARY KEY, name TEXT NOT NULL, folder TEXT NOT NULL UNIQUE, "trigger" TEXT NOT NULL,
   requires_trigger INTEGER NOT NULL, is_main INTEGER NOT NULL, timezone TEXT, added_at TEXT NOT NULL,
+  -- What its agent may reach besides the model; network_allow is a JSON array of hosts.
+  network TEXT NOT NULL DEFAULT 'open' CHECK (network IN ('open', 'allowlist', 'none')),
+  network_allow TEXT NOT NULL DEFAULT '[]',
   -- Messages up to this one have been shown to the agent (or counted as left out).
   shown_seq INTEGER NOT NULL DEFAULT 0
 ) STRICT, WITHOUT ROWID;

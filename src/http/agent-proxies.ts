@@ -25,12 +25,15 @@ export interface AgentProxiesOptions {
 export interface AgentProxies {
   /** Idempotent; listens anew when the place has changed. The ports are 0 for sockets. */
   listen(place: ProxyPlace): Promise<{ modelPort: number; egressPort: number }>;
+  /** After a change of network policies: connections that are no longer allowed are cut. */
+  recheck(): void;
   close(): Promise<void>;
 }
 
 interface Started {
   modelPort: number;
   egressPort: number;
+  recheck(): void;
   close(): Promise<void>;
 }
 
@@ -48,6 +51,7 @@ export function createAgentProxies(options: AgentProxiesOptions): AgentProxies {
     const bound: Started = {
       modelPort: 0,
       egressPort: 0,
+      recheck: () => egress.recheck(),
       close: async () => {
         await Promise.all([model.close(), egress.close()]);
       },
@@ -99,6 +103,9 @@ export function createAgentProxies(options: AgentProxiesOptions): AgentProxies {
         });
       }
       return listening.proxies;
+    },
+    recheck() {
+      void listening?.proxies.then(({ recheck }) => recheck()).catch(() => {});
     },
     close: stop,
   };

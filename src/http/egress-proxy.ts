@@ -3,8 +3,9 @@
  *
  * A container shows its own token (Proxy-Authorization, Basic). The proxy resolves the name itself, judges every address
  * and connects to the very one it judged, so a name that resolves differently a moment later gains nothing. Never
- * connects to this host, private or special ranges, nor to ports other than 80 and 443 (mail, SSH and databases are not
- * the web). CONNECT tunnels and plain http:// requests; nothing is kept, cached or looked into.
+ * connects to this host, private or special ranges, whatever the group's policy says. The policy is asked for each
+ * connection, and again for those that are open when it has changed. CONNECT tunnels and plain http:// requests;
+ * nothing is kept, cached or looked into. A refusal is a 403 with one plain line.
  */
 import { lookup } from 'node:dns/promises';
 import http, { type IncomingMessage, type ServerResponse } from 'node:http';
@@ -20,11 +21,9 @@ import { hashToken, type ResolveToken, type TokenHolder } from './proxy-token.ts
 import { canonicalAddress, whyNotPublic } from './public-address.ts';
 import { createRefusalLog } from './refusal-log.ts';
 
-export const WEB_PORTS: ReadonlySet<number> = new Set([80, 443]);
-
 export interface EgressProxyOptions {
   resolveToken: ResolveToken;
-  /** Null allows; a reason refuses. `host` is lower case without a final dot, a name or an address. Must not throw. */
+  /** Null allows; a reason refuses. `host` is lower case without a final dot, a name or an address. Judges the port, too. Must not throw. */
   policy(folder: string, host: string, port: number): string | null;
   log: Logger;
   /** Told of each refusal, for the audit. Must not throw. */
@@ -35,7 +34,6 @@ export interface EgressProxyOptions {
   ownAddresses?(): string[];
   /** Judges an address; default whyNotPublic. For tests that have no public internet. */
   judge?(address: string): string | null;
-  ports?: ReadonlySet<number>;
   /** Open connections at once per container. Default 64. */
   maxConnections?: number;
   /** Closes a tunnel without a byte in either direction. Default 5 min. */
@@ -47,6 +45,8 @@ export interface EgressProxyOptions {
 export interface EgressProxy {
   listen(host: string, port: number): Promise<TcpAddress>;
   listenSocket(path: string, mode: number): Promise<void>;
+  /** After a change of policies: cuts what is open and no longer allowed. */
+  recheck(): void;
   /** Idempotent; cuts open tunnels. */
   close(): Promise<void>;
 }
@@ -65,13 +65,14 @@ export function createEgressProxy(options: EgressProxyOptions): EgressProxy {
     options.resolve ?? (async (host) => (await lookup(host, { all: true })).map((found) => found.address));
   const ownAddresses = options.ownAddresses ?? interfaceAddresses;
   const judge = options.judge ?? whyNotPublic;
-  const ports = options.ports ?? WEB_PORTS;
   const maxConnections = options.maxConnections ?? 64;
   const idleTimeoutMs = options.idleTimeoutMs ?? 300_000;
   const connectTimeoutMs = options.connectTimeoutMs ?? 10_000;
   const logRefusal = createRefusalLog(options.log, options.clock ?? systemClock, 'connection_refused');
   const open = new Map<string, number>();
   const sockets = new Set<Duplex>();
+  /** What is open, and to where. */
+  const admitted = new Map<Duplex | ServerResponse, { folder: string; host: string; port: number }>();
 
   function holderOf(request: IncomingMessage): TokenHolder {
     const basic =
@@ -89,11 +90,13 @@ export function createEgressProxy(options: EgressProxyOptions): EgressProxy {
       options.onRefused?.({ holder, host, port, reason });
       return new Refused(status, reason);
     };
-    if (!ports.has(port)) throw refuse(403, `port ${port} is not allowed`);
     const policy = options.policy(holder.folder, host, port);
     if (policy !== null) throw refuse(403, policy);
     const found = isIP(host) ? [host] : await resolve(host).catch(() => []);
     if (found.length === 0) throw new Refused(502, 'the name does not resolve');
+    // It may have changed while the name was looked up.
+    const changed = options.policy(holder.folder, host, port);
+    if (changed !== null) throw refuse(403, changed);
     const own = new Set(ownAddresses().map(canonicalAddress));
     let why = '';
     for (const address of found) {
@@ -119,6 +122,12 @@ export function createEgressProxy(options: EgressProxyOptions): EgressProxy {
     });
   }
 
+  function note(stream: Duplex | ServerResponse, { folder }: TokenHolder, host: string, port: number): void {
+    if (stream.destroyed) return;
+    admitted.set(stream, { folder, host, port });
+    stream.once('close', () => admitted.delete(stream));
+  }
+
   async function tunnel(request: IncomingMessage, client: Duplex, head: Buffer): Promise<void> {
     client.on('error', () => client.destroy());
     sockets.add(client);
@@ -128,6 +137,7 @@ export function createEgressProxy(options: EgressProxyOptions): EgressProxy {
       take(holder, client);
       const { host, port } = authority(request.url ?? '', null);
       const address = await admit(holder, host, port);
+      note(client, holder, host, port);
       const remote = await dial(address, port, connectTimeoutMs);
       if (client.destroyed) return void remote.destroy();
       client.write('HTTP/1.1 200 Connection established\r\n\r\n');
@@ -152,6 +162,7 @@ export function createEgressProxy(options: EgressProxyOptions): EgressProxy {
       if (url.protocol !== 'http:') throw new Refused(400, 'only http:// and CONNECT');
       const { host, port } = authority(url.host, 80);
       const address = await admit(holder, host, port);
+      note(response, holder, host, port);
       const headers = { ...withoutHopHeaders(request.headers), host: url.host };
       const out = http.request({
         host: address,
@@ -195,6 +206,10 @@ export function createEgressProxy(options: EgressProxyOptions): EgressProxy {
   return {
     listen: (host, port) => listenTcp(added(), host, port),
     listenSocket: (path, mode) => listenSocket(added(), path, mode),
+    recheck() {
+      for (const [stream, { folder, host, port }] of admitted)
+        if (options.policy(folder, host, port) !== null) stream.destroy();
+    },
     async close() {
       const stopped = servers.splice(0).map((server) => stop(server, 0));
       for (const socket of sockets) socket.destroy();

@@ -67,6 +67,8 @@ export function runCommand(context: CommandContext, asker: Group, command: Comma
           folder: command.folder,
           trigger: command.trigger,
           requiresTrigger: command.requires_trigger,
+          network: command.network,
+          networkAllow: command.network_allow,
         },
         `agent:${asker.folder}`,
       );

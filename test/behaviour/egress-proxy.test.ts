@@ -23,7 +23,10 @@ afterEach(async () => {
   for (const each of open.splice(0).reverse()) await each.close();
 });
 
-async function started(more: Partial<EgressProxyOptions> = {}) {
+async function started({
+  ports = new Set([80, 443]),
+  ...more
+}: Partial<EgressProxyOptions> & { ports?: Set<number> } = {}) {
   const refusals: string[] = [];
   const asked: string[] = [];
   const names: Record<string, string[]> = {
@@ -33,7 +36,7 @@ async function started(more: Partial<EgressProxyOptions> = {}) {
   };
   const proxy = createEgressProxy({
     resolveToken: (hash) => (hash === sha256 ? { container: 'nanoclaw-a-1', folder: 'a' } : null),
-    policy: () => null,
+    policy: (_folder, _host, port) => (ports.has(port) ? null : `port ${port} is not allowed`),
     log: silentLogger(),
     resolve: async (host) => {
       asked.push(host);
@@ -44,7 +47,6 @@ async function started(more: Partial<EgressProxyOptions> = {}) {
     ownAddresses: () => ['192.0.2.2', '::ffff:203.0.113.7'],
     judge: (address) => (address === PUBLIC ? null : whyNotPublic(address)),
     onRefused: ({ host, reason }) => refusals.push(`${host}: ${reason}`),
-    ports: new Set([80, 443]),
     ...more,
   });
   open.push(proxy);
@@ -171,6 +173,23 @@ describe('the egress proxy', () => {
     expect(refusals).toEqual(['site.example: not on the list']);
     expect(asked).toEqual([]);
     socket.destroy();
+  });
+
+  it('cuts what is open when the policy changes, and nothing else', async () => {
+    const echo = await echoServer();
+    const closed = new Set<string>();
+    const { port, proxy } = await started({
+      policy: (_folder, host) => (closed.has(host) ? 'no longer allowed' : null),
+    });
+    const kept = await tunnel(port, `site.example:${echo}`);
+    const cut = await tunnel(port, `mixed.example:${echo}`);
+    closed.add('mixed.example');
+    const gone = once(cut.socket, 'close');
+    proxy.recheck();
+    await gone;
+    kept.socket.write('still here');
+    expect(String((await once(kept.socket, 'data'))[0])).toBe('still here');
+    kept.socket.destroy();
   });
 
   it('forwards plain requests without the proxy’s headers, and refuses other forms', async () => {

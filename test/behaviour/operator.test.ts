@@ -67,6 +67,8 @@ describe('beside a running daemon', () => {
         requires_trigger: true,
         is_main: false,
         timezone: 'Europe/Berlin',
+        network: 'open',
+        network_allow: [],
         added_at: expect.stringMatching(/Z$/),
       });
       await home.nanoclaw('groups', 'set', 'garden', '--name', 'The garden', '--requires-trigger', 'no');
@@ -81,7 +83,7 @@ describe('beside a running daemon', () => {
     it('lists for people and for scripts', async () => {
       const people = await home.nanoclaw('groups', 'list');
       expect(people.code).toBe(0);
-      expect(people.stdout).toMatch(new RegExp(`^${chat} +family +family +@Nina$`, 'm'));
+      expect(people.stdout).toMatch(new RegExp(`^${chat} +family +family +@Nina +open$`, 'm'));
       const scripts = await home.nanoclaw('groups', 'list', '--json');
       expect(JSON.parse(scripts.stdout)).toEqual([
         expect.objectContaining({ chat_jid: String(chat), folder: 'family', is_main: false }),
@@ -111,6 +113,10 @@ describe('beside a running daemon', () => {
         [['add', '--chat', String(chat), '--name', 'x', '--folder', 'x'], 1, /is registered already/],
         [['remove', 'nobody'], 1, /No registered group .*\n→ nanoclaw groups list/],
         [['set', 'family', '--timezone', 'Mars/Olympus'], 1, /expected an IANA zone/],
+        [['set', 'family', '--network', 'closed'], 1, /network: expected open, allowlist, none/],
+        [['set', 'family', '--network', 'allowlist'], 1, /allow: expected at least one host/],
+        [['set', 'family', '--allow', 'a.example'], 1, /expected together with --network allowlist/],
+        [['set', 'family', '--network', 'allowlist', '--allow', 'http://x'], 1, /expected a host like/],
         [['add', '--chat', '-77'], 2, /required option/],
         [['paint'], 2, /unknown command|too many arguments/],
       ];
@@ -211,6 +217,33 @@ describe('beside a running daemon', () => {
 });
 
 describe('with the daemon stopped', () => {
+  it('the network of a group can be set and is audited', async () => {
+    const home = new TestHome({ CONTAINER_RUNTIME: 'process' });
+    onTestFinished(() => home.dispose());
+    await home.addGroup(-4242, 'later', '--network', 'none');
+    const set = async (...args: string[]): Promise<unknown> => {
+      const { code, stdout, stderr } = await home.nanoclaw('groups', 'set', 'later', ...args, '--json');
+      expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+      return JSON.parse(stdout);
+    };
+    const hosts = ['--allow', 'Example.ORG', '--allow', '*.example.org:8443'];
+    const list = ['example.org', '*.example.org:8443'];
+    const allowed = { network: 'allowlist', network_allow: list };
+    expect(await set('--network', 'allowlist', ...hosts)).toMatchObject(allowed);
+    expect(await set('--name', 'Later')).toMatchObject({ name: 'Later', ...allowed });
+    expect(await set('--network', 'open')).toMatchObject({ network: 'open' });
+    expect(await set('--network', 'allowlist')).toMatchObject(allowed);
+    expect(
+      home.rows("SELECT actor, detail FROM audit_log WHERE action = 'set_group' ORDER BY id LIMIT 2"),
+    ).toEqual([
+      {
+        actor: 'operator',
+        detail: 'network: none → allowlist; network_allow:  → example.org,*.example.org:8443',
+      },
+      { actor: 'operator', detail: 'name: later → Later' },
+    ]);
+  });
+
   it('groups can be registered and listed, and status says that it is stopped, exit code 1', async () => {
     const home = new TestHome({ CONTAINER_RUNTIME: 'process' });
     onTestFinished(() => home.dispose());

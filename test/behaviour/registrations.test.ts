@@ -122,6 +122,8 @@ describe('the mirror', () => {
         requires_trigger: true,
         is_main: false,
         timezone: 'Europe/Berlin',
+        network: 'open',
+        network_allow: [],
         added_at: '2026-11-02T08:00:00.000Z',
       },
     });

@@ -69,6 +69,8 @@ export class TaskWorld {
       requiresTrigger: true,
       isMain: false,
       timezone: null,
+      network: 'open',
+      networkAllow: [],
       addedAt: iso(this.clock.now()),
       ...more,
     };

@@ -53,6 +53,17 @@ export function createTools(options: { commands: CommandClient; mailbox: Mailbox
         folder: z.string().min(1).max(63),
         trigger: z.string().min(1).max(64).optional().describe('such as "@Nina"'),
         requires_trigger: z.boolean().optional().describe('false: every message of the chat is answered'),
+        network: z
+          .enum(['open', 'allowlist', 'none'])
+          .optional()
+          .describe(
+            'what its agent may reach: the public web (default), the hosts of network_allow, nothing',
+          ),
+        network_allow: z
+          .array(z.string().max(300))
+          .max(200)
+          .optional()
+          .describe('with allowlist: example.org, *.example.org, example.org:8443'),
       }),
       (args) => send({ type: 'register_group', ...args }),
     ),
