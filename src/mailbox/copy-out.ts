@@ -1,9 +1,10 @@
 /**
  * A file of a group's folder, copied to where the group cannot reach it any more: what is sent is what was checked.
  */
-import { closeSync, constants, copyFileSync, fstatSync, openSync, readlinkSync, realpathSync } from 'node:fs';
+import { closeSync, constants, copyFileSync, fstatSync, readlinkSync, realpathSync } from 'node:fs';
 import path from 'node:path';
 import { NanoClawError } from '../errors.ts';
+import { openBelow } from '../lib/open-below.ts';
 
 /** Telegram's limit for uploads by bots. */
 export const MAX_UPLOAD_BYTES = 50 * 1024 * 1024;
@@ -57,26 +58,6 @@ export function copyOut(
   } finally {
     closeSync(fd);
   }
-}
-
-/**
- * Opens a file step by step, following no link, so that nothing outside is ever opened, not even to be refused:
- * closing a second descriptor of our own database would drop SQLite's locks on it (POSIX locks are the process's).
- */
-function openBelow(root: string, components: readonly string[]): number {
-  const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
-  if (process.platform !== 'linux') return openSync(path.join(root, ...components), flags);
-  let fd = openSync(root, flags | constants.O_DIRECTORY);
-  for (const [index, component] of components.entries()) {
-    const isLast = index === components.length - 1;
-    const parent = fd;
-    try {
-      fd = openSync(`/proc/self/fd/${parent}/${component}`, isLast ? flags : flags | constants.O_DIRECTORY);
-    } finally {
-      closeSync(parent);
-    }
-  }
-  return fd;
 }
 
 const leadsOut = (relative: string) => `"${clip(relative)}" leads out of the group's folder`;
