@@ -105,10 +105,10 @@ export function changeGroup(options: RegistryOptions, group: Group, changed: str
   const { db, now } = options;
   db.transaction(() => {
     db.groups.update(group);
-    db.agents.audit({
+    db.audit.note({
       at: now(),
       actor,
-      folder: group.folder,
+      group: group.folder,
       action: 'set_group',
       outcome: 'done',
       detail: changed,
