@@ -148,11 +148,14 @@ export interface ContainerSpec {
     Privileged?: boolean;
     UsernsMode?: string;
     IpcMode?: string;
+    CgroupnsMode?: 'private';
     Tmpfs?: Readonly<Record<string, string>>;
     Mounts?: readonly EngineMount[];
     Memory?: number;
     MemorySwap?: number;
     NanoCpus?: number;
+    CpuShares?: number;
+    OomScoreAdj?: number;
     PidsLimit?: number;
     Ulimits?: readonly { Name: string; Soft: number; Hard: number }[];
     LogConfig?: { Type: string; Config: Readonly<Record<string, string>> };

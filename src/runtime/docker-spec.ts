@@ -1,9 +1,9 @@
 /**
  * From a launch to what the engine is asked to create. Pure: the same launch gives the same container.
  *
- * The hardening holds for every agent: no capability, no new privileges, read-only root, an ordinary uid, bounded
- * memory, processors, processes, files and log, private IPC, no restart. The environment is exactly what the protocol names,
- * plus TZ, LANG and a proxy; nothing of the host's. `in/` is read-only, the socket of the engine is never mounted.
+ * The hardening holds for every agent: no capability, no new privileges, read-only root, an ordinary uid, no namespace
+ * of the host, bounded memory, processors, processes, files and log, no restart. The environment is exactly what the
+ * protocol names, plus TZ, LANG and a proxy; nothing of the host's. `in/` is read-only, the socket of the engine is never mounted.
  */
 import type { ContainerSpec, EngineMount } from '../docker/engine-types.ts';
 import { PROTOCOL_VERSION } from '../protocol.ts';
@@ -95,6 +95,7 @@ export function containerSpec(launch: AgentLaunch, context: SpecContext): Contai
       Privileged: false,
       ...(context.usernsRemap ? { UsernsMode: 'host' } : {}),
       IpcMode: 'private',
+      CgroupnsMode: 'private',
       Tmpfs: {
         '/tmp': `rw,nosuid,nodev,exec,size=${bytes(limits.tmpMb)},mode=1777`,
         ...context.projectView?.tmpfs,
@@ -103,6 +104,9 @@ export function containerSpec(launch: AgentLaunch, context: SpecContext): Contai
       Memory: bytes(limits.memoryMb),
       MemorySwap: bytes(limits.memoryMb),
       NanoCpus: Math.round(limits.cpus * 1e9),
+      // Under pressure the host's own work comes first: half the usual weight, and the first to go without memory.
+      CpuShares: 512,
+      OomScoreAdj: 500,
       PidsLimit: limits.pids,
       Ulimits: [
         { Name: 'nofile', Soft: 8192, Hard: 8192 },
