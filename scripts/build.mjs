@@ -25,9 +25,10 @@ const ENTRIES = {
   cli: 'src/cli.ts',
   'agent-runner': 'container/agent-runner/src/main.ts',
   bench: 'bench/main.ts',
+  soak: 'bench/soak.ts',
 };
 /** Where these are missing, the rest is built without. */
-const OPTIONAL = new Set(['bench']);
+const OPTIONAL = new Set(['bench', 'soak']);
 const COPIES = { 'simulator-page': 'src/simulator/page' };
 /**
  * Stay in node_modules: better-sqlite3 is native; grammy's HTTP client uses deprecated parts of Node, which Node lets pass

@@ -17,6 +17,7 @@ export interface DaemonStatus {
   turnsRunning: number;
   outbox: ReturnType<OutboxRepository['backlog']>;
   groups: number;
+  memory: { rssBytes: number; heapUsedBytes: number };
 }
 
 /** A poll may last 50 s; whoever has not succeeded for longer is not connected. */

@@ -259,6 +259,7 @@ export function wire(parts: WireParts): () => DaemonStatus {
     turnsRunning: runner.status().turns,
     outbox: db.outbox.backlog(),
     groups: db.groups.all().length,
+    memory: memoryInUse(),
   });
 
   releasers.add(() => late.runtime?.close());
@@ -301,4 +302,9 @@ export function wire(parts: WireParts): () => DaemonStatus {
     await booting;
   });
   return status;
+}
+
+function memoryInUse(): DaemonStatus['memory'] {
+  const { rss, heapUsed } = process.memoryUsage();
+  return { rssBytes: rss, heapUsedBytes: heapUsed };
 }

@@ -1,0 +1,184 @@
+/** A soak from start to end: world, daemon, load, looks; then the load stops and all that is owed must arrive. */
+import { rmSync } from 'node:fs';
+import path from 'node:path';
+import type { BenchContext } from '../figure.ts';
+import type { Cleanups } from '../support/cleanups.ts';
+import { pause } from '../support/processes.ts';
+import { type Daemon, openWorld, type World } from '../support/world.ts';
+import { type Load, type LoadCounts, startLoad } from './load.ts';
+import { type Sample, type Sampled, takeSample } from './sample.ts';
+import { type Judged, judge } from './verdict.ts';
+
+export interface SoakOptions {
+  minutes: number;
+  /** Messages a second. */
+  rate: number;
+  groups: number;
+}
+
+const MOST_AGENTS = 10;
+const LOG = { maxMb: 1, keep: 2 };
+/** So short that each bound is reached well before the second half of an hour. */
+const SETTINGS = {
+  MAX_CONCURRENT_CONTAINERS: String(MOST_AGENTS),
+  LOG_LEVEL: 'debug',
+  LOG_MAX_MB: String(LOG.maxMb),
+  LOG_KEEP: String(LOG.keep),
+  KEEP_UPDATES: '5m',
+  KEEP_HISTORY: '10m',
+  KEEP_TURN_LOGS: '5m',
+  KEEP_AUDIT: '10m',
+  KEEP_MESSAGES: '10m',
+};
+const FEWEST_LOOKS = 30;
+const LONGEST_BETWEEN_LOOKS_S = 15;
+/** From the last message until all is answered; a busy machine is no fault. */
+const PATIENCE_S = 300;
+
+/** `good`: all was answered once, nothing is left open, nothing grew. */
+export async function runSoak(
+  options: SoakOptions,
+  cleanups: Cleanups,
+): Promise<{ lines: string[]; good: boolean }> {
+  const say = (line: string) => console.error(`soak: ${line}`);
+  const bench: BenchContext = {
+    cleanups,
+    daemonNodeArgs: [],
+    samples: (full) => full,
+    say,
+    skipped: (what, why) => say(`${what} is skipped: ${why}`),
+  };
+  const world = await openWorld(bench, SETTINGS);
+  const chats = world.addGroups(options.groups, { requiresTrigger: true });
+  const daemon = await world.daemon();
+  await daemon.ready();
+  const looked: Sampled = { pid: daemon.pid, home: world.home, url: urlOf(daemon) };
+  say(`home ${world.home}, daemon ${daemon.pid}, ${looked.url}`);
+  const load = startLoad({
+    sim: world.sim,
+    chats,
+    rate: options.rate,
+    fileArrived(chat, name) {
+      rmSync(path.join(world.home, 'groups', `g${chats.indexOf(chat)}`, name), { force: true });
+    },
+  });
+  const ended = daemon.exited.then((code) => {
+    throw new Error(`the daemon ended with ${code} in the middle of it:\n${daemon.output().slice(-4000)}`);
+  });
+  ended.catch(() => {}); // its end at the end is ours
+  const samples = await Promise.race([look(options, load, looked, say), ended]);
+  load.stopTalking();
+  await Promise.race([settle(world, load, looked), ended]);
+  const open = openWork(world);
+  const counts = load.counts();
+  const owed = load.owed(10);
+  await daemon.stop();
+  await world.dispose();
+
+  const judged = judge(samples, { log: (LOG.keep + 1) * LOG.maxMb + 0.1 });
+  const done = counts.unanswered === 0 && counts.doubled === 0 && Object.values(open).every((n) => n === 0);
+  const flat = judged.every(({ good }) => good);
+  return {
+    good: done && flat,
+    lines: [...report(options, judged, counts, open, owed), ...verdict(samples, done, flat)],
+  };
+}
+
+async function look(
+  { minutes }: SoakOptions,
+  load: Load,
+  looked: Sampled,
+  say: (line: string) => void,
+): Promise<Sample[]> {
+  const everyMs = Math.min((minutes * 60_000) / FEWEST_LOOKS, LONGEST_BETWEEN_LOOKS_S * 1000);
+  const startedAt = performance.now();
+  const samples: Sample[] = [];
+  for (let at = startedAt; at <= startedAt + minutes * 60_000; at += everyMs) {
+    await pause(Math.max(0, at - performance.now()));
+    const minute = (performance.now() - startedAt) / 60_000;
+    const sample = await takeSample(looked, minute, load.counts().unanswered);
+    samples.push(sample);
+    say(
+      Object.entries(sample)
+        .map(([key, value]) => `${key} ${Math.round(Number(value) * 100) / 100}`)
+        .join(', '),
+    );
+  }
+  return samples;
+}
+
+/** Until nothing is owed and nothing is open, or patience ends. */
+async function settle(world: World, load: Load, looked: Sampled): Promise<void> {
+  const until = performance.now() + PATIENCE_S * 1000;
+  while (performance.now() < until) {
+    const { backlog } = await takeSample(looked, 0, 0);
+    const open = openWork(world);
+    if (load.counts().unanswered === 0 && backlog === 0 && open.messages + open.turns === 0) return;
+    await pause(1000);
+  }
+}
+
+/** What is not settled. Tasks that run every minute may be in the middle of a run: they are ended before. */
+function openWork(world: World): Record<'messages' | 'turns' | 'outbox', number> {
+  return world.withDb(({ sqlite }) => {
+    const count = (sql: string) =>
+      sqlite.prepare<[], number>(`SELECT count(*) FROM ${sql}`).pluck().get() ?? 0;
+    return {
+      messages: count('messages WHERE disposition IS NULL'),
+      turns: count("turns WHERE state IN ('queued', 'running')"),
+      outbox: count("outbox WHERE state IN ('pending', 'sending', 'uncertain')"),
+    };
+  });
+}
+
+const urlOf = (daemon: Daemon): string => {
+  const url = /Status: (http:\/\/\S+)\/status/.exec(daemon.output())?.[1];
+  if (url === undefined) throw new Error(`the daemon did not say where it listens:\n${daemon.output()}`);
+  return url;
+};
+
+function report(
+  { minutes, rate, groups }: SoakOptions,
+  judged: readonly Judged[],
+  counts: LoadCounts,
+  open: Record<string, number>,
+  owed: readonly string[],
+): string[] {
+  const head = ['', 'first', 'median', 'largest', 'last', 'growth', 'allowed', ''];
+  const rows = judged.map(({ name, first, median, largest, last, growth, allowed, good }) => [
+    name,
+    ...[first, median, largest, last].map((value) => value.toFixed(1)),
+    growth === null ? '-' : growth.toFixed(1),
+    allowed,
+    good ? '' : 'GROWS',
+  ]);
+  const widths = head.map((_, column) => Math.max(...[head, ...rows].map((row) => row[column]?.length ?? 0)));
+  const aligned = [head, ...rows].map((row) =>
+    row
+      .map((cell, i) => (i === 0 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0)))
+      .join('  ')
+      .trimEnd(),
+  );
+  const named = (values: object) =>
+    Object.entries(values)
+      .map(([key, value]) => `${key} ${String(value)}`)
+      .join(', ');
+  return [
+    `${minutes} min at ${rate} messages a second over ${groups} groups; growth and median are of the second half`,
+    ...aligned,
+    `messages: ${named(counts)}`,
+    `open at the end: ${named(open)}`,
+    ...(owed.length > 0 ? [`never answered, among others: ${owed.join(', ')}`] : []),
+  ];
+}
+
+function verdict(samples: readonly Sample[], done: boolean, flat: boolean): string[] {
+  const tooShort = (samples.at(-1)?.minute ?? 0) < 10;
+  const growth = tooShort ? 'within its fixed bounds (too short for a trend)' : 'flat';
+  return [
+    done
+      ? 'All answered, each once, nothing left open.'
+      : 'NOT all answered once, or something was left open.',
+    flat ? `${growth[0]?.toUpperCase()}${growth.slice(1)}.` : 'NOT flat: see the lines marked GROWS.',
+  ];
+}
