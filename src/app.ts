@@ -12,6 +12,7 @@ import { createDb } from './db.ts';
 import { NanoClawError } from './errors.ts';
 import { type Handler, sendJson, startHttpServer } from './http/server.ts';
 import { sleep, systemClock } from './lib/clock.ts';
+import { createReach } from './lib/failpoint.ts';
 import { type HomeLock, lockHome, ownerLives } from './lib/home-lock.ts';
 import { createReleasers } from './lib/releasers.ts';
 import type { Logger } from './log.ts';
@@ -45,9 +46,15 @@ export function createApp(config: Config, log: Logger, overrides: Overrides = {}
   let stopped: Promise<void> | undefined;
 
   async function start(): Promise<void> {
+    const reach = createReach(config.failpoints);
+    if (reach)
+      log.error(
+        { event: 'failpoints_on', failpoints: config.failpoints },
+        'FAILPOINTS is set: this daemon fails on purpose. Never run it like this for people.',
+      );
     const lock = await lockPatiently();
     releasers.add(() => lock.release());
-    const db = createDb(databaseFile(config.home));
+    const db = createDb(databaseFile(config.home), reach);
     releasers.add(() => db.close());
 
     // The simulator and the status share one server, which must listen before the poller can talk to it.
@@ -78,6 +85,7 @@ export function createApp(config: Config, log: Logger, overrides: Overrides = {}
       home: config.home,
       assistantName: config.assistantName,
       now: () => iso(clock.now()),
+      reach,
     };
     if (simulator) registerSeeds(registry);
     writeMirror(registry);
@@ -95,6 +103,7 @@ export function createApp(config: Config, log: Logger, overrides: Overrides = {}
         telegram,
         registry,
         url: http.url,
+        reach,
       }),
     };
   }

@@ -142,6 +142,34 @@ describe('the settings', () => {
     });
   });
 
+  it('let the daemon fail on purpose only with a simulator on loopback, and from the environment only', () => {
+    const FAILPOINTS = 'turn.running=kill@3, event.taken=error';
+    expect(load({ FAILPOINTS }).failpoints).toEqual([
+      { step: 'turn.running', action: 'kill', nth: 3 },
+      { step: 'event.taken', action: 'error', nth: 1 },
+    ]);
+    for (const root of ['http://127.0.0.1:8081', 'http://[::1]:8081', 'http://localhost:8081']) {
+      const settings = { FAILPOINTS, TELEGRAM_BOT_TOKEN: TOKEN, TELEGRAM_API_ROOT: root };
+      expect(load(settings).failpoints).toHaveLength(2);
+    }
+    const refused = [
+      expect.stringMatching(/FAILPOINTS: .*expected TELEGRAM_API_ROOT on the loopback address/),
+    ];
+    expect(problemsOf({ FAILPOINTS, TELEGRAM_BOT_TOKEN: TOKEN })).toEqual(refused);
+    for (const root of ['https://api.telegram.org', 'http://127.0.0.1.example.org', 'http://10.0.0.1:8081']) {
+      const settings = { FAILPOINTS, TELEGRAM_BOT_TOKEN: TOKEN, TELEGRAM_API_ROOT: root };
+      expect(problemsOf(settings)).toEqual(refused);
+    }
+    for (const wrong of ['turn.running', 'turn.running=kill@0', 'nowhere=kill', 'turn.running=explode'])
+      expect(problemsOf({ FAILPOINTS: wrong })).toEqual([
+        expect.stringMatching(/FAILPOINTS: expected step=kill, .*turn\.running/),
+      ]);
+
+    expect(problemsOf({}, `FAILPOINTS=${FAILPOINTS}\n`)).toEqual([
+      expect.stringContaining('expected it in the environment only'),
+    ]);
+  });
+
   it('say what to do when .env cannot be read', () => {
     const home = mkdtempSync(path.join(tmpdir(), 'nanoclaw-config-'));
     onTestFinished(() => rmSync(home, { recursive: true, force: true }));

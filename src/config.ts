@@ -7,6 +7,7 @@ import path from 'node:path';
 import { parseEnv } from 'node:util';
 import { z } from 'zod';
 import { messageOf, NanoClawError } from './errors.ts';
+import { type Failpoint, parseFailpoints } from './lib/failpoint.ts';
 import type { ProviderName, RuntimeName } from './types.ts';
 
 /** The host's model credential. Only the credential proxy reads `value`. */
@@ -47,6 +48,8 @@ export interface Config {
   minTaskIntervalMs: number;
   logLevel: (typeof LOG_LEVELS)[number];
   http: { host: string; port: number };
+  /** Where tests make the daemon fail; empty everywhere else. */
+  failpoints: readonly Failpoint[];
 }
 
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const;
@@ -123,6 +126,15 @@ export const settingsSchema = z.object({
     .regex(/^[\w.:-]+$/, 'expected an address to listen on, like 127.0.0.1')
     .default('127.0.0.1'),
   HTTP_PORT: whole(0, 65_535, 'a port').default(7420),
+  FAILPOINTS: z
+    .string()
+    .transform((text, context) => {
+      const parsed = parseFailpoints(text);
+      if (typeof parsed !== 'string') return parsed;
+      context.addIssue({ code: 'custom', message: parsed });
+      return z.NEVER;
+    })
+    .optional(),
 });
 type Settings = z.infer<typeof settingsSchema>;
 
@@ -144,6 +156,8 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env, cwd: string = p
   }
   const settings: Partial<Settings> = parsed.success ? parsed.data : {};
   problems.push(...contradictions(parsed.success ? settings : merged));
+  if (merged.FAILPOINTS && !env.FAILPOINTS)
+    problems.push('FAILPOINTS: it makes the daemon fail, for tests; expected it in the environment only');
   if (problems.length > 0 || !parsed.success) {
     throw new NanoClawError(
       'CONFIG_INVALID',
@@ -180,7 +194,17 @@ function contradictions(s: Record<string, unknown>): string[] {
       'TELEGRAM_BOT_TOKEN: expected the token for the Bot API server that TELEGRAM_API_ROOT names',
     );
   }
+  if (s.FAILPOINTS && (s.TELEGRAM_BOT_TOKEN || s.TELEGRAM_API_ROOT) && !isLoopback(s.TELEGRAM_API_ROOT)) {
+    problems.push(
+      'FAILPOINTS: it makes the daemon fail, for tests; expected TELEGRAM_API_ROOT on the loopback address, where only a simulator can be hurt, or no FAILPOINTS',
+    );
+  }
   return problems;
+}
+
+function isLoopback(url: unknown): boolean {
+  if (typeof url !== 'string' || !URL.canParse(url)) return false;
+  return /^(127(\.\d{1,3}){3}|\[::1\]|localhost)$/.test(new URL(url).hostname);
 }
 
 function readDotEnv(home: string): Record<string, string | undefined> {
@@ -227,6 +251,7 @@ function toConfig(s: Settings, home: string, env: NodeJS.ProcessEnv): Config {
     minTaskIntervalMs: s.TASK_MIN_INTERVAL,
     logLevel: s.LOG_LEVEL,
     http: { host: s.HTTP_HOST, port: s.HTTP_PORT },
+    failpoints: s.FAILPOINTS ?? [],
   });
 }
 

@@ -21,6 +21,7 @@ import type { Turn } from './db/turns.ts';
 import { messageOf, NanoClawError } from './errors.ts';
 import type { RunResult } from './group-queue.ts';
 import type { Ipc } from './ipc.ts';
+import type { Reach } from './lib/failpoint.ts';
 import { groupPaths } from './mailbox/layout.ts';
 import { publishTurn, removeTurn, stageTurn } from './mailbox/write.ts';
 import type { AgentEvent, TurnFile } from './protocol.ts';
@@ -47,6 +48,7 @@ export interface ContainerRunnerOptions extends Omit<PoolOptions, 'onStarted' | 
   wakeQueue: (jid: ChatJid) => void;
   /** Late, because ipc needs the runner, too. */
   ipc: () => Pick<Ipc, 'attach' | 'detach' | 'drain'>;
+  reach?: Reach | undefined;
 }
 
 export interface ContainerRunner {
@@ -74,7 +76,7 @@ const ENGINE_RETRY_MS = 5000;
 const GAP_LOOKS = 5;
 
 export function createContainerRunner(options: ContainerRunnerOptions): ContainerRunner {
-  const { db, clock, log, home } = options;
+  const { db, clock, log, home, reach } = options;
   const adopted = new Map<ChatJid, Promise<RunResult>>();
   /** Claimed here, until it has ended. */
   const starting = new Set<TurnId>();
@@ -123,6 +125,7 @@ export function createContainerRunner(options: ContainerRunnerOptions): Containe
     if (!claimed) return 'idle';
     starting.add(claimed.turn.id);
     try {
+      reach?.('turn.queued');
       return await start(group, claimed.turn, claimed.file);
     } finally {
       starting.delete(claimed.turn.id);
@@ -148,6 +151,7 @@ export function createContainerRunner(options: ContainerRunnerOptions): Containe
     let agent: Agent;
     try {
       agent = await pool.acquire(group);
+      reach?.('agent.started');
     } catch (error) {
       stopTyping();
       return settlement.fail(turn, { code: 'engine', message: messageOf(error) });
@@ -161,12 +165,15 @@ export function createContainerRunner(options: ContainerRunnerOptions): Containe
       try {
         options.writeSnapshots(group);
         stageTurn(paths, { ...file, container: agent.container.name });
+        reach?.('turn.staged');
         // False when somebody stopped it while its agent was started.
         if (!db.turns.markRunning(turn.id, agent.container.name, iso(clock.now()))) {
           end(turn.id, 'again');
           return;
         }
+        reach?.('turn.running');
         publishTurn(paths, turn.id);
+        reach?.('turn.shown');
         active.signOfLife(turn.id);
         const line = `started in ${agent.container.name}, attempt ${turn.attempt}`;
         appendTurnLog(home, group.folder, turn.id, clock.now(), line);
@@ -206,6 +213,7 @@ export function createContainerRunner(options: ContainerRunnerOptions): Containe
     }
     gaps.delete(turn.id);
     const result = settlement.take(turn, event);
+    reach?.('event.taken');
     if (event.type !== 'progress') appendTurnLog(home, folder, turn.id, clock.now(), event.type);
     if (result) end(turn.id, result);
     else active.signOfLife(turn.id);
@@ -214,6 +222,7 @@ export function createContainerRunner(options: ContainerRunnerOptions): Containe
 
   /** After the commit: cleans up behind a turn and lets the queue go on. */
   function end(id: TurnId, result: RunResult): void {
+    reach?.('turn.settled');
     const turn = db.turns.byId(id);
     if (turn) {
       removeTurn(groupPaths(home, turn.folder), id);
@@ -252,6 +261,7 @@ export function createContainerRunner(options: ContainerRunnerOptions): Containe
       now: () => iso(clock.now()),
       drain: (folder) => options.ipc().drain(folder),
       resume,
+      reach,
       fail: (turn, failure) => end(turn.id, settlement.fail(turn, failure)),
     });
     if (!stopping) reconciler.start();

@@ -10,14 +10,16 @@ import { auditRepository } from './db/audit.ts';
 import { groupRepository } from './db/groups.ts';
 import { inboxRepository } from './db/inbox.ts';
 import { messageRepository } from './db/messages.ts';
+import { MIGRATIONS } from './db/migrations.ts';
 import { openDatabase, type Sqlite } from './db/open.ts';
 import { outboxRepository } from './db/outbox.ts';
 import { taskRepository } from './db/tasks.ts';
 import { traceQuery } from './db/trace.ts';
 import { turnRepository } from './db/turns.ts';
+import type { Reach } from './lib/failpoint.ts';
 
-export function createDb(file: string) {
-  const sqlite: Sqlite = openDatabase(file);
+export function createDb(file: string, reach?: Reach | undefined) {
+  const sqlite: Sqlite = openDatabase(file, MIGRATIONS, reach);
   const inbox = inboxRepository(sqlite);
   const audit = auditRepository(sqlite);
   return {

@@ -14,6 +14,7 @@ import { messageOf, NanoClawError } from './errors.ts';
 import { type CommandContext, type CommandEffect, runCommand } from './ipc/commands.ts';
 import { readJson } from './ipc/read-json.ts';
 import type { Clock, Timer } from './lib/clock.ts';
+import type { Reach } from './lib/failpoint.ts';
 import type { FileEvents } from './lib/file-events.ts';
 import type { Logger } from './log.ts';
 import { groupPaths } from './mailbox/layout.ts';
@@ -46,6 +47,7 @@ export interface IpcOptions {
   wakeDelivery: (jid: ChatJid) => void;
   groupsChanged: () => void;
   tasksChanged: (jid: ChatJid) => void;
+  reach?: Reach | undefined;
 }
 
 export interface Ipc {
@@ -179,6 +181,7 @@ export function createIpc(options: IpcOptions): Ipc {
       setAside(folder, directory, name, read.reason);
       return true;
     }
+    options.reach?.('event.read');
     if (!options.onEvent(folder, read.value)) return false;
     directory.remove(name);
     return true;
@@ -211,7 +214,9 @@ export function createIpc(options: IpcOptions): Ipc {
       answer(folder, { id: command.id, ok: false, reason });
       return;
     }
+    options.reach?.('command.read');
     answer(folder, execute(asker, command));
+    options.reach?.('command.answered');
     directory.remove(name);
   }
 
@@ -247,6 +252,7 @@ export function createIpc(options: IpcOptions): Ipc {
         return toResult(id, false, reason);
       }
     });
+    options.reach?.('command.done');
     if (effect?.wakeDelivery) options.wakeDelivery(effect.wakeDelivery);
     if (effect?.groupsChanged) options.groupsChanged();
     if (effect?.tasksChanged) options.tasksChanged(effect.tasksChanged);

@@ -8,6 +8,7 @@ import { isTimezone } from './config.ts';
 import type { Db } from './db.ts';
 import { NanoClawError } from './errors.ts';
 import { writeFileAtomic } from './lib/atomic-file.ts';
+import type { Reach } from './lib/failpoint.ts';
 import { projectRoot } from './lib/project-root.ts';
 import { ensureGroupFolders } from './mailbox/layout.ts';
 import { checkNetwork } from './policy/network.ts';
@@ -40,6 +41,7 @@ export interface RegistryOptions {
   home: string;
   assistantName: string;
   now: () => Iso;
+  reach?: Reach | undefined;
 }
 
 /** Checks, stores, makes the folders, writes the mirror. Throws GROUP_INVALID or GROUP_EXISTS; then nothing changed. */
@@ -126,7 +128,7 @@ function pauseTasksOf({ db, now }: RegistryOptions, group: Group): void {
 }
 
 /** data/registered_groups.json: an object by chat id. */
-export function writeMirror({ db, home }: Pick<RegistryOptions, 'db' | 'home'>): void {
+export function writeMirror({ db, home, reach }: Pick<RegistryOptions, 'db' | 'home' | 'reach'>): void {
   const mirror: Record<string, unknown> = {};
   for (const group of db.groups.all()) {
     const { chat_jid, ...record } = groupRecord(group);
@@ -137,6 +139,7 @@ export function writeMirror({ db, home }: Pick<RegistryOptions, 'db' | 'home'>):
   mkdirSync(path.dirname(file), { recursive: true });
   if (existsSync(file) && readFileSync(file, 'utf8') === text) return;
   writeFileAtomic(file, text);
+  reach?.('mirror.written');
 }
 
 /** A group as files and scripts see it (the mirror, `--json`). */

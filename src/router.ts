@@ -10,6 +10,7 @@ import { isStorageFailure } from './db/open.ts';
 import type { Db } from './db.ts';
 import { messageOf } from './errors.ts';
 import type { Clock } from './lib/clock.ts';
+import type { Reach } from './lib/failpoint.ts';
 import type { Logger } from './log.ts';
 import { answerCommand, type ChatAnswer } from './router/chat-commands.ts';
 import { splitText, stripInternal } from './router/reply-text.ts';
@@ -35,6 +36,7 @@ export interface RouterOptions {
   stopTurn: (jid: ChatJid) => void;
   tasks: TaskRules;
   describe: () => string;
+  reach?: Reach | undefined;
 }
 
 export interface Reply {
@@ -73,11 +75,24 @@ export function createRouter(options: RouterOptions): Router {
       for (const update of updates) acceptOne(bot, update, woken);
       db.inbox.setOffset(bot.id, nextOffset);
     });
-    for (const jid of woken.delivery) options.wakeDelivery(jid);
-    for (const jid of woken.queue) options.wakeQueue(jid);
-    for (const jid of woken.tasks) options.tasksChanged(jid);
-    for (const jid of woken.stop) options.stopTurn(jid);
-    if (woken.chats) options.chatsChanged();
+    const wakes: (() => void)[] = [
+      () => options.reach?.('updates.stored'),
+      ...[...woken.delivery].map((jid) => () => options.wakeDelivery(jid)),
+      ...[...woken.queue].map((jid) => () => options.wakeQueue(jid)),
+      ...[...woken.tasks].map((jid) => () => options.tasksChanged(jid)),
+      ...[...woken.stop].map((jid) => () => options.stopTurn(jid)),
+      ...(woken.chats ? [options.chatsChanged] : []),
+    ];
+    for (const wake of wakes) attempt(wake);
+  }
+
+  /** The batch is stored: a file that cannot be written must not keep a message waiting, or make the batch come again. */
+  function attempt(wake: () => void): void {
+    try {
+      wake();
+    } catch (error) {
+      log.error({ event: 'wake_failed', err: error }, messageOf(error));
+    }
   }
 
   /** What to do after the commit. */

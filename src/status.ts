@@ -18,6 +18,8 @@ export interface DaemonStatus {
   outbox: ReturnType<OutboxRepository['backlog']>;
   groups: number;
   memory: { rssBytes: number; heapUsedBytes: number };
+  /** Not 0: a test makes this daemon fail on purpose. */
+  failpoints: number;
 }
 
 /** A poll may last 50 s; whoever has not succeeded for longer is not connected. */
@@ -37,6 +39,9 @@ export function describeStatus(s: DaemonStatus): string {
     : `NOT connected: ${s.poller.problem ?? (last === null ? 'no poll has succeeded yet' : `last poll ${age(now - last)} ago`)}`;
   const warm = s.agents.filter((a) => a.state === 'idle').length;
   return [
+    ...(s.failpoints > 0
+      ? ['FAILPOINTS ARE ON: this daemon fails on purpose. Never run it like this for people.']
+      : []),
     `Up since ${s.startedAt} (${age(now - Date.parse(s.startedAt))})`,
     `Telegram: ${telegram}`,
     `Agents: ${s.runtime.name}, ${s.provider}, ${s.runtime.ready ? 'ready' : `NOT ready: ${s.runtime.problem ?? 'starting'}`}`,

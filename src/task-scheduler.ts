@@ -11,6 +11,7 @@
 import type { Db } from './db.ts';
 import { messageOf } from './errors.ts';
 import type { Clock, Timer } from './lib/clock.ts';
+import type { Reach } from './lib/failpoint.ts';
 import type { Logger } from './log.ts';
 import { claimDue, judgeWaiting } from './task-scheduler/claim.ts';
 import { type ChatJid, type Iso, iso } from './types.ts';
@@ -33,6 +34,7 @@ export interface TaskSchedulerOptions {
   tasksChanged: (jid: ChatJid) => void;
   /** Default: LOOK_MS. */
   lookMs?: number;
+  reach?: Reach | undefined;
 }
 
 export interface TaskScheduler {
@@ -92,6 +94,7 @@ export function createTaskScheduler(options: TaskSchedulerOptions): TaskSchedule
         changed.add(task.chatJid);
       }
     });
+    options.reach?.('task.claimed');
     return { changed, more: due.length === BATCH };
   }
 

@@ -8,6 +8,7 @@ import { parseSync } from 'rolldown/utils';
 import { describe, expect, it } from 'vitest';
 import { settingsSchema } from '../src/config.ts';
 import { ERROR_CODES } from '../src/errors.ts';
+import { STEPS } from '../src/lib/failpoint.ts';
 
 const ROOT = path.resolve(import.meta.dirname, '..');
 const SRC = path.join(ROOT, 'src');
@@ -143,6 +144,17 @@ describe('documentation', () => {
     const rows = [...read('docs/errors.md').matchAll(/^\| *`([A-Z_]+)` *\| *(\w+) *\|/gm)];
     const documented = Object.fromEntries(rows.map(([, code, kind]) => [code, kind]));
     expect(documented).toEqual(ERROR_CODES);
+  });
+
+  it('has every named step in the table of docs/durability.md, in order, and each is reached somewhere', () => {
+    const named = [...read('docs/durability.md').matchAll(/^\|[^|]+\| `([a-z.]+)` \|/gm)].map(
+      ([, name]) => name,
+    );
+    expect(named).toEqual([...STEPS]);
+    const reached = files.flatMap(({ text }) =>
+      [...text.matchAll(/reach\?\.\('([a-z.]+)'\)/g)].map(([, name]) => name),
+    );
+    expect(reached.sort()).toEqual([...STEPS].sort());
   });
 
   it('has every setting in .env.example and in docs/ or the README, and no other', () => {

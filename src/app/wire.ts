@@ -11,6 +11,7 @@ import { type AgentProxies, createAgentProxies } from '../http/agent-proxies.ts'
 import { createTaskSnapshots, writeAvailableGroups, writeCurrentTasks } from '../ipc/snapshots.ts';
 import { createIpc, type Ipc } from '../ipc.ts';
 import type { Clock } from '../lib/clock.ts';
+import type { Reach } from '../lib/failpoint.ts';
 import { type FileEvents, systemFileEvents } from '../lib/file-events.ts';
 import { onPoke } from '../lib/poke.ts';
 import { type Random, systemRandom } from '../lib/random.ts';
@@ -57,6 +58,8 @@ export interface WireParts {
   telegram: Telegram;
   registry: RegistryOptions;
   url: string;
+  /** Where a test has the daemon fail. */
+  reach?: Reach | undefined;
 }
 
 /** File events are unreliable across a virtual machine's shared folders: there the look is the truth. */
@@ -64,7 +67,7 @@ const SWEEP_MS = process.platform === 'linux' ? 5000 : 500;
 
 /** Starts everything but the agents, whose runtime may have to be waited for. Returns the daemon's status. */
 export function wire(parts: WireParts): () => DaemonStatus {
-  const { config, log, overrides, clock, releasers, startedAt, db, telegram, registry, url } = parts;
+  const { config, log, overrides, clock, releasers, startedAt, db, telegram, registry, url, reach } = parts;
   const stopping = new AbortController();
 
   const child = (component: string) => log.child({ component });
@@ -160,7 +163,10 @@ export function wire(parts: WireParts): () => DaemonStatus {
     log: child('poller'),
     pollTimeoutS: overrides.pollTimeoutS ?? POLL_TIMEOUT_S,
     offset: (bot) => db.inbox.offset(bot.id),
-    store: (bot, updates, nextOffset) => need(late.router).accept(bot, updates, nextOffset),
+    store: (bot, updates, nextOffset) => {
+      reach?.('updates.received');
+      need(late.router).accept(bot, updates, nextOffset);
+    },
   });
   const delivery = createDelivery({
     db,
@@ -170,6 +176,7 @@ export function wire(parts: WireParts): () => DaemonStatus {
     pacing: createPacing(overrides.pacing ?? TELEGRAM_LIMITS),
     bot: () => poller.status().bot,
     groupsChanged,
+    reach,
   });
   const router = createRouter({
     db,
@@ -183,6 +190,7 @@ export function wire(parts: WireParts): () => DaemonStatus {
     stopTurn: (jid) => need(late.runner).stopTurn(jid),
     tasks: taskRules,
     describe: () => describeStatus(status()),
+    reach,
   });
   const runner = createContainerRunner({
     db,
@@ -210,6 +218,7 @@ export function wire(parts: WireParts): () => DaemonStatus {
     tasksChanged: tasksMoved,
     reconcileMs: overrides.reconcileMs,
     ipc: () => need(late.ipc),
+    reach,
   });
   const ipc = createIpc({
     db,
@@ -224,6 +233,7 @@ export function wire(parts: WireParts): () => DaemonStatus {
     wakeDelivery: delivery.wake,
     groupsChanged,
     tasksChanged,
+    reach,
   });
   const queue = createGroupQueue<ChatJid>({
     clock,
@@ -238,6 +248,7 @@ export function wire(parts: WireParts): () => DaemonStatus {
     wake: wakeQueue,
     tasksChanged: (jid) => taskSnapshots.writeSoon(jid),
     ...(overrides.scheduleLookMs === undefined ? {} : { lookMs: overrides.scheduleLookMs }),
+    reach,
   });
   Object.assign(late, { queue, ipc, router, scheduler, runner });
 
@@ -260,6 +271,7 @@ export function wire(parts: WireParts): () => DaemonStatus {
     outbox: db.outbox.backlog(),
     groups: db.groups.all().length,
     memory: memoryInUse(),
+    failpoints: config.failpoints.length,
   });
 
   releasers.add(() => late.runtime?.close());

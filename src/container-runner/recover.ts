@@ -9,6 +9,7 @@
 import type { Turn } from '../db/turns.ts';
 import type { Db } from '../db.ts';
 import { messageOf } from '../errors.ts';
+import type { Reach } from '../lib/failpoint.ts';
 import type { Logger } from '../log.ts';
 import { groupPaths } from '../mailbox/layout.ts';
 import { turnFileExists } from '../mailbox/write.ts';
@@ -29,6 +30,7 @@ export interface RecoverOptions {
   drain: (folder: Folder) => void;
   resume: (turn: Turn, agent: Agent) => void;
   fail: (turn: Turn, failure: Failure) => void;
+  reach: Reach | undefined;
 }
 
 /** Throws when the runtime cannot be asked; then nothing was changed and it can be called again. */
@@ -40,6 +42,7 @@ export async function recoverTurns(options: RecoverOptions): Promise<void> {
     ...[...living.values()].map((c) => c.folder),
   ]);
   for (const folder of folders) options.drain(folder);
+  options.reach?.('recover.drained');
 
   for (const turn of db.turns.open()) {
     const container = turn.containerName === null ? undefined : living.get(turn.containerName);
@@ -51,6 +54,7 @@ export async function recoverTurns(options: RecoverOptions): Promise<void> {
     } else {
       options.fail(turn, lost(turn, runtime));
     }
+    options.reach?.('recover.turn');
   }
 
   const known = new Set(db.agents.liveContainers());
@@ -62,6 +66,7 @@ export async function recoverTurns(options: RecoverOptions): Promise<void> {
   }
   const present = new Set(pool.agents().map((a) => a.container.name));
   for (const name of known) if (!present.has(name)) db.agents.containerEnded(name, options.now());
+  options.reach?.('recover.ended');
 }
 
 export async function removeOrphan(log: Logger, container: AgentContainer): Promise<void> {

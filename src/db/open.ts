@@ -7,6 +7,7 @@ import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import Database from 'better-sqlite3';
 import { messageOf, NanoClawError } from '../errors.ts';
+import type { Reach } from '../lib/failpoint.ts';
 import { iso } from '../types.ts';
 import { MIGRATIONS, type Migration } from './migrations.ts';
 
@@ -16,13 +17,17 @@ export type Sqlite = Database.Database;
 export const databaseFile = (home: string): string => path.join(home, 'data', 'nanoclaw.db');
 
 /** Throws DATABASE_CORRUPT, SCHEMA_NEWER or HOME_UNWRITABLE. */
-export function openDatabase(file: string, migrations: readonly Migration[] = MIGRATIONS): Sqlite {
+export function openDatabase(
+  file: string,
+  migrations: readonly Migration[] = MIGRATIONS,
+  reach?: Reach | undefined,
+): Sqlite {
   let db: Sqlite | undefined;
   try {
     if (file !== ':memory:') mkdirSync(path.dirname(file), { recursive: true });
     db = new Database(file, { timeout: 5000 });
     configure(db);
-    migrate(db, migrations);
+    migrate(db, migrations, reach);
     return db;
   } catch (error) {
     db?.close();
@@ -47,7 +52,7 @@ function configure(db: Sqlite): void {
 }
 
 /** Each step commits together with its record. Follows graphile/worker's migrate. */
-function migrate(db: Sqlite, migrations: readonly Migration[]): void {
+function migrate(db: Sqlite, migrations: readonly Migration[], reach?: Reach | undefined): void {
   const newest = migrations.at(-1)?.id ?? 0;
   const seen = schemaVersion(db);
   if (seen > newest) {
@@ -64,6 +69,7 @@ function migrate(db: Sqlite, migrations: readonly Migration[]): void {
     db.transaction(() => {
       if (schemaVersion(db) >= step.id) return; // another process was faster
       db.exec(step.sql);
+      reach?.('migration.applied');
       record.run(step.id, step.name, iso(Date.now()));
       if (step.id === 1) {
         db.prepare('INSERT INTO meta (key, value) VALUES (?, ?)').run('instance_id', randomUUID());

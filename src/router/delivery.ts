@@ -13,6 +13,7 @@ import type { OutboxEntry } from '../db/outbox.ts';
 import type { Db } from '../db.ts';
 import { messageOf } from '../errors.ts';
 import { type Clock, sleep } from '../lib/clock.ts';
+import type { Reach } from '../lib/failpoint.ts';
 import type { Logger } from '../log.ts';
 import { NetworkError, type Telegram, TelegramError } from '../telegram/api.ts';
 import { type ChatJid, chatJid, iso } from '../types.ts';
@@ -34,6 +35,7 @@ export interface DeliveryOptions {
   bot: () => { id: number; name: string } | null;
   /** A group has another chat id now. */
   groupsChanged: () => void;
+  reach?: Reach | undefined;
 }
 
 export interface Delivery {
@@ -91,6 +93,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
       replyTo: entry.replyTo,
       text: repeat ? REPEAT_MARK + entry.text : entry.text,
     };
+    options.reach?.('send.begun');
     let messageId: number;
     try {
       messageId =
@@ -106,7 +109,9 @@ export function createDelivery(options: DeliveryOptions): Delivery {
       else unreachable(entry, error, repeat);
       return;
     }
+    options.reach?.('send.answered');
     await settleSurely(entry, messageId);
+    options.reach?.('send.noted');
   }
 
   /** It arrived. Should noting that fail (a full disk), it is noted later: never is it sent again for that. */
