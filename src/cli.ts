@@ -2,15 +2,13 @@
  * The command line. Each command is in commands/ and is loaded only when it is asked for.
  * Exit codes: 0 ok, 1 failed, 2 wrong usage or wrong settings. Errors are one sentence and a fix, never a stack.
  */
-import { readFileSync } from 'node:fs';
-import path from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { messageOf, NanoClawError } from './errors.ts';
-import { projectRoot } from './lib/project-root.ts';
+import { programVersion } from './lib/project-root.ts';
 
 const program = new Command('nanoclaw')
   .description('An assistant in your Telegram groups')
-  .version(version(), '--version')
+  .version(programVersion(), '--version')
   .exitOverride()
   .configureHelp({ showGlobalOptions: true });
 
@@ -28,6 +26,8 @@ const COMMANDS: Record<string, () => Promise<(program: Command) => void>> = {
   tasks: async () => (await import('./commands/tasks.ts')).tasksCommand,
   why: async () => (await import('./commands/why.ts')).whyCommand,
   chat: async () => (await import('./commands/chat.ts')).chatCommand,
+  backup: async () => (await import('./commands/backup.ts')).backupCommand,
+  restore: async () => (await import('./commands/restore.ts')).restoreCommand,
   image: async () => (await import('./commands/image.ts')).imageCommand,
 };
 
@@ -58,9 +58,4 @@ function failed(error: unknown): number {
 
 function allCommands(command: Command): Command[] {
   return [command, ...command.commands.flatMap(allCommands)];
-}
-
-function version(): string {
-  const file = path.join(projectRoot(), 'package.json');
-  return String((JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version);
 }

@@ -138,6 +138,14 @@ export const settingsSchema = z.object({
 });
 type Settings = z.infer<typeof settingsSchema>;
 
+/** The settings whose values never leave the host's files and memory. */
+export const SECRET_SETTINGS = [
+  'TELEGRAM_BOT_TOKEN',
+  'ANTHROPIC_API_KEY',
+  'CLAUDE_CODE_OAUTH_TOKEN',
+  'ANTHROPIC_AUTH_TOKEN',
+] as const satisfies readonly (keyof Settings)[];
+
 /**
  * Reads and checks the settings. Throws CONFIG_INVALID with one line per bad key; no value of a secret is ever
  * in the message.

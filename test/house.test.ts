@@ -31,6 +31,7 @@ const LEVELS: readonly (readonly string[])[] = [
     'simulator',
     'http',
     'metrics',
+    'backup',
   ],
   ['router', 'group-queue', 'container-runner', 'ipc', 'task-scheduler', 'status'],
   ['index', 'app', 'cli', 'commands'],

@@ -1,5 +1,5 @@
 /** The folder of this program: the one with its package.json, container/ and dist/. */
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -9,4 +9,10 @@ export function projectRoot(): string {
   while (!existsSync(path.join(dir, 'container', 'Dockerfile')) && path.dirname(dir) !== dir)
     dir = path.dirname(dir);
   return dir;
+}
+
+/** As in package.json, e.g. 0.1.0. */
+export function programVersion(): string {
+  const file = path.join(projectRoot(), 'package.json');
+  return String((JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version);
 }
