@@ -3,6 +3,7 @@
  * Every bad key is reported at once with what was expected (CONFIG_INVALID). Nothing happens on import.
  */
 import { readFileSync } from 'node:fs';
+import { homedir } from 'node:os';
 import path from 'node:path';
 import { parseEnv } from 'node:util';
 import { z } from 'zod';
@@ -19,6 +20,8 @@ export interface Credential {
 export interface Config {
   /** NANOCLAW_HOME, absolute: where data/, groups/, .env and nanoclaw.log live. */
   home: string;
+  /** ~/.config/nanoclaw, absolute: the rules that no container ever sees. */
+  configDir: string;
   telegram: { token: string | null; apiRoot: string };
   assistantName: string;
   provider: ProviderName;
@@ -233,6 +236,7 @@ function toConfig(s: Settings, home: string, env: NodeJS.ProcessEnv): Config {
     s.AGENT_PROVIDER === 'auto' ? (credential ? 'claude' : 'offline') : s.AGENT_PROVIDER;
   return Object.freeze({
     home,
+    configDir: path.resolve(env.HOME || homedir(), '.config', 'nanoclaw'),
     telegram: {
       token: s.TELEGRAM_BOT_TOKEN ?? null,
       apiRoot: (s.TELEGRAM_API_ROOT ?? 'https://api.telegram.org').replace(/\/+$/, ''),

@@ -18,6 +18,7 @@ export const ERROR_CODES = {
   HOME_UNWRITABLE: 'operator',
   PORT_IN_USE: 'operator',
   NO_DAEMON: 'operator',
+  SENDER_RULES_INVALID: 'operator',
   IMAGE_MISSING: 'operator',
   IMAGE_BUILD_FAILED: 'operator',
   GROUP_INVALID: 'rejected',

@@ -200,6 +200,7 @@ function validated({ assistantName, now }: RegistryOptions, input: NewGroup): Gr
     timezone: input.timezone ?? null,
     ...network.rules,
     addedAt: now(),
+    formerJid: null,
   };
 }
 

@@ -13,7 +13,9 @@ import type { Clock } from './lib/clock.ts';
 import type { Reach } from './lib/failpoint.ts';
 import type { Logger } from './log.ts';
 import { answerCommand, type ChatAnswer } from './router/chat-commands.ts';
+import { noteRules, type People, type Standing } from './router/people.ts';
 import { splitText, stripInternal } from './router/reply-text.ts';
+import type { SenderRules } from './sender-rules.ts';
 import type { TaskRules } from './tasks.ts';
 import type { BotIdentity } from './telegram/api.ts';
 import { type Incoming, type IncomingMessage, parseUpdate } from './telegram/update.ts';
@@ -35,6 +37,8 @@ export interface RouterOptions {
   /** Somebody wants the chat's running turn to end. */
   stopTurn: (jid: ChatJid) => void;
   tasks: TaskRules;
+  senderRules: () => SenderRules;
+  people: People;
   describe: () => string;
   reach?: Reach | undefined;
 }
@@ -72,6 +76,7 @@ export function createRouter(options: RouterOptions): Router {
       chats: false,
     };
     db.transaction(() => {
+      checkRules(woken);
       for (const update of updates) acceptOne(bot, update, woken);
       db.inbox.setOffset(bot.id, nextOffset);
     });
@@ -93,6 +98,14 @@ export function createRouter(options: RouterOptions): Router {
     } catch (error) {
       log.error({ event: 'wake_failed', err: error }, messageOf(error));
     }
+  }
+
+  function checkRules(woken: Woken): void {
+    const news = noteRules(db, log, options.senderRules(), iso(clock.now()));
+    const main = news === null ? null : db.groups.main();
+    if (news === null || main === null) return;
+    record({ chatJid: main.chatJid, threadId: null, turnId: null, replyTo: null, text: news });
+    woken.delivery.add(main.chatJid);
   }
 
   /** What to do after the commit. */
@@ -221,6 +234,11 @@ export function createRouter(options: RouterOptions): Router {
     if (message.service) return { disposition: 'service' };
     if (message.senderIsBot) return { disposition: 'not_allowed', reason: 'sent by another bot' };
     const command = commandOf(message.text, message.entities, bot.username);
+    const standing = options.people.standing(group, message.sender);
+    if (!standing.admitted) {
+      if (command) refused(message, group, `/${command.name}: ${standing.reason}`);
+      return turnedAway(standing);
+    }
     if (command) {
       const { assistantName, describe, tasks } = options;
       const { sender } = message;
@@ -233,6 +251,15 @@ export function createRouter(options: RouterOptions): Router {
     const kind = kindOf(bot, message, group);
     return kind === null ? { disposition: 'not_for_nina' } : { disposition: null, kind };
   }
+
+  function refused(message: IncomingMessage, group: Group, detail: string): void {
+    const actor = `telegram:${message.sender}`;
+    const entry = { actor, group: group.folder, action: 'chat_command', outcome: 'refused', detail } as const;
+    db.audit.note({ at: iso(clock.now()), ...entry });
+  }
+
+  const turnedAway = ({ others, reason }: Extract<Standing, { admitted: false }>): VerdictOn =>
+    others === 'drop' ? { disposition: 'not_allowed', reason } : { disposition: 'not_for_nina', reason };
 
   const kindOf = (bot: BotIdentity, message: IncomingMessage, group: Group): TriggerKind | null =>
     triggerOf({
@@ -262,7 +289,8 @@ export function createRouter(options: RouterOptions): Router {
     if (known === null || known.content === message.text) return;
     const wasOpen = known.disposition === null;
     const wasContext = known.disposition === 'not_for_nina';
-    const kind = kindOf(bot, message, group);
+    const isAdmitted = options.people.standing(group, message.sender).admitted;
+    const kind = isAdmitted ? kindOf(bot, message, group) : null;
     if ((wasOpen && !known.claimed) || (wasContext && (kind !== null || !known.claimed))) {
       const request = kind === null ? null : requestFor(bot, message, group);
       db.messages.replaceContent(

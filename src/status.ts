@@ -20,6 +20,8 @@ export interface DaemonStatus {
   memory: { rssBytes: number; heapUsedBytes: number };
   /** Not 0: a test makes this daemon fail on purpose. */
   failpoints: number;
+  /** The sender rules: why nobody is admitted, and what they name that is no group. */
+  senders: { file: string; problem: string | null; unknown: string[] };
 }
 
 /** A poll may last 50 s; whoever has not succeeded for longer is not connected. */
@@ -48,6 +50,10 @@ export function describeStatus(s: DaemonStatus): string {
     `Turns: ${s.turnsRunning} running, ${s.queue.waiting.length} waiting, ${s.queue.backingOff.length} to be retried; ${warm} warm`,
     `Outbox: ${s.outbox.count === 0 ? 'empty' : `${s.outbox.count} to send, oldest from ${s.outbox.oldest}`}`,
     `Groups: ${s.groups}`,
+    ...(s.senders.problem === null ? [] : [`Senders: NOBODY is admitted: ${s.senders.problem}`]),
+    ...(s.senders.unknown.length === 0
+      ? []
+      : [`Senders: the rules name no registered group: ${s.senders.unknown.join(', ')}`]),
   ].join('\n');
 }
 

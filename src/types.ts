@@ -40,6 +40,8 @@ export interface Group {
   /** Hosts for the policy allowlist, each in the spelling of policy/network.ts; kept under the other policies. */
   networkAllow: readonly string[];
   addedAt: Iso;
+  /** The chat's id before it became a supergroup. */
+  formerJid: ChatJid | null;
 }
 
 export type ProviderName = 'claude' | 'offline';

@@ -69,8 +69,10 @@ function meaning({ disposition, reason, triggerKind, turnId }: Trace['message'])
         : `Meant for Nina${because}; it is being answered.`;
     case 'not_for_nina':
       return turnId === null
-        ? 'Not meant for Nina: no trigger. It will be shown to her as context with the next question.'
-        : 'Not meant for Nina: no trigger. It was shown to her as context.';
+        ? `Not meant for Nina: ${reason ?? 'no trigger'}. It will be shown to her as context with the next question.`
+        : `Not meant for Nina: ${reason ?? 'no trigger'}. It was shown to her as context.`;
+    case 'not_allowed':
+      return `Not allowed: ${reason ?? 'unknown'}. Nina does not see it.`;
     case 'answered':
       return `Meant for Nina${because}; answered.`;
     case 'failed':

@@ -22,6 +22,7 @@ const LEVELS: readonly (readonly string[])[] = [
   [
     'db',
     'registry',
+    'sender-rules',
     'tasks',
     'why',
     'mailbox',

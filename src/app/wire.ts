@@ -19,12 +19,15 @@ import type { Releasers } from '../lib/releasers.ts';
 import type { Logger } from '../log.ts';
 import { whyNotConnect } from '../policy/network.ts';
 import { type RegistryOptions, writeMirror } from '../registry.ts';
+import { createAdmins } from '../router/admins.ts';
 import { createDelivery } from '../router/delivery.ts';
 import { createPacing, type PacingLimits, TELEGRAM_LIMITS } from '../router/pacing.ts';
+import { createPeople } from '../router/people.ts';
 import { createTyping } from '../router/typing.ts';
 import { createRouter, type Router } from '../router.ts';
 import type { AgentRuntime } from '../runtime/agent-runtime.ts';
 import { type ChosenRuntime, chooseRuntime } from '../runtime/choose-runtime.ts';
+import { senderRulesFile, watchSenderRules } from '../sender-rules.ts';
 import { type DaemonStatus, describeStatus } from '../status.ts';
 import { createTaskScheduler, type TaskScheduler } from '../task-scheduler.ts';
 import type { TaskRules } from '../tasks.ts';
@@ -157,14 +160,17 @@ export function wire(parts: WireParts): () => DaemonStatus {
       },
     });
 
+  const senderRules = watchSenderRules(senderRulesFile(config.configDir));
+  const admins = createAdmins({ db, clock, log: child('router'), telegram, rules: senderRules });
   const poller = createPoller({
     telegram,
     clock,
     log: child('poller'),
     pollTimeoutS: overrides.pollTimeoutS ?? POLL_TIMEOUT_S,
     offset: (bot) => db.inbox.offset(bot.id),
-    store: (bot, updates, nextOffset) => {
+    async store(bot, updates, nextOffset) {
       reach?.('updates.received');
+      await admins.prepare(updates);
       need(late.router).accept(bot, updates, nextOffset);
     },
   });
@@ -189,6 +195,8 @@ export function wire(parts: WireParts): () => DaemonStatus {
     tasksChanged,
     stopTurn: (jid) => need(late.runner).stopTurn(jid),
     tasks: taskRules,
+    senderRules,
+    people: createPeople(senderRules, admins),
     describe: () => describeStatus(status()),
     reach,
   });
@@ -252,6 +260,10 @@ export function wire(parts: WireParts): () => DaemonStatus {
   });
   Object.assign(late, { queue, ipc, router, scheduler, runner });
 
+  const senderStatus = () => {
+    const rules = senderRules();
+    return { file: rules.file, problem: rules.problem, unknown: rules.unknownOf(db.groups.all()) };
+  };
   const status = (): DaemonStatus => ({
     pid: process.pid,
     startedAt: iso(startedAt),
@@ -272,6 +284,7 @@ export function wire(parts: WireParts): () => DaemonStatus {
     groups: db.groups.all().length,
     memory: memoryInUse(),
     failpoints: config.failpoints.length,
+    senders: senderStatus(),
   });
 
   releasers.add(() => late.runtime?.close());

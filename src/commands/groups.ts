@@ -1,4 +1,5 @@
 /** nanoclaw groups list | add | remove | set */
+import { isDeepStrictEqual } from 'node:util';
 import type { Command } from 'commander';
 import { isTimezone } from '../config.ts';
 import { NanoClawError } from '../errors.ts';
@@ -7,6 +8,7 @@ import { checkNetwork, type NetworkRules } from '../policy/network.ts';
 import { changeGroup, groupRecord, registerGroup, removeGroup } from '../registry.ts';
 import { chatJid, type Group } from '../types.ts';
 import { type Output, print, registryOf, table, withDb } from './context.ts';
+import { describeSenders, senderRecord, sendersOf, setSenders } from './group-senders.ts';
 
 const ACTOR = 'operator';
 const NETWORK_HELP = 'what its agent may reach besides the model: open, allowlist or none';
@@ -22,12 +24,13 @@ export function groupsCommand(program: Command): void {
     .option('--available', 'also chats that are not registered')
     .option('--json', 'machine-readable')
     .action((options: Output & { available?: boolean }) =>
-      withDb((db) => {
+      withDb((db, config) => {
         const list = db.groups.all();
+        const rules = sendersOf(config)();
         const others = options.available ? db.groups.knownChats().filter((c) => c.folder === null) : [];
         const value = options.available
           ? {
-              groups: list.map(groupRecord),
+              groups: list.map((g) => ({ ...groupRecord(g), ...senderRecord(rules, g) })),
               available: others.map((c) => ({
                 chat_jid: c.chatJid,
                 name: c.name,
@@ -35,18 +38,19 @@ export function groupsCommand(program: Command): void {
                 last_activity: c.lastActivity,
               })),
             }
-          : list.map(groupRecord);
+          : list.map((g) => ({ ...groupRecord(g), ...senderRecord(rules, g) }));
         const rows = [
-          ['CHAT', 'NAME', 'FOLDER', 'TRIGGER', 'NETWORK', ''],
+          ['CHAT', 'NAME', 'FOLDER', 'TRIGGER', 'NETWORK', 'SENDERS', ''],
           ...list.map((g) => [
             g.chatJid,
             g.name,
             g.folder,
             g.requiresTrigger ? g.trigger : '(none needed)',
             g.network,
+            describeSenders(rules, g),
             g.isMain ? 'main' : '',
           ]),
-          ...others.map((c) => [c.chatJid, c.name, '-', '-', '-', `not registered (${c.type})`]),
+          ...others.map((c) => [c.chatJid, c.name, '-', '-', '-', '-', `not registered (${c.type})`]),
         ];
         print(
           options,
@@ -140,6 +144,13 @@ export function groupsCommand(program: Command): void {
     .option('--timezone <zone>', 'IANA zone, or "default"')
     .option('--network <policy>', NETWORK_HELP)
     .option('--allow <host>', `${ALLOW_HELP}; replaces the list`, collect)
+    .option('--senders <who>', 'who may ask: everyone, admins (of the chat) or listed')
+    .option(
+      '--sender <id>',
+      'Telegram id for listed (or besides admins), repeatable; replaces the list',
+      collect,
+    )
+    .option('--others <what>', 'what becomes of what the others write: context or drop')
     .option('--json', 'machine-readable')
     .action(
       (
@@ -151,6 +162,9 @@ export function groupsCommand(program: Command): void {
           timezone?: string;
           network?: string;
           allow?: string[];
+          senders?: string;
+          sender?: string[];
+          others?: string;
         },
       ) =>
         withDb((db, config) => {
@@ -171,9 +185,14 @@ export function groupsCommand(program: Command): void {
               options.timezone === 'default' ? null : (checkedZone(options.timezone) ?? before.timezone),
             ...network(before, options),
           };
-          changeGroup(registryOf(db, config), group, differences(before, group), ACTOR);
+          const registry = registryOf(db, config);
+          // The rules first: they may be refused, and then nothing has changed.
+          const senders = setSenders(registry, config, before, options, ACTOR);
+          if (senders === null || isDeepStrictEqual(before, group) === false)
+            changeGroup(registry, group, differences(before, group), ACTOR);
           poke(config.home);
-          print(options, groupRecord(group), `Changed "${group.name}" (${group.chatJid}).`);
+          const record = { ...groupRecord(group), ...senderRecord(sendersOf(config)(), group) };
+          print(options, record, `Changed "${group.name}" (${group.chatJid}).`);
         }),
     );
 }

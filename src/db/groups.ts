@@ -27,6 +27,7 @@ interface GroupRow {
   network: string;
   network_allow: string;
   added_at: string;
+  former_jid: string | null;
 }
 
 const toGroup = (row: GroupRow): Group => ({
@@ -39,6 +40,7 @@ const toGroup = (row: GroupRow): Group => ({
   timezone: row.timezone,
   ...networkOf(row),
   addedAt: row.added_at as Iso,
+  formerJid: row.former_jid as ChatJid | null,
 });
 
 /** A row that somebody has damaged by hand opens nothing. */
@@ -55,7 +57,7 @@ function networkOf(row: GroupRow): Pick<Group, 'network' | 'networkAllow'> {
 }
 
 const COLUMNS =
-  'chat_jid, name, folder, "trigger", requires_trigger, is_main, timezone, network, network_allow, added_at';
+  'chat_jid, name, folder, "trigger", requires_trigger, is_main, timezone, network, network_allow, added_at, former_jid';
 
 export function groupRepository(db: Sqlite) {
   const byJid = db.prepare<[string], GroupRow>(`SELECT ${COLUMNS} FROM registered_groups WHERE chat_jid = ?`);
@@ -69,7 +71,7 @@ export function groupRepository(db: Sqlite) {
   // What was said before the registration is not Nina's business: she is shown only what came after.
   const insert = db.prepare(
     `INSERT INTO registered_groups (${COLUMNS}, shown_seq)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, (SELECT coalesce(max(seq), 0) FROM messages))`,
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, (SELECT coalesce(max(seq), 0) FROM messages))`,
   );
   const update = db.prepare(
     'UPDATE registered_groups SET name = ?, "trigger" = ?, requires_trigger = ?, timezone = ?, network = ?, network_allow = ? WHERE chat_jid = ?',
@@ -80,6 +82,14 @@ export function groupRepository(db: Sqlite) {
      ON CONFLICT (chat_jid) DO UPDATE SET name = excluded.name, type = excluded.type, username = excluded.username,
        is_forum = excluded.is_forum, last_activity = max(last_activity, excluded.last_activity)`,
   );
+  const admins = db.prepare<[string], { ids: string; at: string }>(
+    'SELECT ids, at FROM chat_admins WHERE chat_jid = ?',
+  );
+  const setAdmins = db.prepare(
+    `INSERT INTO chat_admins (chat_jid, ids, at) VALUES (?, ?, ?)
+     ON CONFLICT (chat_jid) DO UPDATE SET ids = excluded.ids, at = excluded.at`,
+  );
+  const refuse = db.prepare('UPDATE chats SET refused_at = ? WHERE chat_jid = ? AND refused_at IS NULL');
   const status = db.prepare('UPDATE chats SET bot_status = ? WHERE chat_jid = ?');
   const known = db.prepare<
     [],
@@ -109,7 +119,7 @@ export function groupRepository(db: Sqlite) {
        WHERE chat_jid = ? AND state IN ('pending', 'sending', 'uncertain')`,
     'UPDATE scheduled_tasks SET chat_jid = ? WHERE chat_jid = ?',
     "UPDATE task_runs SET chat_jid = ? WHERE chat_jid = ? AND state <> 'finished'",
-    'UPDATE registered_groups SET chat_jid = ? WHERE chat_jid = ?',
+    'UPDATE registered_groups SET former_jid = chat_jid, chat_jid = ? WHERE chat_jid = ?',
   ].map((sql) => db.prepare(sql));
   const find = (row: GroupRow | undefined) => (row === undefined ? null : toGroup(row));
 
@@ -131,6 +141,7 @@ export function groupRepository(db: Sqlite) {
         g.network,
         JSON.stringify(g.networkAllow),
         g.addedAt,
+        g.formerJid,
       );
     },
     update(
@@ -155,6 +166,16 @@ export function groupRepository(db: Sqlite) {
     setBotStatus(jid: ChatJid, botStatus: string): void {
       status.run(botStatus, jid);
     },
+    /** The chat's administrators as they were asked for last; null before that. */
+    admins(jid: ChatJid): { ids: string[]; at: Iso } | null {
+      const row = admins.get(jid);
+      return row === undefined ? null : { ids: JSON.parse(row.ids) as string[], at: row.at as Iso };
+    },
+    setAdmins(jid: ChatJid, ids: readonly string[], at: Iso): void {
+      setAdmins.run(jid, JSON.stringify(ids), at);
+    },
+    /** True the first time: this stranger is to be told that Nina is not for them. */
+    refuseOnce: (jid: ChatJid, at: Iso): boolean => refuse.run(at, jid).changes > 0,
     /** The 1,000 most recently active chats. */
     knownChats: (): KnownChat[] =>
       known.all().map((row) => ({

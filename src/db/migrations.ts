@@ -24,9 +24,14 @@ CREATE TABLE inbox (
 
 CREATE TABLE chats (
   chat_jid TEXT PRIMARY KEY, name TEXT NOT NULL, type TEXT NOT NULL, username TEXT,
-  is_forum INTEGER NOT NULL DEFAULT 0, bot_status TEXT, first_seen TEXT NOT NULL, last_activity TEXT NOT NULL
+  is_forum INTEGER NOT NULL DEFAULT 0, bot_status TEXT, first_seen TEXT NOT NULL, last_activity TEXT NOT NULL,
+  -- A stranger is told once that this is not for them.
+  refused_at TEXT
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX chats_by_activity ON chats (last_activity);
+
+-- Ids of a chat's administrators as Telegram told them at that time, where the sender rules speak of them.
+CREATE TABLE chat_admins (chat_jid TEXT PRIMARY KEY, ids TEXT NOT NULL, at TEXT NOT NULL) STRICT, WITHOUT ROWID;
 
 CREATE TABLE registered_groups (
   chat_jid TEXT PRIMARY KEY, name TEXT NOT NULL, folder TEXT NOT NULL UNIQUE, "trigger" TEXT NOT NULL,
@@ -35,7 +40,9 @@ CREATE TABLE registered_groups (
   network TEXT NOT NULL DEFAULT 'open' CHECK (network IN ('open', 'allowlist', 'none')),
   network_allow TEXT NOT NULL DEFAULT '[]',
   -- Messages up to this one have been shown to the agent (or counted as left out).
-  shown_seq INTEGER NOT NULL DEFAULT 0
+  shown_seq INTEGER NOT NULL DEFAULT 0,
+  -- The chat's id before it became a supergroup.
+  former_jid TEXT
 ) STRICT, WITHOUT ROWID;
 CREATE UNIQUE INDEX registered_groups_one_main ON registered_groups (is_main) WHERE is_main = 1;
 

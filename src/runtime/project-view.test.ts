@@ -40,6 +40,7 @@ describe('isShown', () => {
     'id_rsa',
     'id_ed25519.pub',
     'mount-allowlist.json',
+    'sender-allowlist.json',
     'node_modules',
   ])('hides %s', (name) => expect(isShown(name)).toBe(false));
 });

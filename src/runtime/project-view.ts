@@ -25,7 +25,7 @@ const SHOWN_DOT_FILES = new Set([
   '.ci',
 ]);
 const SECRET_NAME =
-  /(^|[._-])(secrets?|credentials?|passwords?|passwd|tokens?|private)([._-]|$)|^id_(rsa|dsa|ecdsa|ed25519)|\.(pem|key|p12|pfx|jks|keystore|kdbx|ovpn|gpg|asc|age|env|netrc)(\.|$)|^(mount-allowlist\.json|netrc|_netrc|node_modules)$/i;
+  /(^|[._-])(secrets?|credentials?|passwords?|passwd|tokens?|private)([._-]|$)|^id_(rsa|dsa|ecdsa|ed25519)|\.(pem|key|p12|pfx|jks|keystore|kdbx|ovpn|gpg|asc|age|env|netrc)(\.|$)|^((mount|sender)-allowlist\.json|netrc|_netrc|node_modules)$/i;
 /** Folders that an operator may have moved elsewhere behind a link; any other link is left out. */
 const MAY_BE_LINKED = new Set(['data', 'groups']);
 

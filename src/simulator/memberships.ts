@@ -90,6 +90,26 @@ export class Memberships {
     this.#c.events.emit('chat', { chatId: chat.id });
   }
 
+  /** Promotes or demotes; the bot is told where it is an administrator itself and asked for it. */
+  setAdmin(ref: string | number, key: string, isAdmin: boolean, by: string): void {
+    const { world, updates, events } = this.#c;
+    const chat = this.#group(ref);
+    const { user } = world.person(key);
+    if (!chat.members.includes(user.id)) throw new SimRefusal(`${user.first_name} is not in that chat`);
+    const before = chatMember(world, chat, user);
+    chat.admins = chat.admins.filter((id) => id !== user.id);
+    if (isAdmin) chat.admins.push(user.id);
+    if (chat.botStatus === 'administrator')
+      updates.push('chat_member', {
+        chat: world.chatRef(chat),
+        from: world.person(by).user,
+        date: world.seconds(),
+        old_chat_member: before,
+        new_chat_member: chatMember(world, chat, user),
+      });
+    events.emit('chat', { chatId: chat.id });
+  }
+
   rename(ref: string | number, title: string, by: string): void {
     const chat = this.#group(ref);
     chat.title = title;

@@ -157,6 +157,7 @@ export function createSimulator(options: SimulatorOptions): Simulator {
     removeBotFromChat: (chat, by) => chats.removeBotFromChat(chat, by),
     addMember: (chat, key, by) => chats.addMember(chat, key, by),
     removeMember: (chat, key, by) => chats.removeMember(chat, key, by),
+    setAdmin: (chat, key, isAdmin, by) => chats.setAdmin(chat, key, isAdmin, by),
     rename: (chat, title, by) => chats.rename(chat, title, by),
     migrateChat: (chat, id) => chats.migrateChat(chat, id),
     createTopic: (chat, name, by) => chats.createTopic(chat, name, by),

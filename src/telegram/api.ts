@@ -25,6 +25,8 @@ export interface Telegram {
   sendMessage(message: OutgoingMessage): Promise<number>;
   sendDocument(message: OutgoingMessage & { path: string; fileName: string }): Promise<number>;
   sendTyping(chatJid: string, threadId: number | null): Promise<void>;
+  /** Ids of the chat's administrators, bots left out. */
+  administrators(chatJid: string, signal: AbortSignal): Promise<string[]>;
   /** Updates that wait at Telegram's side, and the webhook, if one is set. */
   webhookInfo(): Promise<{ pending: number; url: string }>;
 }
@@ -124,6 +126,11 @@ export function createTelegram(token: string, apiRoot: string, pollTimeoutS: num
     sendTyping: (jid, threadId) =>
       call(async () => {
         await sender.sendChatAction(jid, 'typing', threadId === null ? {} : { message_thread_id: threadId });
+      }),
+    administrators: (jid, signal) =>
+      call(async () => {
+        const members = await sender.getChatAdministrators(jid, signal as never);
+        return members.filter(({ user }) => !user.is_bot).map(({ user }) => String(user.id));
       }),
     webhookInfo: () =>
       call(async () => {

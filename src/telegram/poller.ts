@@ -21,7 +21,7 @@ export interface PollerOptions {
   /** The offset that was committed last. */
   offset: (bot: BotIdentity) => number;
   /** Stores the batch and the next offset in one transaction. Throws when it could not: the batch comes again. */
-  store: (bot: BotIdentity, updates: Update[], nextOffset: number) => void;
+  store: (bot: BotIdentity, updates: Update[], nextOffset: number) => void | Promise<void>;
 }
 
 export interface PollerStatus {
@@ -82,7 +82,7 @@ export function createPoller(options: PollerOptions): Poller {
     const usable = updates.filter((u) => Number.isSafeInteger(u.update_id));
     if (usable.length === 0) throw new Error('no update in the batch has an id');
     const next = usable.reduce((highest, u) => Math.max(highest, u.update_id), Number.MIN_SAFE_INTEGER) + 1;
-    options.store(bot, usable, next);
+    await options.store(bot, usable, next);
   }
 
   function recovered(): void {

@@ -16,6 +16,7 @@ import {
   messageRows,
   messageUpdate,
   outboxRows,
+  peopleOf,
   type Said,
 } from '../support/world.ts';
 
@@ -42,6 +43,7 @@ function createHarness() {
     tasksChanged: () => {},
     stopTurn: () => {},
     tasks: { db: world.db, now: () => world.clock.now(), defaultTimezone: 'UTC' },
+    ...peopleOf(world.home),
     describe: () => 'all is well',
   });
   let updates = 0;

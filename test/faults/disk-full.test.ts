@@ -1,7 +1,15 @@
 /** A disk that is full for a while: what Telegram sent is stored completely or asked for again, never in part. */
 import { describe, expect, it } from 'vitest';
 import { createRouter } from '../../src/router.ts';
-import { BOT, createTestLog, createWorld, FAMILY, messageRows, messageUpdate } from '../support/world.ts';
+import {
+  BOT,
+  createTestLog,
+  createWorld,
+  FAMILY,
+  messageRows,
+  messageUpdate,
+  peopleOf,
+} from '../support/world.ts';
 
 /** Lets the database grow by so many pages, no further: SQLite itself then says SQLITE_FULL. */
 function leaveRoom(sqlite: ReturnType<typeof createWorld>['db']['sqlite'], pages: number | null): void {
@@ -11,7 +19,7 @@ function leaveRoom(sqlite: ReturnType<typeof createWorld>['db']['sqlite'], pages
 
 describe('a batch that does not fit onto the disk', () => {
   it.each([0, 1, 2, 3, 5, 8, 13, 21])('is not stored in part (%i pages of room)', (room) => {
-    const { db, clock, register } = createWorld();
+    const { db, clock, register, home } = createWorld();
     register();
     const { log, events } = createTestLog();
     const woken: string[] = [];
@@ -26,6 +34,7 @@ describe('a batch that does not fit onto the disk', () => {
       tasksChanged: () => {},
       stopTurn: () => {},
       tasks: { db, now: () => Date.now(), defaultTimezone: 'UTC' },
+      ...peopleOf(home),
       describe: () => '',
     });
     const batch = Array.from({ length: 40 }, (_, i) =>

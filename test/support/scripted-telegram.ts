@@ -42,6 +42,7 @@ export function createScriptedTelegram(monotonic: () => number): ScriptedTelegra
     sendMessage: (message) => send(message),
     sendDocument: (message) => send(message),
     sendTyping: async () => {},
+    administrators: async () => [],
     webhookInfo: async () => ({ pending: 0, url: '' }),
   };
 

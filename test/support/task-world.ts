@@ -72,6 +72,7 @@ export class TaskWorld {
       network: 'open',
       networkAllow: [],
       addedAt: iso(this.clock.now()),
+      formerJid: null,
       ...more,
     };
     this.db.groups.insert(group);

@@ -12,6 +12,9 @@ import { databaseFile } from '../../src/db/open.ts';
 import { createDb, type Db } from '../../src/db.ts';
 import type { Logger } from '../../src/log.ts';
 import { type NewGroup, type RegistryOptions, registerGroup } from '../../src/registry.ts';
+import type { Admins } from '../../src/router/admins.ts';
+import { createPeople } from '../../src/router/people.ts';
+import { senderRulesFile, watchSenderRules } from '../../src/sender-rules.ts';
 import type { BotIdentity } from '../../src/telegram/api.ts';
 import { type ChatJid, type Group, iso, type NewMessage, type Seq } from '../../src/types.ts';
 import { createFakeClock, type FakeClock } from './fake-clock.ts';
@@ -50,6 +53,12 @@ export function createWorld(): World {
     register: (more = {}) =>
       registerGroup(registry, { chatJid: String(FAMILY), name: 'Family', folder: 'family', ...more }, 'test'),
   };
+}
+
+/** What a router needs to know of people: the rules of a file in the home, which is not there until a test writes it. */
+export function peopleOf(home: string, admins: Pick<Admins, 'includes'> = { includes: () => false }) {
+  const rules = watchSenderRules(senderRulesFile(home));
+  return { senderRules: rules, people: createPeople(rules, admins) };
 }
 
 export interface LogLine {
