@@ -7,7 +7,7 @@ import { type ContainerRunner, createContainerRunner } from '../container-runner
 import type { Db } from '../db.ts';
 import { messageOf } from '../errors.ts';
 import { createGroupQueue, type GroupQueue } from '../group-queue.ts';
-import { type AgentProxies, createAgentProxies } from '../http/agent-proxies.ts';
+import type { AgentProxies } from '../http/agent-proxies.ts';
 import { createTaskSnapshots, writeAvailableGroups, writeCurrentTasks } from '../ipc/snapshots.ts';
 import { createIpc, type Ipc } from '../ipc.ts';
 import type { Clock } from '../lib/clock.ts';
@@ -17,7 +17,6 @@ import { onPoke } from '../lib/poke.ts';
 import { type Random, systemRandom } from '../lib/random.ts';
 import type { Releasers } from '../lib/releasers.ts';
 import type { Logger } from '../log.ts';
-import { whyNotConnect } from '../policy/network.ts';
 import { type RegistryOptions, writeMirror } from '../registry.ts';
 import { createAdmins } from '../router/admins.ts';
 import { createDelivery } from '../router/delivery.ts';
@@ -35,6 +34,7 @@ import type { Telegram } from '../telegram/api.ts';
 import { createPoller, POLL_TIMEOUT_S } from '../telegram/poller.ts';
 import { type ChatJid, type Group, iso } from '../types.ts';
 import { type AgentsReady, bootAgents } from './boot-agents.ts';
+import { openProxies } from './open-proxies.ts';
 
 /** Parts of the world that a test may bring itself. */
 export interface Overrides {
@@ -129,32 +129,7 @@ export function wire(parts: WireParts): () => DaemonStatus {
       instanceId: db.instanceId,
       ...(overrides.runtime ? { given: overrides.runtime } : {}),
       openProxies: () => {
-        const proxies = createAgentProxies({
-          log: child('proxy'),
-          model: {
-            upstream: new URL(config.anthropicBaseUrl),
-            credential: config.credential,
-            resolveToken: (hash) => db.agents.byToken(hash),
-            onCredentialFailure: ({ status, holder }) =>
-              log.error(
-                { event: 'credential_refused', status, group: holder.folder },
-                'the model refuses the credential: renew it in .env',
-              ),
-            clock,
-          },
-          egress: {
-            resolveToken: (hash) => db.agents.byToken(hash),
-            policy: (folder, host, port) => {
-              const group = db.groups.byFolder(folder);
-              return group === null ? 'this group is not registered' : whyNotConnect(group, host, port);
-            },
-            clock,
-          },
-          ports: {
-            get: (name) => Number(db.inbox.meta(`${name}_proxy_port`) ?? 0),
-            set: (name, port) => db.inbox.setMeta(`${name}_proxy_port`, String(port)),
-          },
-        });
+        const proxies = openProxies({ config, db, clock, log: child('proxy') });
         late.proxies = proxies;
         return proxies;
       },

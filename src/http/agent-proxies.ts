@@ -1,18 +1,20 @@
 /**
- * What agents may reach, behind the tokens of their containers: the model, and the public internet. They listen
- * where the runtime says: on unix sockets that are mounted into containers without any network, or, where that is
- * not possible, on the gateway of the agents' network, on the same ports as last time, so that agents of an
- * earlier daemon find them again.
+ * What agents may reach, behind the tokens of their containers: the model, and the internet as their policy allows it.
+ *
+ * Each container has doors of its own: unix sockets in a folder that is mounted into it alone. Who asks is known twice,
+ * by the door and by the token, and both must agree. Doors close with their container; the next daemon opens them anew at
+ * the same paths for the containers that it adopts. Where sockets are not possible, all containers share a listener on
+ * the gateway of their network, on the same ports as last time, so that agents of an earlier daemon find it again.
  */
 import { NanoClawError } from '../errors.ts';
 import type { Logger } from '../log.ts';
+import type { Door } from './door.ts';
 import { createEgressProxy, type EgressProxyOptions } from './egress-proxy.ts';
-import type { TcpAddress } from './listener.ts';
+import type { TcpListening } from './listener.ts';
 import { createModelProxy, type ModelProxyOptions } from './model-proxy.ts';
+import type { TokenHolder } from './proxy-token.ts';
 
 type Name = 'model' | 'egress';
-
-export type ProxyPlace = { kind: 'sockets'; model: string; egress: string } | { kind: 'tcp'; host: string };
 
 export interface AgentProxiesOptions {
   model: Omit<ModelProxyOptions, 'log'>;
@@ -23,94 +25,106 @@ export interface AgentProxiesOptions {
 }
 
 export interface AgentProxies {
-  /** Idempotent; listens anew when the place has changed. The ports are 0 for sockets. */
-  listen(place: ProxyPlace): Promise<{ modelPort: number; egressPort: number }>;
+  /** Opens the doors of a container, on sockets in a folder that exists. Idempotent. */
+  open(owner: TokenHolder, sockets: { model: string; egress: string }): Promise<void>;
+  /** Closes them. Idempotent. */
+  leave(container: string): Promise<void>;
+  /** For all containers, by TCP. Idempotent; listens anew when the host has changed. */
+  listen(host: string): Promise<{ modelPort: number; egressPort: number }>;
   /** After a change of network policies: connections that are no longer allowed are cut. */
   recheck(): void;
   close(): Promise<void>;
 }
 
-interface Started {
-  modelPort: number;
-  egressPort: number;
-  recheck(): void;
-  close(): Promise<void>;
+interface Shared {
+  host: string;
+  listening: Promise<{ model: TcpListening; egress: TcpListening }>;
 }
-
-/** Who connects to a socket is judged by its token, not by the file's mode. */
-const SOCKET_MODE = 0o666;
 
 export function createAgentProxies(options: AgentProxiesOptions): AgentProxies {
   const { log, ports } = options;
-  let listening: { place: string; proxies: Promise<Started> } | undefined;
+  const model = createModelProxy({ ...options.model, log });
+  const egress = createEgressProxy({ ...options.egress, log });
+  const doors = new Map<string, Promise<Door[]>>();
+  let shared: Shared | null = null;
 
-  /** Proxies are made anew with the place: a listener cannot move. */
-  async function start(place: ProxyPlace): Promise<Started> {
-    const model = createModelProxy({ ...options.model, log });
-    const egress = createEgressProxy({ ...options.egress, log });
-    const bound: Started = {
-      modelPort: 0,
-      egressPort: 0,
-      recheck: () => egress.recheck(),
-      close: async () => {
-        await Promise.all([model.close(), egress.close()]);
-      },
-    };
+  async function openBoth(owner: TokenHolder, sockets: { model: string; egress: string }): Promise<Door[]> {
+    const first = await model.openDoor(owner, sockets.model);
     try {
-      if (place.kind === 'sockets') {
-        await model.listenSocket(place.model, SOCKET_MODE);
-        await egress.listenSocket(place.egress, SOCKET_MODE);
-      } else {
-        bound.modelPort = await bind('model', place.host, model);
-        bound.egressPort = await bind('egress', place.host, egress);
-      }
+      return [first, await egress.openDoor(owner, sockets.egress)];
     } catch (error) {
-      await bound.close();
+      await first.close();
       throw error;
     }
-    const { modelPort, egressPort } = bound;
-    log.info({ event: 'proxies_listening', ...place, modelPort, egressPort });
-    return bound;
   }
 
-  async function bind(name: Name, host: string, proxy: Listens): Promise<number> {
+  async function listenBoth(host: string) {
+    const first = await bind('model', host);
+    try {
+      const second = await bind('egress', host);
+      log.info({ event: 'proxies_listening', host, modelPort: first.port, egressPort: second.port });
+      return { model: first, egress: second };
+    } catch (error) {
+      await first.close();
+      throw error;
+    }
+  }
+
+  async function bind(name: Name, host: string): Promise<TcpListening> {
+    const proxy = name === 'model' ? model : egress;
     const wanted = ports.get(name);
-    const address = await proxy.listen(host, wanted).catch((error: unknown) => {
+    const listening = await proxy.listen(host, wanted).catch((error: unknown) => {
       if (!(error instanceof NanoClawError && error.code === 'PORT_IN_USE') || wanted === 0) throw error;
       const details = { event: 'proxy_port_taken', port: wanted };
       log.warn(details, 'agents of the last daemon will not find the proxy again');
       return proxy.listen(host, 0);
     });
-    if (address.port !== wanted) ports.set(name, address.port);
-    return address.port;
+    if (listening.port !== wanted) ports.set(name, listening.port);
+    return listening;
   }
 
-  const stop = async () => {
-    const current = listening;
-    listening = undefined;
-    await current?.proxies.then(({ close }) => close()).catch(() => {});
-  };
+  async function endShared(): Promise<void> {
+    const last = await shared?.listening.catch(() => null);
+    shared = null;
+    await Promise.all([last?.model.close(), last?.egress.close()]);
+  }
 
   return {
-    async listen(place) {
-      const key = JSON.stringify(place);
-      if (listening?.place !== key) {
-        await stop();
-        const proxies = start(place);
-        listening = { place: key, proxies };
-        proxies.catch(() => {
-          listening = undefined;
+    async open(owner, sockets) {
+      const known = doors.get(owner.container);
+      if (known) return void (await known);
+      const opening = openBoth(owner, sockets);
+      doors.set(owner.container, opening);
+      try {
+        await opening;
+      } catch (error) {
+        if (doors.get(owner.container) === opening) doors.delete(owner.container);
+        throw error;
+      }
+    },
+    async leave(container) {
+      const opened = doors.get(container);
+      doors.delete(container);
+      await Promise.all(((await opened?.catch(() => [])) ?? []).map((door) => door.close()));
+    },
+    async listen(host) {
+      if (shared?.host !== host) {
+        await endShared();
+        const listening = listenBoth(host);
+        shared = { host, listening };
+        listening.catch(() => {
+          if (shared?.listening === listening) shared = null;
         });
       }
-      return listening.proxies;
+      const { model: one, egress: other } = await shared.listening;
+      return { modelPort: one.port, egressPort: other.port };
     },
-    recheck() {
-      void listening?.proxies.then(({ recheck }) => recheck()).catch(() => {});
+    recheck: () => egress.recheck(),
+    async close() {
+      await Promise.allSettled(doors.values());
+      doors.clear();
+      await endShared();
+      await Promise.all([model.close(), egress.close()]);
     },
-    close: stop,
   };
-}
-
-interface Listens {
-  listen(host: string, port: number): Promise<TcpAddress>;
 }

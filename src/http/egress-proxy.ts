@@ -1,7 +1,7 @@
 /**
  * The forward proxy: the one way from a container to the public internet.
  *
- * A container shows its own token (Proxy-Authorization, Basic). The proxy resolves the name itself, judges every address
+ * A container shows its own token (Proxy-Authorization, Basic), at its own door. The proxy resolves the name itself, judges every address
  * and connects to the very one it judged, so a name that resolves differently a moment later gains nothing. Never
  * connects to this host, private or special ranges, whatever the group's policy says. The policy is asked for each
  * connection, and again for those that are open when it has changed. CONNECT tunnels and plain http:// requests;
@@ -14,11 +14,14 @@ import { networkInterfaces } from 'node:os';
 import type { Duplex } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { type Clock, systemClock } from '../lib/clock.ts';
+import type { Rate } from '../lib/token-bucket.ts';
 import type { Logger } from '../log.ts';
+import { type Door, type DoorLimits, openDoor, SERVER_LIMITS } from './door.ts';
 import { withoutHopHeaders } from './hop-headers.ts';
-import { listenSocket, listenTcp, stop, type TcpAddress } from './listener.ts';
-import { hashToken, type ResolveToken, type TokenHolder } from './proxy-token.ts';
+import { listenTcp, type TcpListening } from './listener.ts';
+import { type ResolveToken, resolveAt, type TokenHolder } from './proxy-token.ts';
 import { canonicalAddress, whyNotPublic } from './public-address.ts';
+import { createRates } from './rates.ts';
 import { createRefusalLog } from './refusal-log.ts';
 
 export interface EgressProxyOptions {
@@ -40,16 +43,23 @@ export interface EgressProxyOptions {
   idleTimeoutMs?: number;
   connectTimeoutMs?: number;
   clock?: Clock;
+  doorLimits?: DoorLimits;
+  /** New connections and requests of one container. Default: 200 at once, then 20 a second. */
+  rate?: Rate;
 }
 
 export interface EgressProxy {
-  listen(host: string, port: number): Promise<TcpAddress>;
-  listenSocket(path: string, mode: number): Promise<void>;
+  /** For all containers, which only their tokens tell apart. */
+  listen(host: string, port: number): Promise<TcpListening>;
+  /** For `owner` alone: on a unix socket, which replaces one that lies there. Another's token is refused there. */
+  openDoor(owner: TokenHolder, path: string): Promise<Door>;
   /** After a change of policies: cuts what is open and no longer allowed. */
   recheck(): void;
   /** Idempotent; cuts open tunnels. */
   close(): Promise<void>;
 }
+
+const RATE: Rate = { perSecond: 20, burst: 200 };
 
 /** A refusal as the client sees it. */
 class Refused extends Error {
@@ -68,19 +78,23 @@ export function createEgressProxy(options: EgressProxyOptions): EgressProxy {
   const maxConnections = options.maxConnections ?? 64;
   const idleTimeoutMs = options.idleTimeoutMs ?? 300_000;
   const connectTimeoutMs = options.connectTimeoutMs ?? 10_000;
-  const logRefusal = createRefusalLog(options.log, options.clock ?? systemClock, 'connection_refused');
+  const clock = options.clock ?? systemClock;
+  const logRefusal = createRefusalLog(options.log, clock, 'connection_refused');
+  const mayAsk = createRates(clock, options.rate ?? RATE);
   const open = new Map<string, number>();
-  const sockets = new Set<Duplex>();
+  const sockets = new Map<Duplex, TokenHolder | null>();
   /** What is open, and to where. */
   const admitted = new Map<Duplex | ServerResponse, { folder: string; host: string; port: number }>();
 
-  function holderOf(request: IncomingMessage): TokenHolder {
+  function holderOf(request: IncomingMessage, owner: TokenHolder | null): TokenHolder {
     const basic =
       /^Basic ([A-Za-z0-9+/=]{1,512})$/i.exec(request.headers['proxy-authorization'] ?? '')?.[1] ?? '';
     const token = Buffer.from(basic, 'base64').toString('latin1').split(':')[1];
-    const holder = token ? options.resolveToken(hashToken(token)) : null;
+    const holder = resolveAt(owner, token || null, options.resolveToken);
     if (!holder) throw new Refused(407, 'no valid token');
-    return holder;
+    if (mayAsk(holder)) return holder;
+    logRefusal(holder, 'too many requests');
+    throw new Refused(429, 'too many requests in a short time');
   }
 
   /** The address to connect to. Throws Refused. */
@@ -128,12 +142,17 @@ export function createEgressProxy(options: EgressProxyOptions): EgressProxy {
     stream.once('close', () => admitted.delete(stream));
   }
 
-  async function tunnel(request: IncomingMessage, client: Duplex, head: Buffer): Promise<void> {
+  async function tunnel(
+    request: IncomingMessage,
+    client: Duplex,
+    head: Buffer,
+    owner: TokenHolder | null,
+  ): Promise<void> {
     client.on('error', () => client.destroy());
-    sockets.add(client);
+    sockets.set(client, owner);
     client.once('close', () => sockets.delete(client));
     try {
-      const holder = holderOf(request);
+      const holder = holderOf(request, owner);
       take(holder, client);
       const { host, port } = authority(request.url ?? '', null);
       const address = await admit(holder, host, port);
@@ -153,9 +172,13 @@ export function createEgressProxy(options: EgressProxyOptions): EgressProxy {
     }
   }
 
-  async function plain(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async function plain(
+    request: IncomingMessage,
+    response: ServerResponse,
+    owner: TokenHolder | null,
+  ): Promise<void> {
     try {
-      const holder = holderOf(request);
+      const holder = holderOf(request, owner);
       take(holder, response);
       if (!URL.canParse(request.url ?? '')) throw new Refused(400, 'this is a forward proxy');
       const url = new URL(request.url ?? '');
@@ -193,27 +216,43 @@ export function createEgressProxy(options: EgressProxyOptions): EgressProxy {
     }
   }
 
-  const servers: http.Server[] = [];
-  const added = () => {
-    const server = http.createServer({ headersTimeout: 10_000, maxHeaderSize: 64 * 1024 });
-    server.maxConnections = 1024;
-    server.on('request', (request, response) => void plain(request, response));
-    server.on('connect', (request, client, head) => void tunnel(request, client, head));
-    servers.push(server);
+  const doors = new Set<{ close(): Promise<void> }>();
+  const newServer = (owner: TokenHolder | null) => {
+    const server = http.createServer(SERVER_LIMITS);
+    server.on('request', (request, response) => void plain(request, response, owner));
+    server.on('connect', (request, client, head) => void tunnel(request, client, head, owner));
     return server;
   };
 
   return {
-    listen: (host, port) => listenTcp(added(), host, port),
-    listenSocket: (path, mode) => listenSocket(added(), path, mode),
+    async listen(host, port) {
+      const server = newServer(null);
+      server.maxConnections = 1024;
+      const listening = await listenTcp(server, host, port);
+      doors.add(listening);
+      return listening;
+    },
+    async openDoor(owner, path) {
+      const flooded = (reason: string) => logRefusal(owner, reason);
+      const door = await openDoor(newServer(owner), path, clock, flooded, options.doorLimits);
+      doors.add(door);
+      return {
+        close() {
+          doors.delete(door);
+          for (const [socket, of] of sockets) if (of === owner) socket.destroy();
+          return door.close();
+        },
+      };
+    },
     recheck() {
       for (const [stream, { folder, host, port }] of admitted)
         if (options.policy(folder, host, port) !== null) stream.destroy();
     },
     async close() {
-      const stopped = servers.splice(0).map((server) => stop(server, 0));
-      for (const socket of sockets) socket.destroy();
-      await Promise.all(stopped);
+      const closing = [...doors].map((door) => door.close());
+      doors.clear();
+      for (const socket of sockets.keys()) socket.destroy();
+      await Promise.all(closing);
     },
   };
 }

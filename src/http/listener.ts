@@ -8,12 +8,17 @@ export interface TcpAddress {
   port: number;
 }
 
+export interface TcpListening extends TcpAddress {
+  /** Idempotent; cuts what is open. */
+  close(): Promise<void>;
+}
+
 /** Port 0 takes any free one. Throws PORT_IN_USE. */
-export async function listenTcp(server: Server, host: string, port: number): Promise<TcpAddress> {
+export async function listenTcp(server: Server, host: string, port: number): Promise<TcpListening> {
   await listening(server, () => server.listen({ host, port, exclusive: true }), `${host}:${port}`);
   const address = server.address();
   if (address === null || typeof address === 'string') throw new Error('not a TCP listener');
-  return { host: address.address, port: address.port };
+  return { host: address.address, port: address.port, close: () => stop(server, 0) };
 }
 
 /** Replaces a socket left by a daemon that is gone. `mode` says who may connect. */
@@ -25,7 +30,10 @@ export async function listenSocket(server: Server, path: string, mode: number): 
 
 /** Idempotent. Ends what is open after `graceMs`. */
 export function stop(server: Server, graceMs: number): Promise<void> {
-  if (!server.listening) return Promise.resolve();
+  if (!server.listening) {
+    server.closeAllConnections();
+    return Promise.resolve();
+  }
   return new Promise((resolve) => {
     const force = setTimeout(() => server.closeAllConnections(), graceMs);
     server.close(() => {

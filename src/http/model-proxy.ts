@@ -1,8 +1,8 @@
 /**
  * The credential proxy: agents reach the model through it, and only the model.
  *
- * A container shows its own token; the host's credential is put in its place on the way out and never comes back: not in
- * headers, not in a body that echoes it. Only the paths of the model API pass (model-routes.ts). Bytes stream both ways as
+ * A container shows its own token, at its own door; the host's credential is put in its place on the way out and never
+ * comes back: not in headers, not in a body that echoes it. Only the paths of the model API pass (model-routes.ts). Bytes stream both ways as
  * they come, with back-pressure; whichever side goes away takes the other with it. Counts requests and tokens per
  * group. Never logs a header's value or a body.
  */
@@ -11,10 +11,13 @@ import https from 'node:https';
 import { pipeline } from 'node:stream/promises';
 import { messageOf } from '../errors.ts';
 import { type Clock, systemClock } from '../lib/clock.ts';
+import type { Rate } from '../lib/token-bucket.ts';
 import type { Logger } from '../log.ts';
-import { listenSocket, listenTcp, stop, type TcpAddress } from './listener.ts';
+import { type Door, type DoorLimits, openDoor, SERVER_LIMITS } from './door.ts';
+import { listenTcp, type TcpListening } from './listener.ts';
 import { ownToken, type ProxyCredential, requestHeaders, responseHeaders, routeOf } from './model-routes.ts';
-import { hashToken, type ResolveToken, type TokenHolder } from './proxy-token.ts';
+import { type ResolveToken, resolveAt, type TokenHolder } from './proxy-token.ts';
+import { createRates } from './rates.ts';
 import { createRefusalLog } from './refusal-log.ts';
 import { watchedStream } from './secret-filter.ts';
 import { UsageSniffer } from './usage-sniffer.ts';
@@ -24,6 +27,7 @@ const TOO_LARGE = 'The request is larger than 64 MiB.';
 const CONNECT_TIMEOUT_MS = 15_000;
 /** Without a byte from the model server; an answer that is not streamed may take 10 minutes. */
 const IDLE_TIMEOUT_MS = 660_000;
+const RATE: Rate = { perSecond: 20, burst: 200 };
 
 export interface ModelProxyOptions {
   /** Root of the Messages API, e.g. https://api.anthropic.com or http://127.0.0.1:8080/prefix. */
@@ -33,7 +37,12 @@ export interface ModelProxyOptions {
   log: Logger;
   /** The model server answered 401 or 403. Called on each; the caller decides what to tell whom. Must not throw. */
   onCredentialFailure(failure: { status: number; holder: TokenHolder }): void;
+  /** Told of each refused request of a known container, for the audit. Must not throw. */
+  onRefused?(refusal: { holder: TokenHolder; reason: string }): void;
   clock?: Clock;
+  doorLimits?: DoorLimits;
+  /** Requests of one container. Default: 200 at once, then 20 a second. */
+  rate?: Rate;
 }
 
 export interface ModelUse {
@@ -45,13 +54,14 @@ export interface ModelUse {
 }
 
 export interface ModelProxy {
-  listen(host: string, port: number): Promise<TcpAddress>;
-  /** The same on a unix socket, which replaces one that lies there. */
-  listenSocket(path: string, mode: number): Promise<void>;
+  /** For all containers, which only their tokens tell apart. */
+  listen(host: string, port: number): Promise<TcpListening>;
+  /** For `owner` alone: on a unix socket, which replaces one that lies there. Another's token is refused there. */
+  openDoor(owner: TokenHolder, path: string): Promise<Door>;
   /** Use since the start, by group folder. */
   stats(): ReadonlyMap<string, Readonly<ModelUse>>;
-  /** Idempotent; cuts what still streams after `graceMs` (default 0). */
-  close(graceMs?: number): Promise<void>;
+  /** Idempotent; cuts what still streams. */
+  close(): Promise<void>;
 }
 
 export function createModelProxy(options: ModelProxyOptions): ModelProxy {
@@ -61,20 +71,29 @@ export function createModelProxy(options: ModelProxyOptions): ModelProxy {
   const agent = secure ? new https.Agent(agentOptions) : new http.Agent(agentOptions);
   const prefix = upstream.pathname.replace(/\/+$/, '');
   const use = new Map<string, ModelUse>();
-  const refused = createRefusalLog(log, options.clock ?? systemClock, 'model_request_refused');
+  const clock = options.clock ?? systemClock;
+  const logRefusal = createRefusalLog(log, clock, 'model_request_refused');
+  const mayAsk = createRates(clock, options.rate ?? RATE);
+  const refused = (holder: TokenHolder | null, reason: string) => {
+    logRefusal(holder, reason);
+    if (holder) options.onRefused?.({ holder, reason });
+  };
 
-  const handle = (request: IncomingMessage, response: ServerResponse): void => {
+  const handle = (request: IncomingMessage, response: ServerResponse, owner: TokenHolder | null): void => {
     const route = routeOf(request.method, request.url);
-    const token = ownToken(request.headers);
-    const holder = token === null ? null : options.resolveToken(hashToken(token));
-    if (route.kind === 'health') answer(response, 200, { status: 'ok' });
+    const holder = resolveAt(owner, ownToken(request.headers), options.resolveToken);
+    if (route.kind === 'health' && (!owner || mayAsk(owner))) answer(response, 200, { status: 'ok' }, !owner);
     else if (!holder) {
-      refused(null, 'a request without a valid token');
+      refused(owner, "a request without the container's own token");
       const message = 'This token is not known here, or its container has ended.';
       fail(response, 401, 'authentication_error', message);
-    } else if (route.kind === 'refused') {
-      refused(holder, route.reason);
-      fail(response, 403, 'permission_error', `Refused by NanoClaw: ${route.reason}.`);
+    } else if (!mayAsk(holder)) {
+      refused(holder, 'too many requests');
+      fail(response, 429, 'rate_limit_error', 'NanoClaw: too many requests in a short time.');
+    } else if (route.kind !== 'forward') {
+      const reason = route.kind === 'refused' ? route.reason : 'too many requests';
+      refused(holder, reason);
+      fail(response, 403, 'permission_error', `Refused by NanoClaw: ${reason}.`);
     } else if (Number(request.headers['content-length'] ?? 0) > MAX_MODEL_BODY_BYTES) {
       fail(response, 413, 'request_too_large', TOO_LARGE);
     } else forward(request, response, route.path, holder);
@@ -180,30 +199,33 @@ export function createModelProxy(options: ModelProxyOptions): ModelProxy {
     counted.outputTokens += seen?.outputTokens ?? 0;
   }
 
-  const limits = {
-    headersTimeout: 10_000,
-    requestTimeout: 300_000,
-    keepAliveTimeout: 60_000,
-    maxHeaderSize: 64 * 1024,
-  };
-  const newServer = () => {
-    const server = http.createServer(limits, handle);
-    server.maxConnections = 1024;
-    return server;
-  };
-  const servers: http.Server[] = [];
-  const added = () => {
-    const server = newServer();
-    servers.push(server);
-    return server;
-  };
+  const doors = new Set<{ close(): Promise<void> }>();
+  const newServer = (owner: TokenHolder | null) =>
+    http.createServer(SERVER_LIMITS, (request, response) => handle(request, response, owner));
 
   return {
-    listen: (host, port) => listenTcp(added(), host, port),
-    listenSocket: (path, mode) => listenSocket(added(), path, mode),
+    async listen(host, port) {
+      const server = newServer(null);
+      server.maxConnections = 1024;
+      const listening = await listenTcp(server, host, port);
+      doors.add(listening);
+      return listening;
+    },
+    async openDoor(owner, path) {
+      const flooded = (reason: string) => refused(owner, reason);
+      const door = await openDoor(newServer(owner), path, clock, flooded, options.doorLimits);
+      doors.add(door);
+      return {
+        close() {
+          doors.delete(door);
+          return door.close();
+        },
+      };
+    },
     stats: () => use,
-    async close(graceMs = 0) {
-      await Promise.all(servers.splice(0).map((server) => stop(server, graceMs)));
+    async close() {
+      await Promise.all([...doors].map((door) => door.close()));
+      doors.clear();
       agent.destroy();
     },
   };
@@ -218,13 +240,13 @@ function fail(response: ServerResponse, status: number, type: string, message: s
   answer(response, status, { type: 'error', error: { type, message } });
 }
 
-function answer(response: ServerResponse, status: number, body: object): void {
+function answer(response: ServerResponse, status: number, body: object, last = status >= 400): void {
   const text = JSON.stringify(body);
   response.writeHead(status, {
     'content-type': 'application/json',
     'content-length': Buffer.byteLength(text),
     // What is left of a refused request is not read.
-    ...(status >= 400 ? { connection: 'close' } : {}),
+    ...(last ? { connection: 'close' } : {}),
   });
   response.end(text);
 }

@@ -23,3 +23,17 @@ export function issueToken(): { token: string; sha256: string } {
 export function hashToken(token: string): string {
   return createHash('sha256').update(token).digest('hex');
 }
+
+/**
+ * Who asks: the holder of `token`, and at a container's own door only that container. Null for everybody else, also for
+ * a token that is good at another door.
+ */
+export function resolveAt(
+  owner: TokenHolder | null,
+  token: string | null,
+  resolve: ResolveToken,
+): TokenHolder | null {
+  const holder = token === null ? null : resolve(hashToken(token));
+  if (holder === null || owner === null) return holder;
+  return holder.container === owner.container && holder.folder === owner.folder ? holder : null;
+}

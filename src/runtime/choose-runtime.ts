@@ -49,6 +49,7 @@ export async function chooseRuntime(config: Config, parts: RuntimeParts): Promis
 }
 
 function withDocker(config: Config, parts: RuntimeParts, engine: Engine): ChosenRuntime {
+  const proxies = parts.openProxies();
   const docker = createDockerRuntime({
     engine,
     instanceId: parts.instanceId,
@@ -61,12 +62,12 @@ function withDocker(config: Config, parts: RuntimeParts, engine: Engine): Chosen
     idleExitMs: config.idleTimeoutMs + 3_600_000,
     // No network at all is the strictest there is; where it is not possible the runtime falls back and says so.
     reach: 'sockets',
+    doors: proxies,
     proxyUrl: ({ token }) =>
       token === null || egressAt === null ? null : `http://agent:${token}@${egressAt}`,
     clock: parts.clock,
     log: parts.log,
   });
-  const proxies = parts.openProxies();
   let modelUrl: string | null = null;
   let egressAt: string | null = null;
   const prepared: AgentRuntime = {
@@ -75,14 +76,10 @@ function withDocker(config: Config, parts: RuntimeParts, engine: Engine): Chosen
       await docker.prepare();
       const sockets = docker.proxySockets();
       if (sockets) {
-        await proxies.listen({ kind: 'sockets', model: sockets.modelSocket, egress: sockets.egressSocket });
         modelUrl = sockets.modelUrl;
         egressAt = sockets.egressHost;
       } else {
-        const { modelPort, egressPort } = await proxies.listen({
-          kind: 'tcp',
-          host: docker.gatewayAddress(),
-        });
+        const { modelPort, egressPort } = await proxies.listen(docker.gatewayAddress());
         modelUrl = `http://${docker.proxyHost()}:${modelPort}`;
         egressAt = `${docker.proxyHost()}:${egressPort}`;
       }

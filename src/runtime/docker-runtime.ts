@@ -11,7 +11,7 @@ import { join } from 'node:path';
 import type { Engine } from '../docker/engine.ts';
 import { EngineError } from '../docker/engine-http.ts';
 import { findImage, inspectImage } from '../docker/engine-images.ts';
-import type { EngineInfo } from '../docker/engine-types.ts';
+import type { EngineContainerSummary, EngineInfo } from '../docker/engine-types.ts';
 import { DEFAULT_IMAGE, ensureImage } from '../docker/image.ts';
 import { NanoClawError } from '../errors.ts';
 import { type Clock, sleep, systemClock } from '../lib/clock.ts';
@@ -22,7 +22,14 @@ import { type AgentNetwork, ensureNetwork, NO_NETWORK } from './docker-network.t
 import { containerSpec, DEFAULT_LIMITS, LABELS, type Limits, type SpecContext } from './docker-spec.ts';
 import { watchExit } from './exit-watch.ts';
 import { projectView } from './project-view.ts';
-import { type ProxySockets, prepareSockets, proxySockets, whyNotSockets } from './proxy-sockets.ts';
+import {
+  type ContainerSockets,
+  type ProxySockets,
+  prepareSockets,
+  proxySockets,
+  removeSocketsBut,
+  whyNotSockets,
+} from './proxy-sockets.ts';
 import { agentUser, makeDatabaseReadable, prepareWorkspace, type User } from './workspace-owner.ts';
 
 export interface DockerRuntimeOptions {
@@ -50,6 +57,11 @@ export interface DockerRuntimeOptions {
    * Default `bridge`.
    */
   reach?: 'sockets' | 'bridge';
+  /** With sockets: opened before a container starts or is adopted, left when it has ended. Both idempotent. */
+  doors?: {
+    open(owner: { container: string; folder: Folder }, sockets: ContainerSockets): Promise<void>;
+    leave(container: string): Promise<void>;
+  };
   clock?: Clock;
   log?: Logger;
 }
@@ -63,7 +75,7 @@ export interface DockerRuntime extends AgentRuntime {
   gatewayAddress(): string;
   /** The host under which containers reach those proxies. Known after prepare(). */
   proxyHost(): string;
-  /** Where the proxies must listen instead, when containers have no network; else null. Known after prepare(). */
+  /** Where the proxies must open a container's doors instead, when containers have no network; else null. Known after prepare(). */
   proxySockets(): ProxySockets | null;
   /** False where the platform cannot hold containers to the proxies; with the reason. Known after prepare(). */
   networkEnforcement(): { enforced: boolean; reason: string | null };
@@ -117,10 +129,7 @@ export function createDockerRuntime(options: DockerRuntimeOptions): DockerRuntim
   async function prepareNetwork(info: EngineInfo): Promise<AgentNetwork> {
     if (options.reach === 'sockets') {
       const whyNot = whyNotSockets(engine.address, info, sockets);
-      if (whyNot === null) {
-        await prepareSockets(sockets);
-        return NO_NETWORK;
-      }
+      if (whyNot === null) return NO_NETWORK;
       if (!ready)
         log.warn({ event: 'no_proxy_sockets' }, `Agents get a network instead of sockets: ${whyNot}.`);
     }
@@ -140,7 +149,7 @@ export function createDockerRuntime(options: DockerRuntimeOptions): DockerRuntim
       sweepMs: options.sweepMs ?? 1000,
       network: network.name,
       resolvConf: network.mode === 'open' ? null : resolvConf,
-      sockets: network.mode === 'none' ? { dir: sockets.dir, command } : null,
+      sockets: network.mode === 'none' ? { dir: sockets.of(launch.name).dir, command } : null,
       extraHosts: network.extraHosts,
       proxyUrl: options.proxyUrl?.(launch) ?? null,
       selinux: security('selinux'),
@@ -155,6 +164,12 @@ export function createDockerRuntime(options: DockerRuntimeOptions): DockerRuntim
     prepareWorkspace(launch, asRoot ? user : null);
     if (launch.isMain && launch.projectDir && asRoot)
       makeDatabaseReadable(join(launch.projectDir, 'data'), user);
+  }
+
+  async function openDoors(container: string, folder: Folder): Promise<void> {
+    if (prepared().network.mode !== 'none') return;
+    await prepareSockets(sockets.of(container));
+    await options.doors?.open({ container, folder }, sockets.of(container));
   }
 
   function watch(id: string, name: string, folder: Folder, first: Promise<void> | null): AgentContainer {
@@ -177,6 +192,7 @@ export function createDockerRuntime(options: DockerRuntimeOptions): DockerRuntim
       },
     };
     known.set(id, container);
+    void exited.then(() => options.doors?.leave(name));
     return container;
   }
 
@@ -229,22 +245,28 @@ export function createDockerRuntime(options: DockerRuntimeOptions): DockerRuntim
       prepareFolders(launch, context.user);
       launching.add(launch.name);
       try {
+        await openDoors(launch.name, launch.folder);
         return await startContainer(launch, context);
+      } catch (error) {
+        await options.doors?.leave(launch.name);
+        throw error;
       } finally {
         launching.delete(launch.name);
       }
     },
 
     async list() {
-      const found = await engine.listContainers([`${LABELS.instance}=${instanceId}`]);
-      const present = new Set(found.map(({ Id }) => Id));
-      for (const id of known.keys()) if (!present.has(id)) known.delete(id);
-      return found.flatMap(({ Id: id, Labels: labels, Names: names }) => {
-        const folder = labels[LABELS.group] ?? '';
-        const name = labels[LABELS.name] ?? names[0]?.replace(/^\//, '') ?? id;
-        if (!FOLDER_PATTERN.test(folder) || launching.has(name)) return [];
-        return [known.get(id) ?? watch(id, name, folder as Folder, null)];
-      });
+      // What is launched while the engine is asked is not in its answer, and neither strange nor gone.
+      const before = [...launching];
+      const seen = [...known.keys()];
+      const found = (await engine.listContainers([`${LABELS.instance}=${instanceId}`])).map(described);
+      const present = new Set(found.map(({ id }) => id));
+      for (const id of seen) if (!present.has(id)) known.delete(id);
+      const living = [...known.values(), ...found].map(({ name }) => name);
+      removeSocketsBut(sockets, [...living, ...before, ...launching]);
+      const ours = found.filter(({ name, folder }) => FOLDER_PATTERN.test(folder) && !launching.has(name));
+      for (const { id, name, folder } of ours) if (!known.has(id)) await openDoors(name, folder);
+      return ours.map(({ id, name, folder }) => known.get(id) ?? watch(id, name, folder, null));
     },
 
     async close() {
@@ -260,6 +282,11 @@ export function createDockerRuntime(options: DockerRuntimeOptions): DockerRuntim
       reason: prepared().network.notEnforcedBecause,
     }),
   };
+}
+
+function described({ Id: id, Labels: labels, Names: names }: EngineContainerSummary) {
+  const name = labels[LABELS.name] ?? names[0]?.replace(/^\//, '') ?? id;
+  return { id, name, folder: (labels[LABELS.group] ?? '') as Folder };
 }
 
 function daemonUser(): User | null {

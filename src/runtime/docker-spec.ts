@@ -51,7 +51,7 @@ export interface SpecContext {
   /** Where the engine remaps uids. */
   usernsRemap: boolean;
   projectView: ProjectView | null;
-  /** The folder with the proxies' sockets and the relay, and the image's own command that the relay starts. */
+  /** The container's own folder with its sockets and the relay, and the image's own command that the relay starts. */
   sockets: { dir: string; command: readonly string[] } | null;
 }
 

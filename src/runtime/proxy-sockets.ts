@@ -1,11 +1,13 @@
 /**
- * The strictest network: none. The daemon's proxies listen on unix sockets in a folder that is mounted into the
- * container; a small relay in there offers them on the container's own loopback. Unlike a bridge, there is no address of the
- * host to try (a service that listens on 0.0.0.0 is reachable over any bridge's gateway), no other container,
- * no firewall or subnet to collide with, and no port that the next daemon has to find free. A folder, not the socket itself, is
- * mounted, so that a container sees the sockets of the next daemon too.
+ * The strictest network: none. The daemon's proxies listen on unix sockets in a folder that is mounted into one
+ * container alone; a small relay in there offers them on the container's own loopback. Unlike a bridge, there is no
+ * address of the host to try (a service that listens on 0.0.0.0 is reachable over any bridge's gateway), no other
+ * container, no firewall or subnet to collide with, and no port that the next daemon has to find free. A folder, not the
+ * socket itself, is mounted, so that a container sees the sockets of the next daemon too.
  * Works where engine and daemon share a kernel; not through Docker Desktop's virtual machine.
  */
+import { createHash } from 'node:crypto';
+import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { chmod, mkdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { EngineAddress } from '../docker/engine-address.ts';
@@ -18,27 +20,39 @@ const EGRESS_PORT = 8788;
 /** The kernel's limit for a socket's path is 107 bytes. */
 const LONGEST_SOCKET_PATH = 107;
 
-export interface ProxySockets {
-  /** The folder on the host. */
+/** Of one container, as the host sees them: where the daemon opens its doors. */
+export interface ContainerSockets {
   dir: string;
-  /** Where the daemon listens: proxy.listenSocket(path, 0o666). Tokens decide who may what, not the file's mode. */
-  modelSocket: string;
-  egressSocket: string;
-  /** The same as a container sees them. */
+  model: string;
+  egress: string;
+}
+
+export interface ProxySockets {
+  /** The folder of all. */
+  root: string;
+  /** Known from the container's name alone, so that the next daemon finds them again. */
+  of(container: string): ContainerSockets;
+  /** The same as any container sees its own. */
   modelUrl: string;
   egressHost: string;
 }
 
 export function proxySockets(stateDir: string): ProxySockets {
-  const dir = join(stateDir, 'proxy');
+  const root = join(stateDir, 'proxy');
   return {
-    dir,
-    modelSocket: join(dir, 'model.sock'),
-    egressSocket: join(dir, 'egress.sock'),
+    root,
+    of(container) {
+      const dir = join(root, folderName(container));
+      return { dir, model: join(dir, 'model.sock'), egress: join(dir, 'egress.sock') };
+    },
     modelUrl: `http://127.0.0.1:${MODEL_PORT}`,
     egressHost: `127.0.0.1:${EGRESS_PORT}`,
   };
 }
+
+/** Short, since a socket's path is limited and a group's folder may be long. */
+const folderName = (container: string): string =>
+  createHash('sha256').update(container).digest('hex').slice(0, 12);
 
 /** Null when sockets can be used here. */
 export function whyNotSockets(
@@ -50,19 +64,28 @@ export function whyNotSockets(
     return 'containers run in a virtual machine, which unix sockets do not cross';
   }
   if (address.kind !== 'unix') return 'the engine may run on another machine';
-  if (Buffer.byteLength(sockets.egressSocket) > LONGEST_SOCKET_PATH) {
-    return `the path ${sockets.egressSocket} is too long for a unix socket`;
+  const { egress } = sockets.of('any');
+  if (Buffer.byteLength(egress) > LONGEST_SOCKET_PATH) {
+    return `the path ${egress} is too long for a unix socket`;
   }
   return null;
 }
 
-/** Makes the folder with the relay in it; idempotent. A running relay is not disturbed. */
-export async function prepareSockets(sockets: ProxySockets): Promise<void> {
-  await mkdir(sockets.dir, { recursive: true });
-  await chmod(sockets.dir, 0o755);
-  const path = join(sockets.dir, 'relay.mjs');
+/** Makes a container's folder with the relay in it; idempotent. A running relay is not disturbed. */
+export async function prepareSockets({ dir }: ContainerSockets): Promise<void> {
+  await mkdir(dir, { recursive: true });
+  await chmod(dir, 0o755);
+  const path = join(dir, 'relay.mjs');
   await writeFile(`${path}.new`, RELAY, { mode: 0o644 });
   await rename(`${path}.new`, path);
+}
+
+/** Removes the folders of all containers but these. At once, so that none that begins meanwhile is taken along. */
+export function removeSocketsBut({ root }: ProxySockets, containers: Iterable<string>): void {
+  const kept = new Set([...containers].map(folderName));
+  if (!existsSync(root)) return;
+  for (const name of readdirSync(root))
+    if (!kept.has(name)) rmSync(join(root, name), { recursive: true, force: true });
 }
 
 /** The container's command: the relay, which starts the image's own. */

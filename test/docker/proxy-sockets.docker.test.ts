@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { createEgressProxy } from '../../src/http/egress-proxy.ts';
 import { createModelProxy } from '../../src/http/model-proxy.ts';
-import { issueToken } from '../../src/http/proxy-token.ts';
+import { issueToken, type TokenHolder } from '../../src/http/proxy-token.ts';
 import { silentLogger } from '../../src/log.ts';
 import { createDockerRuntime } from '../../src/runtime/docker-runtime.ts';
 import type { ProxySockets } from '../../src/runtime/proxy-sockets.ts';
@@ -17,7 +17,6 @@ const whyNot = await whyNoDocker();
 const SLEEP = 'sleep 600 & wait\n';
 const REAL_KEY = 'sk-ant-the-real-key-of-the-host';
 const { token, sha256 } = issueToken();
-const resolveToken = (hash: string) => (hash === sha256 ? { container: 'c', folder: 'a' } : null);
 
 describe.skipIf(whyNot)(`proxy sockets${whyNot ? ` (skipped: ${whyNot})` : ''}`, () => {
   const engine = testEngine();
@@ -33,6 +32,8 @@ describe.skipIf(whyNot)(`proxy sockets${whyNot ? ` (skipped: ${whyNot})` : ''}`,
   });
   let sockets: ProxySockets;
   let api: Server;
+  let holder: TokenHolder | null = null;
+  const resolveToken = (hash: string) => (hash === sha256 ? holder : null);
   let upstream: URL;
 
   beforeAll(async () => {
@@ -55,13 +56,17 @@ describe.skipIf(whyNot)(`proxy sockets${whyNot ? ` (skipped: ${whyNot})` : ''}`,
     home.dispose();
   });
 
+  /** The doors of a daemon for the containers that run. */
   async function daemonProxies() {
     const credential = { kind: 'apiKey', value: REAL_KEY } as const;
     const log = silentLogger();
     const model = createModelProxy({ upstream, credential, resolveToken, log, onCredentialFailure() {} });
     const egress = createEgressProxy({ resolveToken, policy: () => null, log });
-    await model.listenSocket(sockets.modelSocket, 0o666);
-    await egress.listenSocket(sockets.egressSocket, 0o666);
+    for (const { name, folder } of await runtime.list()) {
+      const paths = sockets.of(name);
+      await model.openDoor({ container: name, folder }, paths.model);
+      await egress.openDoor({ container: name, folder }, paths.egress);
+    }
     return { close: () => Promise.all([model.close(), egress.close()]) };
   }
 
@@ -76,6 +81,7 @@ describe.skipIf(whyNot)(`proxy sockets${whyNot ? ` (skipped: ${whyNot})` : ''}`,
   it('reaches the model with its own token, through one daemon and the next', async () => {
     const launch = home.launch('a', SLEEP, { token, modelUrl: sockets.modelUrl });
     const { id } = await runtime.launch(launch);
+    holder = { container: launch.name, folder: 'a' };
     const first = await daemonProxies();
     const url = `${sockets.modelUrl}/v1/models`;
     expect(await get(id, url, { 'x-api-key': token })).toBe('200 upstream saw /v1/models');
@@ -88,8 +94,9 @@ describe.skipIf(whyNot)(`proxy sockets${whyNot ? ` (skipped: ${whyNot})` : ''}`,
   });
 
   it('reaches nothing else: no address of the host, no other network, and look-ups fail at once', async () => {
+    const { id, name } = await runtime.launch(home.launch('a', SLEEP));
+    holder = { container: name, folder: 'a' };
     const proxies = await daemonProxies();
-    const { id } = await runtime.launch(home.launch('a', SLEEP));
     const own = Object.values(networkInterfaces()).flatMap((list) =>
       (list ?? []).filter((each) => each.family === 'IPv4'),
     );
@@ -139,14 +146,18 @@ describe.skipIf(whyNot)(`proxy sockets${whyNot ? ` (skipped: ${whyNot})` : ''}`,
     expect(await told.exited).toEqual({ code: 0, oomKilled: false, lastOutput: 'told\n' });
   });
 
-  it('cannot change the folder of the sockets or what runs from it', async () => {
-    const { id } = await runtime.launch(home.launch('a', SLEEP));
-    const relay = join(sockets.dir, 'relay.mjs');
+  it('cannot change the folder of its sockets or what runs from it, which goes with it', async () => {
+    const container = await runtime.launch(home.launch('a', SLEEP));
+    const { dir } = sockets.of(container.name);
+    const relay = join(dir, 'relay.mjs');
     const before = readFileSync(relay, 'utf8');
     const script =
       'cd /run/nanoclaw; touch x; rm -f relay.mjs; echo x >> relay.mjs; mkdir d; mv relay.mjs y; true';
-    await engine.exec(id, ['sh', '-c', script]);
+    await engine.exec(container.id, ['sh', '-c', script]);
     expect(readFileSync(relay, 'utf8')).toBe(before);
-    expect(readdirSync(sockets.dir).filter((name) => !name.endsWith('.sock'))).toEqual(['relay.mjs']);
+    expect(readdirSync(dir)).toEqual(['relay.mjs']);
+    await container.remove();
+    await runtime.list();
+    expect(readdirSync(sockets.root)).toEqual([]);
   });
 });

@@ -1,0 +1,60 @@
+/** The agents' proxies with what they ask of the daemon: whose a token is, what a group may reach, whom to tell. */
+import type { Config } from '../config.ts';
+import type { Db } from '../db.ts';
+import { type AgentProxies, createAgentProxies } from '../http/agent-proxies.ts';
+import type { TokenHolder } from '../http/proxy-token.ts';
+import type { Clock } from '../lib/clock.ts';
+import type { Logger } from '../log.ts';
+import { whyNotConnect } from '../policy/network.ts';
+import { iso } from '../types.ts';
+
+export interface OpenProxiesOptions {
+  config: Config;
+  db: Db;
+  clock: Clock;
+  log: Logger;
+}
+
+export function openProxies({ config, db, clock, log }: OpenProxiesOptions): AgentProxies {
+  /** Those that are alike are counted in one row a minute. */
+  const auditRefusal = ({ folder: group }: TokenHolder, action: string, detail: string): void => {
+    if (!db.sqlite.open) return;
+    db.audit.note({
+      at: iso(clock.now()),
+      actor: `agent:${group}`,
+      group,
+      action,
+      outcome: 'refused',
+      detail,
+    });
+  };
+  return createAgentProxies({
+    log,
+    model: {
+      upstream: new URL(config.anthropicBaseUrl),
+      credential: config.credential,
+      resolveToken: (hash) => db.agents.byToken(hash),
+      onCredentialFailure: ({ status, holder }) =>
+        log.error(
+          { event: 'credential_refused', status, group: holder.folder },
+          'the model refuses the credential: renew it in .env',
+        ),
+      onRefused: ({ holder, reason }) => auditRefusal(holder, 'model_request', reason),
+      clock,
+    },
+    egress: {
+      resolveToken: (hash) => db.agents.byToken(hash),
+      policy: (folder, host, port) => {
+        const group = db.groups.byFolder(folder);
+        return group === null ? 'this group is not registered' : whyNotConnect(group, host, port);
+      },
+      onRefused: ({ holder, host, port, reason }) =>
+        auditRefusal(holder, 'connect', `${host}:${port}: ${reason}`),
+      clock,
+    },
+    ports: {
+      get: (name) => Number(db.inbox.meta(`${name}_proxy_port`) ?? 0),
+      set: (name, port) => db.inbox.setMeta(`${name}_proxy_port`, String(port)),
+    },
+  });
+}
