@@ -10,12 +10,13 @@
  * never talks to Telegram.
  */
 import { type ActiveTurn, createActiveTurns } from './container-runner/active-turns.ts';
-import { claimNext } from './container-runner/claim.ts';
-import { type Failure, failureOfExit } from './container-runner/failure.ts';
+import { claimNext, messagesDueIn } from './container-runner/claim.ts';
+import { type Failure, failureOfExit, failureOfStart, isCounted } from './container-runner/failure.ts';
 import { type Agent, createPool, type PoolOptions } from './container-runner/pool.ts';
 import { createReconciler } from './container-runner/reconcile.ts';
 import { recoverTurns } from './container-runner/recover.ts';
 import { createSettlement } from './container-runner/settlement.ts';
+import { createStandstill } from './container-runner/standstill.ts';
 import { appendTurnLog } from './container-runner/turn-log.ts';
 import type { Turn } from './db/turns.ts';
 import { messageOf, NanoClawError } from './errors.ts';
@@ -24,6 +25,7 @@ import type { Ipc } from './ipc.ts';
 import type { Reach } from './lib/failpoint.ts';
 import { groupPaths } from './mailbox/layout.ts';
 import { publishTurn, removeTurn, stageTurn } from './mailbox/write.ts';
+import type { Problems } from './problems.ts';
 import type { AgentEvent, TurnFile } from './protocol.ts';
 import type { Router } from './router.ts';
 import type { AgentExit } from './runtime/agent-runtime.ts';
@@ -46,6 +48,7 @@ export interface ContainerRunnerOptions extends Omit<PoolOptions, 'onStarted' | 
   reconcileMs?: number | undefined;
   /** Something waits in this chat, and perhaps nobody has said so. */
   wakeQueue: (jid: ChatJid) => void;
+  problems: Problems;
   /** Late, because ipc needs the runner, too. */
   ipc: () => Pick<Ipc, 'attach' | 'detach' | 'drain'>;
   reach?: Reach | undefined;
@@ -64,6 +67,10 @@ export interface ContainerRunner {
   chatsWithWork(): ChatJid[];
   /** Ends the chat's turn within two seconds: asks the agent, then takes it away. */
   stopTurn(jid: ChatJid): void;
+  /** Agents cannot run, for this reason, or (null) nobody knows yet; told to those who wait, see standstill.ts. */
+  away(error: unknown): void;
+  /** Agents can run. */
+  back(): void;
   /** A group was unregistered: its warm agent is not kept. */
   closeUnwanted(): void;
   status(): { agents: { group: string; container: string; state: string }[]; turns: number };
@@ -95,6 +102,13 @@ export function createContainerRunner(options: ContainerRunnerOptions): Containe
     settle: (entry) =>
       end(entry.turn.id, settleEnding(entry, { code: 'crash', message: 'the agent is gone' })),
   });
+  const standstill = createStandstill({
+    ...options,
+    chatsWithWork,
+    probe: async () => {
+      await options.runtime().prepare();
+    },
+  });
   const reconciler = createReconciler({ ...options, pool, chatsWithWork });
   /** As we wanted it, or as its agent's exit tells. */
   const settleEnding = ({ turn, ending }: ActiveTurn, otherwise: Failure): RunResult =>
@@ -114,7 +128,9 @@ export function createContainerRunner(options: ContainerRunnerOptions): Containe
     // A chat whose id has changed comes here by its new key while its turn goes on under the old one.
     if (db.turns.openOf(jid).some(({ id }) => active.get(id) || starting.has(id))) return { retryInMs: 1000 };
     giveBack(jid);
-    if (!hasWork(jid)) return 'idle';
+    const dueInMs = messagesDueIn(db, jid, clock.now());
+    if (dueInMs !== 0 && db.tasks.nextWaiting(jid, iso(clock.now())) === null)
+      return dueInMs === null ? 'idle' : { retryInMs: dueInMs };
     try {
       if (!pool.isWarm(group.folder)) await options.runtime().prepare();
     } catch (error) {
@@ -132,11 +148,9 @@ export function createContainerRunner(options: ContainerRunnerOptions): Containe
     }
   }
 
-  const hasWork = (jid: ChatJid): boolean =>
-    db.messages.firstOpen(jid) !== null || db.tasks.nextWaiting(jid, iso(clock.now())) !== null;
-
   /** Nothing was claimed: the messages wait, and no attempt is counted. */
   function engineAway(error: unknown): RunResult {
+    standstill.away(error);
     log.warn(
       { event: 'runtime_not_ready', fix: error instanceof NanoClawError ? error.fix : undefined },
       messageOf(error),
@@ -154,8 +168,13 @@ export function createContainerRunner(options: ContainerRunnerOptions): Containe
       reach?.('agent.started');
     } catch (error) {
       stopTyping();
-      return settlement.fail(turn, { code: 'engine', message: messageOf(error) });
+      const failure = failureOfStart(error);
+      if (!isCounted(failure.code)) standstill.away(error);
+      const result = settlement.fail(turn, failure);
+      options.wakeDelivery(turn.chatJid);
+      return result;
     }
+    standstill.back();
     if (agent.state !== 'busy') {
       stopTyping();
       return settlement.fail(turn, { code: 'crash', message: 'the agent ended before its turn began' });
@@ -246,7 +265,7 @@ export function createContainerRunner(options: ContainerRunnerOptions): Containe
       log.error({ event: 'ipc_failed', group: agent.folder, err: error }, messageOf(error));
     }
     for (const entry of active.all().filter((a) => a.agent === agent)) {
-      end(entry.turn.id, settleEnding(entry, failureOfExit(exit)));
+      end(entry.turn.id, settleEnding(entry, failureOfExit(exit, options.memoryMb)));
     }
   }
 
@@ -295,6 +314,8 @@ export function createContainerRunner(options: ContainerRunnerOptions): Containe
     recover,
     chatsWithWork,
     stopTurn,
+    away: standstill.away,
+    back: standstill.back,
     closeUnwanted() {
       for (const agent of pool.agents()) {
         if (agent.state === 'idle' && db.groups.byFolder(agent.folder) === null) void pool.close(agent);
@@ -307,6 +328,7 @@ export function createContainerRunner(options: ContainerRunnerOptions): Containe
     async stop() {
       stopping = true;
       reconciler.stop();
+      standstill.stop();
       for (const { turn } of active.all()) active.remove(turn.id);
       await Promise.all(
         pool

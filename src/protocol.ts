@@ -295,7 +295,14 @@ export const eventSchema = z.discriminatedUnion('type', [
     status: z.enum(['ok', 'error', 'interrupted']),
     /** The gate script said that there is nothing to do: the agent was not woken. */
     gated: z.boolean().optional(),
-    error: z.object({ code: z.enum(agentErrorCodes), message: z.string().max(4000) }).optional(),
+    /** `resets_at`: when the limit that was hit is lifted, ISO 8601, if the model said so. */
+    error: z
+      .object({
+        code: z.enum(agentErrorCodes),
+        message: z.string().max(4000),
+        resets_at: z.iso.datetime().optional(),
+      })
+      .optional(),
     usage: usageSchema.optional(),
   }),
 ]);

@@ -1,5 +1,6 @@
 /** What the daemon says about itself: the shape for scripts, and a few lines for people. Pure. */
 import type { OutboxRepository } from './db/outbox.ts';
+import type { Problems } from './problems.ts';
 import type { PollerStatus } from './telegram/poller.ts';
 import type { Iso } from './types.ts';
 
@@ -22,6 +23,8 @@ export interface DaemonStatus {
   failpoints: number;
   /** The sender rules: why nobody is admitted, and what they name that is no group. */
   senders: { file: string; problem: string | null; unknown: string[] };
+  /** What only the operator can put right, oldest first. */
+  problems: ReturnType<Problems['open']>;
 }
 
 /** A poll may last 50 s; whoever has not succeeded for longer is not connected. */
@@ -54,8 +57,12 @@ export function describeStatus(s: DaemonStatus): string {
     ...(s.senders.unknown.length === 0
       ? []
       : [`Senders: the rules name no registered group: ${s.senders.unknown.join(', ')}`]),
+    ...s.problems.map((p) => `Problem for ${age(now - Date.parse(p.since))}: ${describeProblem(p)}`),
   ].join('\n');
 }
+
+export const describeProblem = (p: { kind: string; subject: string; detail: string }): string =>
+  `${p.kind.replaceAll('_', ' ')}${p.subject === '' ? '' : ` (${p.subject})`}: ${p.detail}`;
 
 export function age(ms: number): string {
   const seconds = Math.max(0, Math.round(ms / 1000));

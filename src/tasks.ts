@@ -19,7 +19,7 @@ import {
   type ScheduleLimits,
 } from './next-run.ts';
 import { localTime } from './prompt.ts';
-import { type Group, type Iso, iso } from './types.ts';
+import { type ChatJid, type Group, type Iso, iso } from './types.ts';
 
 export interface TaskRules {
   db: Db;
@@ -240,6 +240,22 @@ export const scheduleOf = (
   timezone: task.timezone,
   anchor: Date.parse(task.anchor),
 });
+
+/** Runs of this chat that wait for their turn, or to be tried again, end as `stopped`. Returns how many. */
+export function stopWaitingRuns(rules: TaskRules, jid: ChatJid, reason: string): number {
+  const { db } = rules;
+  const at = iso(rules.now());
+  const waiting = db.tasks.allWaiting(jid);
+  for (const run of waiting) {
+    const task = db.tasks.byId(run.taskId);
+    db.tasks.finishRun(run.id, 'stopped', at, { reason });
+    if (!task) continue;
+    db.tasks.noteResult(task.id, at, 'stopped', task.failures);
+    if (task.scheduleType === 'once' && task.status === 'active' && task.nextRun === null)
+      db.tasks.setStatus(task.id, 'done', null);
+  }
+  return waiting.length;
+}
 
 function firstRun(rules: TaskRules, task: Task, now: number): Iso {
   return guarded(() => {

@@ -34,7 +34,7 @@ const LEVELS: readonly (readonly string[])[] = [
     'metrics',
     'backup',
   ],
-  ['router', 'group-queue', 'container-runner', 'ipc', 'task-scheduler', 'status'],
+  ['router', 'group-queue', 'container-runner', 'ipc', 'task-scheduler', 'status', 'problems'],
   ['index', 'app', 'cli', 'commands'],
 ];
 /** Modules of this level know each other as types only; app.ts wires them. */

@@ -26,6 +26,9 @@ export interface BootOptions {
   chatsWithWork: () => ChatJid[];
   wake: (jid: ChatJid) => void;
   state: AgentsReady;
+  /** Tells those who wait, after a while, and that it is over. */
+  away: (error: unknown) => void;
+  back: () => void;
 }
 
 /** Resolves when agents can run, or when `signal` is aborted. Never rejects. */
@@ -40,6 +43,7 @@ export async function bootAgents(options: BootOptions): Promise<void> {
       // From here on whoever stores a message wakes the queue; what was stored before is woken below.
       state.yes = true;
       state.problem = null;
+      options.back();
       log.info(
         { event: 'ready', runtime: runtime.runtime.name, provider: options.provider },
         'agents can run',
@@ -50,6 +54,7 @@ export async function bootAgents(options: BootOptions): Promise<void> {
       if (signal.aborted) return;
       if (await runtime.fallBack(error)) continue;
       say(log, state, error);
+      options.away(error);
       await sleep(clock, RUNTIME_RETRY_MS, signal);
     }
   }

@@ -13,9 +13,11 @@ export interface OpenProxiesOptions {
   db: Db;
   clock: Clock;
   log: Logger;
+  /** The model does not accept the host's credential. */
+  credentialRefused: (detail: string) => void;
 }
 
-export function openProxies({ config, db, clock, log }: OpenProxiesOptions): AgentProxies {
+export function openProxies({ config, db, clock, log, credentialRefused }: OpenProxiesOptions): AgentProxies {
   /** Those that are alike are counted in one row a minute. */
   const auditRefusal = ({ folder: group }: TokenHolder, action: string, detail: string): void => {
     if (!db.sqlite.open) return;
@@ -34,11 +36,11 @@ export function openProxies({ config, db, clock, log }: OpenProxiesOptions): Age
       upstream: new URL(config.anthropicBaseUrl),
       credential: config.credential,
       resolveToken: (hash) => db.agents.byToken(hash),
-      onCredentialFailure: ({ status, holder }) =>
-        log.error(
-          { event: 'credential_refused', status, group: holder.folder },
-          'the model refuses the credential: renew it in .env',
-        ),
+      // A 403 may concern one model or one feature; then the turn's own end tells.
+      onCredentialFailure({ status }) {
+        if (status === 401 && db.sqlite.open)
+          credentialRefused('the model refuses the credential (401): renew it in .env');
+      },
       onRefused: ({ holder, reason }) => auditRefusal(holder, 'model_request', reason),
       clock,
     },

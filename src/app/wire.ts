@@ -17,6 +17,7 @@ import { onPoke } from '../lib/poke.ts';
 import { type Random, systemRandom } from '../lib/random.ts';
 import type { Releasers } from '../lib/releasers.ts';
 import type { Logger } from '../log.ts';
+import { createProblems } from '../problems.ts';
 import { type RegistryOptions, writeMirror } from '../registry.ts';
 import { createAdmins } from '../router/admins.ts';
 import { createDelivery } from '../router/delivery.ts';
@@ -129,7 +130,13 @@ export function wire(parts: WireParts): () => DaemonStatus {
       instanceId: db.instanceId,
       ...(overrides.runtime ? { given: overrides.runtime } : {}),
       openProxies: () => {
-        const proxies = openProxies({ config, db, clock, log: child('proxy') });
+        const proxies = openProxies({
+          config,
+          db,
+          clock,
+          log: child('proxy'),
+          credentialRefused: (detail) => problems.report('credential', detail),
+        });
         late.proxies = proxies;
         return proxies;
       },
@@ -168,12 +175,28 @@ export function wire(parts: WireParts): () => DaemonStatus {
     wakeDelivery: delivery.wake,
     chatsChanged: groupsChanged,
     tasksChanged,
-    stopTurn: (jid) => need(late.runner).stopTurn(jid),
+    stopTurn(jid) {
+      need(late.runner).stopTurn(jid);
+      // What backed off is stopped: the next message need not wait for it.
+      if (agentsReady.yes) need(late.queue).wakeNow(jid);
+    },
     tasks: taskRules,
     senderRules,
     people: createPeople(senderRules, admins),
     describe: () => describeStatus(status()),
     reach,
+  });
+  const problems = createProblems({
+    db,
+    clock,
+    log: child('problems'),
+    record: router.record,
+    wakeDelivery: delivery.wake,
+    sendNow(chatJid, text) {
+      telegram
+        .sendMessage({ chatJid, threadId: null, replyTo: null, text })
+        .catch((error: unknown) => log.warn({ event: 'problem_not_sent' }, messageOf(error)));
+    },
   });
   const runner = createContainerRunner({
     db,
@@ -199,6 +222,7 @@ export function wire(parts: WireParts): () => DaemonStatus {
       writeCurrentTasks(db, config.home, group, iso(clock.now()));
     },
     tasksChanged: tasksMoved,
+    problems,
     reconcileMs: overrides.reconcileMs,
     ipc: () => need(late.ipc),
     reach,
@@ -260,6 +284,7 @@ export function wire(parts: WireParts): () => DaemonStatus {
     memory: memoryInUse(),
     failpoints: config.failpoints.length,
     senders: senderStatus(),
+    problems: problems.open(),
   });
 
   releasers.add(() => late.runtime?.close());
@@ -280,6 +305,7 @@ export function wire(parts: WireParts): () => DaemonStatus {
   releasers.add(() => scheduler.stop());
   releasers.add(() => poller.stop());
   const booting = (async () => {
+    runner.away(null);
     const runtime = await choose();
     late.runtime = runtime;
     await bootAgents({
@@ -292,6 +318,8 @@ export function wire(parts: WireParts): () => DaemonStatus {
       chatsWithWork: runner.chatsWithWork,
       wake: queue.wake,
       state: agentsReady,
+      away: runner.away,
+      back: runner.back,
     });
   })().catch((error: unknown) => {
     agentsReady.problem = messageOf(error);

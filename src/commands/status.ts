@@ -1,8 +1,9 @@
 /** nanoclaw status: from the running daemon, or from the database when it is stopped, and says which. */
 import type { Command } from 'commander';
 import { homeOf } from '../config.ts';
+import { CHAT_TOLD } from '../db/problems.ts';
 import { type DaemonInfo, findDaemon } from '../lib/home-lock.ts';
-import { type DaemonStatus, describeStatus, isConnected } from '../status.ts';
+import { type DaemonStatus, describeProblem, describeStatus, isConnected } from '../status.ts';
 import { type Output, print, withDb } from './context.ts';
 
 export function statusCommand(program: Command): void {
@@ -41,6 +42,7 @@ function stopped(options: Output): Promise<void> {
   return withDb((db, config) => {
     const outbox = db.outbox.backlog();
     const open = db.turns.open();
+    const problems = db.problems.open().filter(({ kind }) => kind !== CHAT_TOLD);
     const value = {
       running: false,
       connected: false,
@@ -48,12 +50,14 @@ function stopped(options: Output): Promise<void> {
       turnsOpen: open.length,
       outbox,
       groups: db.groups.all().length,
+      problems,
     };
     const lines = [
       `The daemon is stopped (home ${config.home}).`,
       `Turns that were running: ${open.length}`,
       `Outbox: ${outbox.count === 0 ? 'empty' : `${outbox.count} to send, oldest from ${outbox.oldest}`}`,
       `Groups: ${value.groups}`,
+      ...problems.map((problem) => `Problem since ${problem.openedAt}: ${describeProblem(problem)}`),
     ];
     print(options, value, lines.join('\n'));
     process.exitCode = 1;

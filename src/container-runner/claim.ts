@@ -11,6 +11,7 @@ import { PROTOCOL_VERSION, type TurnFile } from '../protocol.ts';
 import { describeSchedule } from '../tasks.ts';
 import { type ChatJid, type Group, iso, type TurnId, turnId } from '../types.ts';
 import { pickBatch } from './batch.ts';
+import { isCounted } from './failure.ts';
 
 export interface Claimed {
   turn: Turn;
@@ -31,7 +32,7 @@ export function claimNext(context: ClaimContext, group: Group): Claimed | null {
   const { db, nowMs } = context;
   return db.transaction(() => {
     const run = db.tasks.nextWaiting(group.chatJid, iso(nowMs));
-    const messagesWait = db.messages.firstOpen(group.chatJid) !== null;
+    const messagesWait = messagesDueIn(db, group.chatJid, nowMs) === 0;
     const messagesTurn = messagesWait && db.turns.latestKind(group.chatJid) === 'task';
     const claimed = run && !messagesTurn ? claimTask(context, group, run) : null;
     return claimed ?? (messagesWait ? claimMessages(context, group) : null);
@@ -56,6 +57,7 @@ function claimTask(context: ClaimContext, group: Group, run: TaskRun): Claimed |
     fromSeq: null,
     toSeq: null,
     omitted: 0,
+    sessionId: task.contextMode === 'isolated' ? null : db.agents.session(group.folder, null),
     messages: [],
   });
   const dueMs = Date.parse(run.due);
@@ -73,7 +75,6 @@ function claimTask(context: ClaimContext, group: Group, run: TaskRun): Claimed |
     attempt,
   });
   const file = turnFile({ ...context, timezone }, group, stored(db, id), { prompt, requests: [task.prompt] });
-  if (task.contextMode === 'isolated') file.session_id = null;
   if (task.script !== null) file.gate_script = task.script;
   return { turn: stored(db, id), file };
 }
@@ -96,6 +97,7 @@ function claimMessages(context: ClaimContext, group: Group): Claimed | null {
     fromSeq,
     toSeq,
     omitted,
+    sessionId: db.agents.session(group.folder, null),
     messages: messages.map((m) => m.seq),
   });
   const turn = stored(db, id);
@@ -111,7 +113,7 @@ function stored(db: Db, id: TurnId): Turn {
 }
 
 function turnFile(
-  { db, assistantName, timezone }: ClaimContext,
+  { assistantName, timezone }: ClaimContext,
   group: Group,
   turn: Turn,
   work: Pick<TurnFile, 'prompt' | 'requests'>,
@@ -127,14 +129,32 @@ function turnFile(
     is_main: group.isMain,
     assistant_name: assistantName,
     timezone,
-    session_id: db.agents.session(group.folder, null),
+    session_id: turn.sessionId,
     ...work,
   };
 }
 
-/** One more than the last, as long as that was given back; a daemon's end is nobody's fault and does not count. */
-function nextAttempt(db: Db, jid: ChatJid): number {
+/** The attempt that the messages which wait have behind them, if they were given back. */
+function lastTry(db: Db, jid: ChatJid): Turn | null {
   const last = db.turns.latest(jid, 'messages');
-  if (last?.state !== 'retried') return 1;
-  return last.errorCode === 'restart' ? last.attempt : last.attempt + 1;
+  const first = db.messages.firstOpen(jid);
+  if (last?.state !== 'retried' || last.toSeq === null || first === null) return null;
+  return first <= last.toSeq ? last : null; // else they were settled meanwhile, by /stop perhaps
+}
+
+/** One more than the last, as long as that was given back; what is nobody's fault does not count. */
+function nextAttempt(db: Db, jid: ChatJid): number {
+  const last = lastTry(db, jid);
+  if (last === null) return 1;
+  return isCounted(last.errorCode) ? last.attempt + 1 : last.attempt;
+}
+
+/** Milliseconds until the messages that wait may have their turn: 0 for now, null when none waits. */
+export function messagesDueIn(db: Db, jid: ChatJid, nowMs: number): number | null {
+  if (db.messages.firstOpen(jid) === null) return null;
+  const last = lastTry(db, jid);
+  if (!last?.retryAt || !last.finishedAt) return 0;
+  // A clock that was set back must not make a wait of seconds one of hours.
+  if (nowMs < Date.parse(last.finishedAt)) return 0;
+  return Math.max(0, Date.parse(last.retryAt) - nowMs);
 }

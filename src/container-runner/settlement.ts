@@ -8,11 +8,20 @@ import type { Db } from '../db.ts';
 import type { RunResult } from '../group-queue.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../log.ts';
+import type { Problems } from '../problems.ts';
 import type { AgentEvent, Usage } from '../protocol.ts';
 import type { Router } from '../router.ts';
-import { type ChatJid, iso } from '../types.ts';
-import { type Failure, retryDelay, sentenceFor } from './failure.ts';
-import { taskEnded, taskFailed, taskOf, taskRetryDelay, taskRunAgain } from './task-outcome.ts';
+import { type ChatJid, type Group, iso } from '../types.ts';
+import {
+  type Failure,
+  FRESH_NOTICE,
+  HANDLING,
+  type Next,
+  nextStep,
+  noticeFor,
+  sentenceFor,
+} from './failure.ts';
+import { taskEnded, taskFailed, taskNextStep, taskOf, taskRunAgain } from './task-outcome.ts';
 import { appendTurnLog } from './turn-log.ts';
 
 export interface SettlementOptions {
@@ -25,6 +34,9 @@ export interface SettlementOptions {
   /** Named to the chat when they were hit. */
   timeoutMs: number;
   memoryMb: number;
+  timezoneOf: (group: Group) => string;
+  /** Something that only the operator can put right was met, or was not met any more. In the caller's transaction. */
+  problems: Pick<Problems, 'report' | 'solved'>;
 }
 
 export interface Settlement {
@@ -49,11 +61,8 @@ export function createSettlement(options: SettlementOptions): Settlement {
       const usage = event.usage ?? null;
       if (event.status === 'ok') return succeed(turn, usage, event.gated === true);
       if (event.status === 'interrupted') return stop(turn, usage);
-      const failure = {
-        code: event.error?.code ?? 'agent',
-        message: event.error?.message ?? 'no reason given',
-      };
-      return fail(turn, failure, usage);
+      const { code = 'agent', message = 'no reason given', resets_at: at } = event.error ?? {};
+      return fail(turn, { code, message, resetsAt: at === undefined ? undefined : Date.parse(at) }, usage);
     });
   }
 
@@ -63,6 +72,7 @@ export function createSettlement(options: SettlementOptions): Settlement {
     if (!fresh) return;
     const details = { event: 'session_replaced', group: turn.folder, turn: turn.id };
     log.warn(details, 'the session was gone; a fresh one was begun');
+    tell(turn, FRESH_NOTICE);
   }
 
   function succeed(turn: Turn, usage: Usage | null, gated: boolean): RunResult {
@@ -72,6 +82,11 @@ export function createSettlement(options: SettlementOptions): Settlement {
     const replyTo = others ? db.turns.triggerMessageId(id) : null;
     const parts = options.record({ chatJid, threadId, turnId: id, replyTo, text });
     taskEnded(outcomes(), turn, gated ? 'gated' : parts === 0 ? 'quiet' : 'ok', usage);
+    if (!gated) {
+      options.problems.solved('credential');
+      options.problems.solved('quota');
+    }
+    options.problems.solved('workspace', turn.folder);
     return finish(turn, 'done', null, usage);
   }
 
@@ -96,22 +111,48 @@ export function createSettlement(options: SettlementOptions): Settlement {
 
   function fail(turn: Turn, failure: Failure, usage: Usage | null = null): RunResult {
     const isTask = turn.kind === 'task';
-    const retryInMs = isTask
-      ? taskRetryDelay(db, turn, failure, clock.now())
-      : retryDelay(failure.code, turn.attempt);
-    const { id, folder, attempt } = turn;
-    const details = { event: 'turn_failed', group: folder, turn: id, attempt, code: failure.code, retryInMs };
-    log[retryInMs === null ? 'error' : 'warn'](details, failure.message);
-    appendTurnLog(home, folder, id, clock.now(), `failed: ${failure.code}: ${failure.message}`);
+    const nowMs = clock.now();
+    const attempt = { attempt: turn.attempt, resumed: turn.sessionId !== null, nowMs };
+    const next = isTask ? taskNextStep(db, turn, failure, attempt) : nextStep(failure, attempt);
+    const { retryInMs } = next;
+    const { id, folder } = turn;
+    const details = { event: 'turn_failed', group: folder, turn: id, attempt: turn.attempt };
+    const level = retryInMs === null ? 'error' : 'warn';
+    log[level]({ ...details, code: failure.code, retryInMs }, failure.message);
+    appendTurnLog(home, folder, id, nowMs, `failed: ${failure.code}: ${failure.message}`);
     return db.transaction((): RunResult => {
-      if (failure.code === 'stale_session') db.agents.dropSession(folder, null);
+      leaveSession(turn, failure);
+      const { problem } = HANDLING[failure.code];
+      if (problem) options.problems.report(problem, failure.message, problem === 'workspace' ? folder : '');
       if (retryInMs === null) return failForGood(turn, failure, usage);
-      if (!db.turns.finish(id, 'retried', now(), failure, usage)) return 'again';
+      const retryAt = retryInMs === 0 ? null : iso(nowMs + retryInMs);
+      if (!db.turns.finish(id, 'retried', now(), failure, usage, retryAt)) return 'again';
       db.turns.releaseMessages(turn);
       taskRunAgain(outcomes(), turn, failure, retryInMs);
+      announce(turn, failure, next);
       // A task waits on the scheduler's clock; the group's messages need not wait with it.
       return isTask || retryInMs === 0 ? 'again' : { retryInMs };
     });
+  }
+
+  /** What could not be resumed, or is too long, is not resumed again. An isolated task never was in the group's. */
+  function leaveSession(turn: Turn, { code }: Failure): void {
+    if (!HANDLING[code].freshSession || taskOf(db, turn)?.task.contextMode === 'isolated') return;
+    db.agents.dropSession(turn.folder, null);
+  }
+
+  function announce(turn: Turn, failure: Failure, next: Next): void {
+    const group = db.groups.byJid(turn.chatJid);
+    if (!group) return;
+    const at = { nowMs: clock.now(), timezone: options.timezoneOf(group) };
+    const notice = noticeFor(failure, next, at);
+    if (notice !== null) tell(turn, notice);
+  }
+
+  /** Whoever ends the turn, or takes its event, wakes the delivery. */
+  function tell({ chatJid, threadId, id }: Turn, text: string): void {
+    options.record({ chatJid, threadId, turnId: id, replyTo: null, text });
+    queueMicrotask(() => options.wakeDelivery(chatJid));
   }
 
   function failForGood(turn: Turn, failure: Failure, usage: Usage | null): RunResult {

@@ -11,7 +11,7 @@ import type { Usage } from '../protocol.ts';
 import type { Router } from '../router.ts';
 import { describeNext, tooLate } from '../tasks.ts';
 import { type ChatJid, type Iso, iso } from '../types.ts';
-import { type Failure, retryDelay } from './failure.ts';
+import { type Attempt, type Failure, isCounted, type Next, nextStep } from './failure.ts';
 
 export const MAX_FAILED_RUNS = 5;
 
@@ -46,14 +46,14 @@ export function taskEnded(
   endOnce(db, owner.task);
 }
 
-/** Milliseconds after which the run is repeated, or null when it has failed for good. */
-export function taskRetryDelay(db: Db, turn: Turn, failure: Failure, nowMs: number): number | null {
+/** As nextStep(), but a repeat must come before the task's next run. */
+export function taskNextStep(db: Db, turn: Turn, failure: Failure, attempt: Attempt): Next {
   const owner = taskOf(db, turn);
-  const delay = retryDelay(failure.code, turn.attempt);
-  if (!owner || delay === null || failure.code === 'restart') return delay;
-  if (owner.task.status !== 'active') return null;
-  const next = owner.task.nextRun;
-  return next !== null && nowMs + delay >= Date.parse(next) ? null : delay;
+  const next = nextStep(failure, attempt);
+  if (!owner || next.retryInMs === null || !isCounted(failure.code)) return next;
+  const { status, nextRun } = owner.task;
+  const tooLate = nextRun !== null && attempt.nowMs + next.retryInMs >= Date.parse(nextRun);
+  return status !== 'active' || tooLate ? { retryInMs: null, fresh: false } : next;
 }
 
 export function taskRunAgain(
@@ -66,9 +66,9 @@ export function taskRunAgain(
   const owner = taskOf(db, turn);
   if (!owner) return;
   const { run, task } = owner;
-  const unwanted = failure.code === 'restart' ? noLongerWanted(owner, nowMs) : null;
+  const unwanted = isCounted(failure.code) ? null : noLongerWanted(owner, nowMs);
   if (unwanted === null) {
-    db.tasks.runAgain(run.id, iso(nowMs + delayMs), failure.message, failure.code !== 'restart');
+    db.tasks.runAgain(run.id, iso(nowMs + delayMs), failure.message, isCounted(failure.code));
     return;
   }
   db.tasks.finishRun(run.id, 'stopped', iso(nowMs), { reason: unwanted, error: failure.message });

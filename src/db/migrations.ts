@@ -68,6 +68,8 @@ CREATE TABLE turns (
   attempt INTEGER NOT NULL, container_id TEXT,
   queued_at TEXT NOT NULL, started_at TEXT, finished_at TEXT, error_code TEXT, error TEXT,
   input_tokens INTEGER, output_tokens INTEGER, cost_usd REAL,
+  -- The conversation it was to resume, NULL for a fresh one; and not before when a retried one is repeated.
+  session_id TEXT, retry_at TEXT,
   -- Messages after from_seq up to to_seq are this turn's; omitted of them did not fit into its prompt.
   from_seq INTEGER, to_seq INTEGER, omitted INTEGER NOT NULL DEFAULT 0,
   -- Events taken so far, and the reply they have brought.
@@ -104,6 +106,13 @@ CREATE TABLE ipc_commands (
   created_at TEXT NOT NULL,
   PRIMARY KEY (group_folder, id)
 ) STRICT, WITHOUT ROWID;
+
+-- What only the operator can put right, and what chats were told meanwhile. Open while closed_at is NULL.
+CREATE TABLE problems (
+  id INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, subject TEXT NOT NULL, detail TEXT NOT NULL,
+  opened_at TEXT NOT NULL, told_at TEXT, closed_at TEXT
+) STRICT;
+CREATE UNIQUE INDEX problems_open ON problems (kind, subject) WHERE closed_at IS NULL;
 
 CREATE TABLE audit_log (
   id INTEGER PRIMARY KEY AUTOINCREMENT, at TEXT NOT NULL, actor TEXT NOT NULL, group_folder TEXT,

@@ -162,6 +162,9 @@ export function taskRepository(db: Sqlite) {
     `SELECT ${RUN} FROM task_runs INDEXED BY task_runs_waiting
      WHERE chat_jid = ? AND state = 'due' AND (not_before IS NULL OR not_before <= ?) ORDER BY id LIMIT 1`,
   );
+  const allWaiting = db.prepare<[string], Row>(
+    `SELECT ${RUN} FROM task_runs INDEXED BY task_runs_waiting WHERE chat_jid = ? AND state = 'due' ORDER BY id`,
+  );
   const neverBegun = db.prepare<[], Row>(
     `SELECT ${RUN} FROM task_runs INDEXED BY task_runs_waiting
      WHERE state = 'due' AND origin = 'schedule' AND attempt = 0 ORDER BY id`,
@@ -304,6 +307,8 @@ export function taskRepository(db: Sqlite) {
     /** The run that is waiting or going on, if any. */
     openRun: (taskId: string): TaskRun | null => findRun(openRun.get(taskId)),
     nextWaiting: (jid: ChatJid, now: Iso): TaskRun | null => findRun(waiting.get(jid, now)),
+    /** Also those that wait to be tried again. */
+    allWaiting: (jid: ChatJid): TaskRun[] => allWaiting.all(jid).map(toRun),
     /** Runs of the schedule that wait for their first attempt. */
     neverBegun: (): TaskRun[] => neverBegun.all().map(toRun),
     /** It will not run. */

@@ -29,6 +29,10 @@ export interface Turn {
   omitted: number;
   lastEvent: number;
   reply: string;
+  /** The conversation it was to resume. */
+  sessionId: string | null;
+  /** When a retried one may be repeated. */
+  retryAt: Iso | null;
 }
 
 interface Row {
@@ -50,10 +54,13 @@ interface Row {
   omitted: number;
   last_event: number;
   reply: string;
+  session_id: string | null;
+  retry_at: string | null;
 }
 
 const COLUMNS = `id, chat_jid, group_folder, thread_id, kind, state, attempt, container_id, queued_at, started_at,
-  finished_at, error_code, error, from_seq, to_seq, omitted, last_event, reply`;
+  finished_at, error_code, error, from_seq, to_seq, omitted, last_event, reply,
+  session_id, retry_at`;
 
 const toTurn = (row: Row): Turn => ({
   id: row.id as TurnId,
@@ -74,12 +81,14 @@ const toTurn = (row: Row): Turn => ({
   omitted: row.omitted,
   lastEvent: row.last_event,
   reply: row.reply,
+  sessionId: row.session_id,
+  retryAt: row.retry_at as Iso | null,
 });
 
 export function turnRepository(db: Sqlite) {
   const insert = db.prepare(
-    `INSERT INTO turns (id, chat_jid, group_folder, thread_id, kind, state, attempt, queued_at, from_seq, to_seq, omitted)
-     VALUES (?, ?, ?, ?, ?, 'queued', ?, ?, ?, ?, ?)`,
+    `INSERT INTO turns (id, chat_jid, group_folder, thread_id, kind, state, attempt, queued_at, from_seq, to_seq, omitted,
+       session_id) VALUES (?, ?, ?, ?, ?, 'queued', ?, ?, ?, ?, ?, ?)`,
   );
   const claimMessage = db.prepare('UPDATE messages SET turn_id = ? WHERE seq = ?');
   const byId = db.prepare<[string], Row>(`SELECT ${COLUMNS} FROM turns WHERE id = ?`);
@@ -100,7 +109,7 @@ export function turnRepository(db: Sqlite) {
   );
   const finish = db.prepare(
     `UPDATE turns SET state = ?, finished_at = ?, error_code = ?, error = ?, input_tokens = ?, output_tokens = ?,
-       cost_usd = ? WHERE id = ? AND state IN ('queued', 'running')`,
+       cost_usd = ?, retry_at = ? WHERE id = ? AND state IN ('queued', 'running')`,
   );
   const settleMessages = db.prepare(
     'UPDATE messages SET disposition = ?, reason = ? WHERE turn_id = ? AND disposition IS NULL',
@@ -133,6 +142,7 @@ export function turnRepository(db: Sqlite) {
       fromSeq: Seq | null;
       toSeq: Seq | null;
       omitted: number;
+      sessionId: string | null;
       messages: readonly Seq[];
     }): void {
       insert.run(
@@ -146,6 +156,7 @@ export function turnRepository(db: Sqlite) {
         turn.fromSeq,
         turn.toSeq,
         turn.omitted,
+        turn.sessionId,
       );
       for (const one of turn.messages) claimMessage.run(turn.id, one);
     },
@@ -178,6 +189,7 @@ export function turnRepository(db: Sqlite) {
       at: Iso,
       error: { code: string; message: string } | null,
       usage: Usage | null,
+      retryAt: Iso | null = null,
     ): boolean {
       return (
         finish.run(
@@ -188,6 +200,7 @@ export function turnRepository(db: Sqlite) {
           usage?.input_tokens ?? null,
           usage?.output_tokens ?? null,
           usage?.cost_usd ?? null,
+          retryAt,
           id,
         ).changes === 1
       );

@@ -12,6 +12,7 @@ import {
   pauseTask,
   resumeTask,
   runTaskNow,
+  stopWaitingRuns,
   type TaskRules,
 } from '../tasks.ts';
 import type { BotCommand } from '../trigger.ts';
@@ -35,7 +36,7 @@ export interface ChatAnswer {
   text: string;
   /** The chat whose tasks have changed. */
   tasksChanged?: ChatJid;
-  /** The running turn of this chat is to end. */
+  /** The running turn of this chat, if there is one, is to end, and what waits need not back off any longer. */
   stopTurn?: true;
 }
 
@@ -126,11 +127,13 @@ function why({ db, group, replyTo, tasks }: ChatCommandContext): string {
 }
 
 /** What waits is stopped here and now; what runs is ended after the commit. */
-function stop({ db, group, sender }: ChatCommandContext): ChatAnswer {
-  const waiting = db.messages.disposeOpen(group.chatJid, 'stopped', `by telegram:${sender}`);
+function stop({ db, tasks, group, sender }: ChatCommandContext): ChatAnswer {
+  const by = `by telegram:${sender}`;
+  const messages = db.messages.disposeOpen(group.chatJid, 'stopped', by);
+  const runs = stopWaitingRuns(tasks, group.chatJid, by);
   const running = db.turns.openOf(group.chatJid).length > 0;
-  if (!running && waiting === 0) return { text: 'There is nothing to stop.' };
-  return { text: 'Stopped.', ...(running ? { stopTurn: true } : {}) };
+  if (!running && messages === 0 && runs === 0) return { text: 'There is nothing to stop.' };
+  return { text: 'Stopped.', stopTurn: true, ...(runs === 0 ? {} : { tasksChanged: group.chatJid }) };
 }
 
 function listTasks({ db, group }: ChatCommandContext): string {

@@ -188,7 +188,7 @@ describe('a run that fails', () => {
     const family = daemon.register('family');
     const task = daemon.add(family, '1h');
     const other = daemon.add(family, '1d');
-    daemon.agent.answer = () => ({ status: 'error', error: { code: 'credential', message: '401' } });
+    daemon.agent.answer = () => ({ status: 'error', error: { code: 'max_turns', message: '400 steps' } });
     await daemon.start();
     for (let n = 1; n <= 5; n += 1) {
       await daemon.clock.advance(HOUR);
@@ -202,7 +202,7 @@ describe('a run that fails', () => {
       failures: 5,
     });
     expect(daemon.told(family).at(-1)).toMatch(
-      /has failed 5 times in a row and is paused now\. .*credential/,
+      /has failed 5 times in a row and is paused now\. .*more steps/,
     );
     expect(daemon.told(main)[0]).toBe(`In family: ${daemon.told(family).at(-1)}`);
     await daemon.clock.advance(3 * HOUR);

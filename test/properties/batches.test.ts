@@ -46,6 +46,7 @@ function runTurn(db: Db, jid: ChatJid, id: string, ends: 'done' | 'retried'): Ba
       at,
       fromSeq: batch.fromSeq,
       toSeq: batch.toSeq,
+      sessionId: null,
       omitted: batch.omitted,
       messages: batch.messages.map((m) => m.seq),
     });

@@ -54,6 +54,7 @@ export class InnerDaemon {
   constructor() {
     onTestFinished(async () => {
       await this.stop();
+      await this.agent.close();
       this.db.close();
     });
   }
@@ -75,7 +76,8 @@ export class InnerDaemon {
     return scheduleTask(this.rules, group, input, 'test');
   }
 
-  async start(): Promise<void> {
+  /** `ready` false: agents cannot run yet. */
+  async start({ ready = true } = {}): Promise<void> {
     this.#polling = createScriptedPolling();
     const config = loadConfig({
       NANOCLAW_HOME: this.home,
@@ -91,7 +93,7 @@ export class InnerDaemon {
       pacing: { perChatMs: 0, groupPerMinute: 10_000, overallPerSecond: 10_000 },
     });
     await this.app.start();
-    await this.until(() => this.app?.status().runtime.ready && this.#polling.polls.length > 0);
+    await this.until(() => this.app?.status().runtime.ready === ready && this.#polling.polls.length > 0);
   }
 
   async stop(): Promise<void> {

@@ -5,6 +5,7 @@
 import { mkdirSync, readdirSync, readFileSync, renameSync, watch, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import {
+  type AgentErrorCode,
   type AgentEvent,
   eventFileName,
   MAILBOX,
@@ -25,7 +26,7 @@ export interface Answer {
   text?: string;
   session?: string;
   status?: 'ok' | 'error' | 'interrupted';
-  error?: { code: 'agent' | 'gate' | 'credential' | 'quota'; message: string };
+  error?: { code: AgentErrorCode; message: string; resets_at?: string };
   gated?: boolean;
   usage?: Usage;
 }
@@ -37,6 +38,8 @@ export interface ScriptedAgent {
   /** Decides about the next turns; `hold` leaves one open for finish(). */
   answer: (turn: TurnFile) => Answer | 'hold';
   finish(turn: TurnFile | undefined, answer?: Answer): void;
+  /** Ends every agent. */
+  close(): Promise<void>;
   /** A command of the agent's, left in its mailbox while it works. */
   command(turn: TurnFile, command: Record<string, unknown>): void;
 }
@@ -57,6 +60,9 @@ export function createScriptedAgent(): ScriptedAgent {
       close: async () => {},
     },
     finish,
+    async close() {
+      for (const container of living.values()) await container.remove();
+    },
     command(turn, command) {
       const mailbox = mailboxes.get(turn.container) ?? '';
       put(mailbox, `${MAILBOX.tasks}/${String(command.id)}.json`, command);

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { classifyFailure, isStaleSession } from './claude-failure.ts';
+import { classifyFailure, isStaleSession, resetTime } from './claude-failure.ts';
 
 test.each([
   ['credential', { category: 'authentication_failed', text: 'Failed to authenticate' }],
@@ -25,4 +25,12 @@ test.each([
 test('a conversation that is gone is recognised', () => {
   expect(isStaleSession('No conversation found with session ID: 5')).toBe(true);
   expect(isStaleSession('no such file')).toBe(false);
+});
+
+test('the time at which a limit is lifted comes from the event, else from the text', () => {
+  expect(resetTime(1_793_606_400, 'Claude usage limit reached|1793610000')).toBe(1_793_606_400_000);
+  expect(resetTime(undefined, 'Claude AI usage limit reached|1793610000')).toBe(1_793_610_000_000);
+  expect(resetTime(undefined, 'Credit balance is too low')).toBeUndefined();
+  expect(resetTime(Number.NaN, '')).toBeUndefined();
+  expect(resetTime(1e300, '')).toBeUndefined();
 });

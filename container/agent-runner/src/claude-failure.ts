@@ -61,6 +61,12 @@ export function classifyFailure({ category, status, text }: Failure): AgentError
   return byStatus ?? BY_WORDS.find(([words]) => words.test(text))?.[1] ?? 'agent';
 }
 
+/** When the limit is lifted, in milliseconds since the epoch: as an event said it, or in the text ("…|1790000000"). */
+export function resetTime(resetsAtS: number | undefined, text: string): number | undefined {
+  const seconds = resetsAtS ?? Number(/limit reached\|(\d{10})\b/i.exec(text)?.[1]);
+  return Number.isFinite(seconds) && seconds > 0 && seconds < 8.64e12 ? seconds * 1000 : undefined;
+}
+
 /** The asked-for conversation is not among the transcripts of this home. */
 export function isStaleSession(text: string): boolean {
   return /no conversation found/i.test(text);

@@ -12,7 +12,7 @@ import type {
 } from '@anthropic-ai/claude-agent-sdk';
 import type { AgentEnvironment, TurnFile, Usage } from '../../../src/protocol.ts';
 import { activityOf } from './claude-activity.ts';
-import { classifyFailure, isStaleSession } from './claude-failure.ts';
+import { classifyFailure, isStaleSession, resetTime } from './claude-failure.ts';
 import { claudeOptions, MCP_SERVER, readGlobalMemory } from './claude-options.ts';
 import { ClaudeProcess } from './claude-process.ts';
 import type { Provider, TurnOutcome, TurnReport } from './provider.ts';
@@ -99,6 +99,7 @@ class ClaudeProvider implements Provider {
     const prompt = claude.send(turn.prompt);
     let heard = false;
     let category: SDKAssistantMessageError | undefined;
+    let resetsAtS: number | undefined;
     let activity = 'thinking';
     report.alive(activity);
 
@@ -119,17 +120,19 @@ class ClaudeProvider implements Provider {
         await this.#learnSession(claude, message.session_id, turn, sessionId, report);
       }
       if (message.type === 'assistant' && message.error !== undefined) category = message.error;
+      if (message.type === 'rate_limit_event' && message.rate_limit_info.status === 'rejected')
+        resetsAtS = message.rate_limit_info.resetsAt;
       if (message.type !== 'result' || !answers(message, prompt)) continue;
 
       claude.turns += 1;
-      return this.#settle(claude, message, category, report);
+      return this.#settle(claude, message, { category, resetsAtS }, report);
     }
   }
 
   async #settle(
     claude: ClaudeProcess,
     result: SDKResultMessage,
-    category: SDKAssistantMessageError | undefined,
+    seen: { category: SDKAssistantMessageError | undefined; resetsAtS: number | undefined },
     report: TurnReport,
   ): Promise<Attempt> {
     const usage = claude.usageSince(totalUsage(result));
@@ -148,7 +151,9 @@ class ClaudeProvider implements Provider {
     }
     const message = text || `Claude ended the turn with ${result.subtype}`;
     const status = result.subtype === 'success' ? result.api_error_status : undefined;
-    return { status: 'error', code: classifyFailure({ category, status, text }), message, usage };
+    const code = classifyFailure({ category: seen.category, status, text });
+    const resetsAt = code === 'quota' ? resetTime(seen.resetsAtS, text) : undefined;
+    return { status: 'error', code, message, usage, ...(resetsAt === undefined ? {} : { resetsAt }) };
   }
 
   async #learnSession(

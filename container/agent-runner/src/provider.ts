@@ -19,7 +19,8 @@ export type TurnOutcome =
   /** `gated`: a task's gate script said that there is nothing to do; the provider was not asked. */
   | { status: 'ok'; usage?: Usage; gated?: true }
   | { status: 'interrupted'; usage?: Usage }
-  | { status: 'error'; code: AgentErrorCode; message: string; usage?: Usage };
+  /** `resetsAt`: when the limit that was hit is lifted, milliseconds since the epoch. */
+  | { status: 'error'; code: AgentErrorCode; message: string; usage?: Usage; resetsAt?: number };
 
 export interface Provider {
   /**

@@ -116,7 +116,9 @@ function finishedBody(outcome: TurnOutcome): EventBody {
   const usage: { usage?: Usage } = outcome.usage ? { usage: outcome.usage } : {};
   if (outcome.status === 'ok' && outcome.gated) return { type: 'turn_finished', status: 'ok', gated: true };
   if (outcome.status !== 'error') return { type: 'turn_finished', status: outcome.status, ...usage };
-  const error = { code: outcome.code, message: outcome.message.slice(0, 4000) };
+  const resets =
+    outcome.resetsAt === undefined ? {} : { resets_at: new Date(outcome.resetsAt).toISOString() };
+  const error = { code: outcome.code, message: outcome.message.slice(0, 4000), ...resets };
   return { type: 'turn_finished', status: 'error', error, ...usage };
 }
 

@@ -1,0 +1,195 @@
+/**
+ * What only the operator can put right: kept in the database, told to main once when it begins and once when it is
+ * over, however often it is met and however often the daemon is restarted in between. `status` shows what is open.
+ * Invariants: a problem that cannot be stored (a full disk) is never the reason why something else fails; what main
+ * was not told of is not told to be over. What it says goes through the outbox, but for a full disk, which is said
+ * directly and once.
+ */
+import { isStorageFailure } from './db/open.ts';
+import { CHAT_TOLD, type ProblemRow } from './db/problems.ts';
+import type { Db } from './db.ts';
+import { messageOf } from './errors.ts';
+import type { Clock } from './lib/clock.ts';
+import type { Logger } from './log.ts';
+import type { Router } from './router.ts';
+import { type ChatJid, type Iso, iso } from './types.ts';
+
+interface Words {
+  /** For main, as a whole sentence; `detail` is what the log says. */
+  begins: (detail: string, subject: string) => string;
+  ends: (subject: string, since: string) => string;
+  /** While it lasts nothing can be sent: main hears of it afterwards, in one sentence. */
+  onlyAfterwards?: true;
+}
+
+const PROBLEMS = {
+  credential: {
+    begins: () =>
+      'The model refuses the credential, so I cannot answer anybody. Renew it in .env and restart me.',
+    ends: () => 'The model accepts the credential again.',
+  },
+  quota: {
+    begins: (detail) => `The limit of the model account is used up, so answers wait: ${detail}`,
+    ends: () => 'The model account has room again.',
+  },
+  engine: {
+    begins: (detail) => `I cannot start agents, so messages wait: ${detail}`,
+    ends: () => 'Agents can be started again.',
+  },
+  image: {
+    begins: (detail) => `The agents’ image is missing, so messages wait: ${detail}`,
+    ends: () => 'The agents’ image is there again.',
+  },
+  workspace: {
+    begins: (detail, folder) => `The agent of “${folder}” may not write into its folder: ${detail}`,
+    ends: (folder) => `The agent of “${folder}” can write into its folder again.`,
+  },
+  disk: {
+    begins: (detail) => `My database cannot be written, so nothing new is taken: ${detail}`,
+    ends: (_, since) => `My database could not be written from ${since} on; now it can again.`,
+    onlyAfterwards: true,
+  },
+  telegram_conflict: {
+    begins: (detail) => `I get no messages: ${detail}`,
+    ends: () => 'I get messages again.',
+  },
+  telegram_token: {
+    begins: () => 'Telegram refuses the bot token.',
+    ends: (_, since) => `Telegram refused the bot token from ${since} on; now it accepts it again.`,
+    onlyAfterwards: true,
+  },
+} as const satisfies Record<string, Words>;
+
+export type ProblemKind = keyof typeof PROBLEMS;
+
+export interface ProblemsOptions {
+  db: Db;
+  clock: Clock;
+  log: Logger;
+  record: Router['record'];
+  wakeDelivery: (jid: ChatJid) => void;
+  /** Sends at once, past the outbox, best effort: for what cannot be stored. */
+  sendNow: (jid: ChatJid, text: string) => void;
+}
+
+export interface Problems {
+  /** It was met, now or again. Joins the caller's transaction; never throws for want of storage. */
+  report(kind: ProblemKind, detail: string, subject?: string): void;
+  /** It was not met although it would have been. Cheap when it is not open. */
+  solved(kind: ProblemKind, subject?: string): void;
+  /** Says to a chat that it has to wait, once until forgetTold(), also over restarts. */
+  tellChatOnce(jid: ChatJid, sentence: () => { threadId: number | null; text: string }): void;
+  forgetTold(): void;
+  /** What is open, oldest first. */
+  open(): { kind: string; subject: string; detail: string; since: Iso; told: boolean }[];
+}
+
+const MOST_DETAIL = 300;
+
+export function createProblems(options: ProblemsOptions): Problems {
+  const { db, clock, log } = options;
+  const now = () => iso(clock.now());
+  /** Seen in this process though it could not be stored. */
+  const unstored = new Map<string, { kind: ProblemKind; subject: string; detail: string; since: Iso }>();
+  const keyOf = (kind: string, subject: string) => `${kind}\n${subject}`;
+
+  const find = (kind: string, subject: string): ProblemRow | undefined =>
+    db.problems.open().find((row) => row.kind === kind && row.subject === subject);
+
+  function say(jid: ChatJid, threadId: number | null, text: string): void {
+    options.record({ chatJid: jid, threadId, turnId: null, replyTo: null, text });
+    // Not before the commit, which may be the caller's.
+    queueMicrotask(() => options.wakeDelivery(jid));
+  }
+
+  function tellMain(text: string): boolean {
+    const main = db.groups.main();
+    if (main) say(main.chatJid, null, text);
+    return main !== null;
+  }
+
+  function store(kind: ProblemKind, subject: string, detail: string, since: Iso): void {
+    const words: Words = PROBLEMS[kind];
+    db.transaction(() => {
+      if (find(kind, subject) === undefined) {
+        db.problems.add(kind, subject, detail, since);
+        log.error({ event: 'problem', kind, subject, told: !words.onlyAfterwards }, detail);
+      }
+      const row = find(kind, subject);
+      if (!row || row.toldAt !== null || words.onlyAfterwards) return;
+      if (tellMain(words.begins(row.detail, subject))) db.problems.setTold(row.id, now());
+    });
+  }
+
+  /** Throws only what is not the disk's fault, or when a transaction of the caller's was lost with it. */
+  function surely(work: () => void): boolean {
+    const joins = db.sqlite.inTransaction;
+    try {
+      work();
+      return true;
+    } catch (error) {
+      if (joins || !isStorageFailure(error)) throw error;
+      log.error({ event: 'problem_not_stored', err: error }, messageOf(error));
+      return false;
+    }
+  }
+
+  return {
+    report(kind, text, subject = '') {
+      const detail = text.length > MOST_DETAIL ? `${text.slice(0, MOST_DETAIL)}…` : text;
+      const since = unstored.get(keyOf(kind, subject))?.since ?? now();
+      const key = keyOf(kind, subject);
+      if (surely(() => store(kind, subject, detail, since))) unstored.delete(key);
+      else if (!unstored.has(key)) {
+        unstored.set(key, { kind, subject, detail, since });
+        const main = db.groups.main();
+        if (main) options.sendNow(main.chatJid, PROBLEMS[kind].begins(detail, subject));
+      }
+    },
+    solved(kind, subject = '') {
+      const words: Words = PROBLEMS[kind];
+      const missed = unstored.get(keyOf(kind, subject));
+      if (!missed && !find(kind, subject)) return;
+      surely(() =>
+        db.transaction(() => {
+          if (missed) db.problems.add(kind, subject, missed.detail, missed.since);
+          const row = find(kind, subject);
+          if (!row) return;
+          if (row.toldAt !== null || words.onlyAfterwards) tellMain(words.ends(subject, row.openedAt));
+          db.problems.close(row.id, now());
+          log.info({ event: 'problem_solved', kind, subject, since: row.openedAt });
+        }),
+      ) && unstored.delete(keyOf(kind, subject));
+    },
+    tellChatOnce(jid, sentence) {
+      if (find(CHAT_TOLD, jid)) return;
+      const { threadId, text } = sentence();
+      surely(() =>
+        db.transaction(() => {
+          db.problems.add(CHAT_TOLD, jid, text, now());
+          const row = find(CHAT_TOLD, jid);
+          if (row) db.problems.setTold(row.id, now());
+          say(jid, threadId, text);
+        }),
+      );
+    },
+    forgetTold() {
+      const told = db.problems.open().filter(({ kind }) => kind === CHAT_TOLD);
+      if (told.length === 0) return;
+      surely(() => db.transaction(() => told.forEach(({ id }) => void db.problems.close(id, now()))));
+    },
+    open: () => [
+      ...db.problems
+        .open()
+        .filter(({ kind }) => kind !== CHAT_TOLD)
+        .map(({ kind, subject, detail, openedAt, toldAt }) => ({
+          kind,
+          subject,
+          detail,
+          since: openedAt,
+          told: toldAt !== null,
+        })),
+      ...[...unstored.values()].map((problem) => ({ ...problem, told: false })),
+    ],
+  };
+}
