@@ -26,6 +26,7 @@ const COMMANDS: Record<string, () => Promise<(program: Command) => void>> = {
   tasks: async () => (await import('./commands/tasks.ts')).tasksCommand,
   why: async () => (await import('./commands/why.ts')).whyCommand,
   chat: async () => (await import('./commands/chat.ts')).chatCommand,
+  service: async () => (await import('./commands/service.ts')).serviceCommand,
   backup: async () => (await import('./commands/backup.ts')).backupCommand,
   restore: async () => (await import('./commands/restore.ts')).restoreCommand,
   image: async () => (await import('./commands/image.ts')).imageCommand,

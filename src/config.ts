@@ -186,6 +186,21 @@ export function homeOf(env: NodeJS.ProcessEnv = process.env, cwd: string = proce
   return path.resolve(cwd, env.NANOCLAW_HOME || '.');
 }
 
+/** The PATH of whoever calls us. */
+export const searchPath = (env: NodeJS.ProcessEnv = process.env): string =>
+  env.PATH || '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+
+/** Who called sudo, if somebody did. */
+export const callerName = (env: NodeJS.ProcessEnv = process.env): string | undefined =>
+  env.SUDO_USER || undefined;
+
+/** What systemd told a service it started: where to report to, and how often (sd_notify(3)). Null without it. */
+export function serviceManagerOf(env: NodeJS.ProcessEnv = process.env): { watchdogMs: number | null } | null {
+  if (!env.NOTIFY_SOCKET) return null;
+  const microseconds = Number(env.WATCHDOG_USEC);
+  return { watchdogMs: microseconds > 0 ? microseconds / 1000 : null };
+}
+
 function contradictions(s: Record<string, unknown>): string[] {
   const problems: string[] = [];
   const hasCredential = Boolean(s.ANTHROPIC_API_KEY || s.ANTHROPIC_AUTH_TOKEN || s.CLAUDE_CODE_OAUTH_TOKEN);

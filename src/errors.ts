@@ -14,6 +14,7 @@ export const ERROR_CODES = {
   BACKUP_FAILED: 'operator',
   BACKUP_INVALID: 'operator',
   RESTORE_REFUSED: 'operator',
+  SERVICE_UNAVAILABLE: 'operator',
   HOME_LOCKED: 'operator',
   HOME_UNWRITABLE: 'operator',
   PORT_IN_USE: 'operator',

@@ -6,9 +6,11 @@
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { type App, createApp } from './app.ts';
-import { type Config, loadConfig } from './config.ts';
+import { type Config, loadConfig, serviceManagerOf } from './config.ts';
 import { messageOf, NanoClawError } from './errors.ts';
+import { systemClock } from './lib/clock.ts';
 import { createLogger, type Logger } from './log.ts';
+import { createNotifier } from './service/notify.ts';
 
 const STOP_DEADLINE_MS = 9000;
 const SAME_SIGNAL_MS = 1000;
@@ -26,10 +28,16 @@ async function run(): Promise<number> {
     return explain(error);
   }
   const app = createApp(config, log);
-  const ended = watchProcess(app, log);
+  const service = createNotifier({
+    clock: systemClock,
+    manager: serviceManagerOf(),
+    onProblem: (why) => log.warn({ event: 'notify_failed' }, `systemd could not be told: ${why}`),
+  });
+  const ended = watchProcess(app, log, () => service.stopping());
   try {
     log.info({ event: 'starting', home: config.home, pid: process.pid }, 'NanoClaw starts');
     await app.start();
+    service.ready();
     process.stderr.write(welcome(app, config));
   } catch (error) {
     const code = explain(error);
@@ -52,12 +60,13 @@ function openLog(config: Config): Logger {
 }
 
 /** Resolves with the exit code when it is over. */
-function watchProcess(app: App, log: Logger): Promise<number> {
+function watchProcess(app: App, log: Logger, onStop: () => void): Promise<number> {
   return new Promise((resolve) => {
     const stop = (reason: string, code: number) => {
       if (stopping) return;
       stopping = true;
       log.info({ event: 'stopping', reason }, 'NanoClaw stops');
+      onStop();
       const deadline = setTimeout(() => {
         log.error({ event: 'stop_deadline' }, 'stopping took too long; ending now, nothing is lost');
         resolve(code);

@@ -33,6 +33,7 @@ const LEVELS: readonly (readonly string[])[] = [
     'http',
     'metrics',
     'backup',
+    'service',
   ],
   ['router', 'group-queue', 'container-runner', 'ipc', 'task-scheduler', 'status', 'problems'],
   ['index', 'app', 'cli', 'commands'],
