@@ -24,6 +24,8 @@ const COMMANDS: Record<string, () => Promise<(program: Command) => void>> = {
   status: async () => (await import('./commands/status.ts')).statusCommand,
   groups: async () => (await import('./commands/groups.ts')).groupsCommand,
   tasks: async () => (await import('./commands/tasks.ts')).tasksCommand,
+  pair: async () => (await import('./commands/pair.ts')).pairCommand,
+  audit: async () => (await import('./commands/audit.ts')).auditCommand,
   why: async () => (await import('./commands/why.ts')).whyCommand,
   chat: async () => (await import('./commands/chat.ts')).chatCommand,
   service: async () => (await import('./commands/service.ts')).serviceCommand,

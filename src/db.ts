@@ -13,6 +13,7 @@ import { messageRepository } from './db/messages.ts';
 import { MIGRATIONS } from './db/migrations.ts';
 import { openDatabase, type Sqlite } from './db/open.ts';
 import { outboxRepository } from './db/outbox.ts';
+import { pairingRepository } from './db/pairing.ts';
 import { problemRepository } from './db/problems.ts';
 import { taskRepository } from './db/tasks.ts';
 import { traceQuery } from './db/trace.ts';
@@ -35,6 +36,7 @@ export function createDb(file: string, reach?: Reach | undefined) {
     /** What became of a message; null when there is none with this id in the chat. */
     trace: traceQuery(sqlite),
     agents: agentRepository(sqlite),
+    pairing: pairingRepository(sqlite),
     audit,
     problems: problemRepository(sqlite),
     /** Runs `work` in one IMMEDIATE transaction; nested calls join it. Throws what `work` throws, after a rollback. */

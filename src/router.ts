@@ -12,9 +12,11 @@ import { messageOf } from './errors.ts';
 import type { Clock } from './lib/clock.ts';
 import type { Reach } from './lib/failpoint.ts';
 import type { Logger } from './log.ts';
+import type { RegistryOptions } from './registry.ts';
 import { answerCommand, type ChatAnswer } from './router/chat-commands.ts';
 import { noteRules, type People, type Standing } from './router/people.ts';
 import { splitText, stripInternal } from './router/reply-text.ts';
+import { createStrangers } from './router/strangers.ts';
 import type { SenderRules } from './sender-rules.ts';
 import type { TaskRules } from './tasks.ts';
 import type { BotIdentity } from './telegram/api.ts';
@@ -37,6 +39,7 @@ export interface RouterOptions {
   /** Somebody wants the chat's running turn to end. */
   stopTurn: (jid: ChatJid) => void;
   tasks: TaskRules;
+  registry: RegistryOptions;
   senderRules: () => SenderRules;
   people: People;
   describe: () => string;
@@ -66,6 +69,7 @@ export interface Router {
 
 export function createRouter(options: RouterOptions): Router {
   const { db, clock, log } = options;
+  const strangers = createStrangers(options);
 
   function accept(bot: BotIdentity, updates: readonly Update[], nextOffset: number): void {
     const woken: Woken = {
@@ -167,12 +171,21 @@ export function createRouter(options: RouterOptions): Router {
       if (message.migratedFrom !== null) migrate(message.migratedFrom, message.chat.chatJid, woken);
       else if (message.migratedTo !== null && db.groups.byJid(message.migratedTo) !== null)
         wakeBoth(message.migratedTo, woken);
+      else if (incoming.kind === 'message') answerStranger(bot, message, woken);
       return;
     }
     if (incoming.kind === 'edited_message') return applyEdit(bot, message, incoming.editedAt, group, woken);
     db.groups.chatSeen(message.chat, at);
     if (message.migratedTo !== null && migrate(group.chatJid, message.migratedTo, woken)) return;
     store(bot, message, group, woken);
+  }
+
+  function answerStranger(bot: BotIdentity, message: IncomingMessage, woken: Woken): void {
+    const text = strangers.answer(message, bot.username);
+    if (text === null) return;
+    const { chatJid } = message.chat;
+    record({ chatJid, threadId: message.threadId, turnId: null, replyTo: message.messageId, text });
+    woken.delivery.add(chatJid);
   }
 
   function migrate(from: ChatJid, to: ChatJid, woken: Woken): boolean {
@@ -218,6 +231,7 @@ export function createRouter(options: RouterOptions): Router {
         text: verdict.answer.text,
       });
       woken.delivery.add(group.chatJid);
+      if (verdict.answer.groupsChanged) woken.chats = true;
       if (verdict.answer.stopTurn) woken.stop.add(group.chatJid);
       if (verdict.answer.tasksChanged) woken.tasks.add(verdict.answer.tasksChanged);
     }
@@ -240,10 +254,11 @@ export function createRouter(options: RouterOptions): Router {
       return turnedAway(standing);
     }
     if (command) {
-      const { assistantName, describe, tasks } = options;
+      const { assistantName, describe, tasks, registry } = options;
       const { sender } = message;
+      const replyTo = message.replyTo?.messageId ?? null;
       const answer = answerCommand(
-        { db, tasks, group, sender, replyTo: message.replyTo?.messageId ?? null, assistantName, describe },
+        { db, tasks, registry, group, sender, replyTo, assistantName, describe },
         command,
       );
       if (answer !== null) return { disposition: 'host_command', reason: `/${command.name}`, answer };

@@ -23,6 +23,7 @@ const LEVELS: readonly (readonly string[])[] = [
     'db',
     'registry',
     'sender-rules',
+    'pairing',
     'tasks',
     'why',
     'mailbox',

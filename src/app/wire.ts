@@ -181,6 +181,7 @@ export function wire(parts: WireParts): () => DaemonStatus {
       if (agentsReady.yes) need(late.queue).wakeNow(jid);
     },
     tasks: taskRules,
+    registry,
     senderRules,
     people: createPeople(senderRules, admins),
     describe: () => describeStatus(status()),

@@ -89,7 +89,10 @@ export function groupRepository(db: Sqlite) {
     `INSERT INTO chat_admins (chat_jid, ids, at) VALUES (?, ?, ?)
      ON CONFLICT (chat_jid) DO UPDATE SET ids = excluded.ids, at = excluded.at`,
   );
-  const refuse = db.prepare('UPDATE chats SET refused_at = ? WHERE chat_jid = ? AND refused_at IS NULL');
+  const refuse = db.prepare('UPDATE chats SET refused_at = ? WHERE chat_jid = ?');
+  const refusedAt = db
+    .prepare<[string], string | null>('SELECT refused_at FROM chats WHERE chat_jid = ?')
+    .pluck();
   const status = db.prepare('UPDATE chats SET bot_status = ? WHERE chat_jid = ?');
   const known = db.prepare<
     [],
@@ -174,8 +177,11 @@ export function groupRepository(db: Sqlite) {
     setAdmins(jid: ChatJid, ids: readonly string[], at: Iso): void {
       setAdmins.run(jid, JSON.stringify(ids), at);
     },
-    /** True the first time: this stranger is to be told that Nina is not for them. */
-    refuseOnce: (jid: ChatJid, at: Iso): boolean => refuse.run(at, jid).changes > 0,
+    /** This stranger was told that Nina is not for them. */
+    wasRefused: (jid: ChatJid): boolean => (refusedAt.get(jid) ?? null) !== null,
+    refuse(jid: ChatJid, at: Iso): void {
+      refuse.run(at, jid);
+    },
     /** The 1,000 most recently active chats. */
     knownChats: (): KnownChat[] =>
       known.all().map((row) => ({

@@ -26,7 +26,9 @@ CREATE TABLE chats (
   chat_jid TEXT PRIMARY KEY, name TEXT NOT NULL, type TEXT NOT NULL, username TEXT,
   is_forum INTEGER NOT NULL DEFAULT 0, bot_status TEXT, first_seen TEXT NOT NULL, last_activity TEXT NOT NULL,
   -- A stranger is told once that this is not for them.
-  refused_at TEXT
+  refused_at TEXT,
+  -- Wrong pairing codes in a row, and when the last one came.
+  pair_wrong INTEGER NOT NULL DEFAULT 0, pair_wrong_at TEXT
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX chats_by_activity ON chats (last_activity);
 
@@ -45,6 +47,12 @@ CREATE TABLE registered_groups (
   former_jid TEXT
 ) STRICT, WITHOUT ROWID;
 CREATE UNIQUE INDEX registered_groups_one_main ON registered_groups (is_main) WHERE is_main = 1;
+
+-- The pairing code that is open, hashed.
+CREATE TABLE pairing (
+  id INTEGER PRIMARY KEY CHECK (id = 1), salt TEXT NOT NULL, sha256 TEXT NOT NULL,
+  created_at TEXT NOT NULL, expires_at TEXT NOT NULL, wrong INTEGER NOT NULL
+) STRICT;
 
 CREATE TABLE messages (
   seq INTEGER PRIMARY KEY AUTOINCREMENT, chat_jid TEXT NOT NULL, message_id INTEGER NOT NULL, thread_id INTEGER,

@@ -4,24 +4,17 @@
  */
 import type { Db } from '../db.ts';
 import { NanoClawError } from '../errors.ts';
-import {
-  cancelTask,
-  describeNext,
-  describeSchedule,
-  findTask,
-  pauseTask,
-  resumeTask,
-  runTaskNow,
-  stopWaitingRuns,
-  type TaskRules,
-} from '../tasks.ts';
+import type { RegistryOptions } from '../registry.ts';
+import { describeNext, describeSchedule, stopWaitingRuns, type TaskRules } from '../tasks.ts';
 import type { BotCommand } from '../trigger.ts';
-import type { ChatJid, Group } from '../types.ts';
+import { type ChatJid, type Group, iso } from '../types.ts';
 import { explainMessage } from '../why.ts';
+import { MAIN_COMMANDS } from './main-commands.ts';
 
 export interface ChatCommandContext {
   db: Db;
   tasks: TaskRules;
+  registry: RegistryOptions;
   group: Group;
   /** Telegram id of who asks. */
   sender: string;
@@ -38,10 +31,13 @@ export interface ChatAnswer {
   tasksChanged?: ChatJid;
   /** The running turn of this chat, if there is one, is to end, and what waits need not back off any longer. */
   stopTurn?: true;
+  /** Groups were registered or unregistered. */
+  groupsChanged?: true;
 }
 
-interface Handler {
-  help: string;
+export interface Handler {
+  /** Without it, /help does not mention the command. */
+  help?: string;
   mainOnly?: true;
   run: (context: ChatCommandContext, args: string) => ChatAnswer | string;
 }
@@ -61,44 +57,20 @@ const HANDLERS: Record<string, Handler> = {
   },
   ping: { help: 'a sign of life', run: () => 'pong' },
   chatid: { help: 'the id of this chat', run: ({ group }) => group.chatJid },
-  pause: {
-    help: 'TASK – no further runs',
-    mainOnly: true,
-    run: changing(({ tasks, sender }, task) => {
-      pauseTask(tasks, task, `paused by telegram:${sender}`);
-      return `Task ${task.id} is paused.`;
-    }),
+  pair: {
+    run: ({ db, group }) =>
+      db.groups.main() === null
+        ? `This chat is registered already, with folder ${group.folder}. Send /pair from another chat, or unregister this one first (nanoclaw groups remove ${group.folder}).`
+        : 'There is a main group already.',
   },
-  resume: {
-    help: 'TASK – run again from now on',
-    mainOnly: true,
-    run: changing(({ tasks }, task) => {
-      const resumed = resumeTask(tasks, task, false);
-      return `Task ${task.id} is active again, ${describeNext(resumed)}.`;
-    }),
-  },
-  cancel: {
-    help: 'TASK – end it for good',
-    mainOnly: true,
-    run: changing(({ tasks }, task) => {
-      cancelTask(tasks, task);
-      return `Task ${task.id} is cancelled.`;
-    }),
-  },
-  run: {
-    help: 'TASK – run it once, now',
-    mainOnly: true,
-    run: changing(({ tasks, sender }, task) => {
-      runTaskNow(tasks, task, `telegram:${sender}`);
-      return `Task ${task.id} runs as soon as its group has time.`;
-    }),
-  },
+  ...MAIN_COMMANDS,
 };
 
 /** The answer, or null when the daemon does not know this command here: then it is the agent's. */
 export function answerCommand(context: ChatCommandContext, command: BotCommand): ChatAnswer | null {
   const handler = Object.hasOwn(HANDLERS, command.name) ? HANDLERS[command.name] : undefined;
-  if (!handler || (handler.mainOnly && !context.group.isMain)) return null;
+  if (!handler) return null;
+  if (handler.mainOnly && !context.group.isMain) return { text: refuse(context, command) };
   try {
     const answer = handler.run(context, command.args);
     return typeof answer === 'string' ? { text: answer } : answer;
@@ -109,8 +81,22 @@ export function answerCommand(context: ChatCommandContext, command: BotCommand):
   }
 }
 
+function refuse({ db, tasks, group, sender }: ChatCommandContext, { name }: BotCommand): string {
+  db.audit.note({
+    at: iso(tasks.now()),
+    actor: `telegram:${sender}`,
+    group: group.folder,
+    action: 'chat_command',
+    outcome: 'refused',
+    detail: `/${name} is for the main group`,
+  });
+  return `/${name} works in the main group only.`;
+}
+
 function help({ group, assistantName }: ChatCommandContext): string {
-  const offered = Object.entries(HANDLERS).filter(([, handler]) => group.isMain || !handler.mainOnly);
+  const offered = Object.entries(HANDLERS).filter(
+    ([, handler]) => handler.help !== undefined && (group.isMain || !handler.mainOnly),
+  );
   return [
     group.requiresTrigger
       ? `Write ${group.trigger} anywhere in a message, or reply to one of mine, and I answer.`
@@ -148,15 +134,6 @@ function listTasks({ db, group }: ChatCommandContext): string {
     )
     .concat(open.length > 50 ? [`… and ${open.length - 50} more`] : [])
     .join('\n');
-}
-
-function changing(
-  act: (context: ChatCommandContext, task: ReturnType<typeof findTask>) => string,
-): Handler['run'] {
-  return (context, args) => {
-    const task = findTask(context.tasks, args, context.group);
-    return { text: act(context, task), tasksChanged: task.chatJid };
-  };
 }
 
 const excerpt = (text: string): string =>

@@ -195,6 +195,7 @@ describe('those who are not simply people', () => {
       tasksChanged: () => {},
       stopTurn: () => {},
       tasks: { db: world.db, now: () => world.clock.now(), defaultTimezone: 'UTC' },
+      registry: world.registry,
       ...peopleOf(world.home, admins),
       describe: () => '',
     });

@@ -43,6 +43,7 @@ function createHarness() {
     tasksChanged: () => {},
     stopTurn: () => {},
     tasks: { db: world.db, now: () => world.clock.now(), defaultTimezone: 'UTC' },
+    registry: world.registry,
     ...peopleOf(world.home),
     describe: () => 'all is well',
   });

@@ -19,7 +19,7 @@ function leaveRoom(sqlite: ReturnType<typeof createWorld>['db']['sqlite'], pages
 
 describe('a batch that does not fit onto the disk', () => {
   it.each([0, 1, 2, 3, 5, 8, 13, 21])('is not stored in part (%i pages of room)', (room) => {
-    const { db, clock, register, home } = createWorld();
+    const { db, clock, register, registry, home } = createWorld();
     register();
     const { log, events } = createTestLog();
     const woken: string[] = [];
@@ -34,6 +34,7 @@ describe('a batch that does not fit onto the disk', () => {
       tasksChanged: () => {},
       stopTurn: () => {},
       tasks: { db, now: () => Date.now(), defaultTimezone: 'UTC' },
+      registry,
       ...peopleOf(home),
       describe: () => '',
     });
