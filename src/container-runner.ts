@@ -22,6 +22,7 @@ import type { Turn } from './db/turns.ts';
 import { messageOf, NanoClawError } from './errors.ts';
 import type { RunResult } from './group-queue.ts';
 import type { Ipc } from './ipc.ts';
+import { sleep } from './lib/clock.ts';
 import type { Reach } from './lib/failpoint.ts';
 import { groupPaths } from './mailbox/layout.ts';
 import { publishTurn, removeTurn, stageTurn } from './mailbox/write.ts';
@@ -79,6 +80,7 @@ export interface ContainerRunner {
 }
 
 const ENGINE_RETRY_MS = 5000;
+const CLOSE_IDLE_MS = 3000;
 /** How often a gap in a turn's events is looked at again before it is accepted. */
 const GAP_LOOKS = 5;
 
@@ -330,12 +332,14 @@ export function createContainerRunner(options: ContainerRunnerOptions): Containe
       reconciler.stop();
       standstill.stop();
       for (const { turn } of active.all()) active.remove(turn.id);
-      await Promise.all(
-        pool
-          .agents()
-          .filter((a) => a.state !== 'busy')
-          .map((a) => pool.close(a)),
-      );
+      const idle = pool.agents().filter((a) => a.state !== 'busy');
+      const waited = new AbortController();
+      // What a slow engine has not removed by then is the next daemon's warm agent.
+      await Promise.race([
+        Promise.all(idle.map((a) => pool.close(a))),
+        sleep(clock, CLOSE_IDLE_MS, waited.signal),
+      ]);
+      waited.abort();
     },
   };
 }

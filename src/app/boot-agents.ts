@@ -3,7 +3,7 @@
  * queue may run. Messages are taken and stored meanwhile; a runtime that is away is waited for, and said once.
  */
 import { messageOf, NanoClawError } from '../errors.ts';
-import { type Clock, sleep } from '../lib/clock.ts';
+import { aborted, type Clock, sleep } from '../lib/clock.ts';
 import type { Logger } from '../log.ts';
 import type { ChosenRuntime } from '../runtime/choose-runtime.ts';
 import type { ChatJid } from '../types.ts';
@@ -58,13 +58,6 @@ export async function bootAgents(options: BootOptions): Promise<void> {
       await sleep(clock, RUNTIME_RETRY_MS, signal);
     }
   }
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener('abort', () => resolve(), { once: true });
-  });
 }
 
 function say(log: Logger, state: AgentsReady, error: unknown): void {

@@ -10,7 +10,7 @@ import { createGroupQueue, type GroupQueue } from '../group-queue.ts';
 import type { AgentProxies } from '../http/agent-proxies.ts';
 import { createTaskSnapshots, writeAvailableGroups, writeCurrentTasks } from '../ipc/snapshots.ts';
 import { createIpc, type Ipc } from '../ipc.ts';
-import type { Clock } from '../lib/clock.ts';
+import { type Clock, sleep } from '../lib/clock.ts';
 import type { Reach } from '../lib/failpoint.ts';
 import { type FileEvents, systemFileEvents } from '../lib/file-events.ts';
 import { onPoke } from '../lib/poke.ts';
@@ -46,6 +46,8 @@ export interface Overrides {
   runtime?: AgentRuntime;
   pacing?: PacingLimits;
   pollTimeoutS?: number;
+  /** How long a stop goes on sending. */
+  flushMs?: number;
   sweepMs?: number;
   reconcileMs?: number;
   scheduleLookMs?: number;
@@ -68,6 +70,11 @@ export interface WireParts {
 
 /** File events are unreliable across a virtual machine's shared folders: there the look is the truth. */
 const SWEEP_MS = process.platform === 'linux' ? 5000 : 500;
+
+/** With the three seconds for sends in flight, and those before, well within the ten seconds of a stop. */
+const FLUSH_MS = 4000;
+/** A boot that asks a slow engine just now is not waited for. */
+const BOOT_PATIENCE_MS = 1000;
 
 /** Starts everything but the agents, whose runtime may have to be waited for. Returns the daemon's status. */
 export function wire(parts: WireParts): () => DaemonStatus {
@@ -290,8 +297,10 @@ export function wire(parts: WireParts): () => DaemonStatus {
 
   releasers.add(() => late.runtime?.close());
   releasers.add(() => ipc.stop());
-  releasers.add(() => delivery.stop());
-  releasers.add(() => runner.stop());
+  // Both at once: what a slow engine takes must not be missing for the replies.
+  releasers.add(async () => {
+    await Promise.all([runner.stop(), delivery.stop(overrides.flushMs ?? FLUSH_MS)]);
+  });
   releasers.add(() => queue.stop());
   delivery.start();
   poller.start();
@@ -328,7 +337,9 @@ export function wire(parts: WireParts): () => DaemonStatus {
   });
   releasers.add(async () => {
     stopping.abort();
-    await booting;
+    const waited = new AbortController();
+    await Promise.race([booting, sleep(clock, BOOT_PATIENCE_MS, waited.signal)]);
+    waited.abort();
   });
   return status;
 }

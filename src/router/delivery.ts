@@ -12,7 +12,7 @@ import { rmSync } from 'node:fs';
 import type { OutboxEntry } from '../db/outbox.ts';
 import type { Db } from '../db.ts';
 import { messageOf } from '../errors.ts';
-import { type Clock, sleep } from '../lib/clock.ts';
+import { aborted, type Clock, sleep } from '../lib/clock.ts';
 import type { Reach } from '../lib/failpoint.ts';
 import type { Logger } from '../log.ts';
 import { NetworkError, type Telegram, TelegramError } from '../telegram/api.ts';
@@ -23,6 +23,7 @@ import type { Pacing } from './pacing.ts';
 export const REPEAT_MARK = '↻ ';
 const LOST_NOTICE = 'A message of mine may not have arrived: the connection broke twice while I sent it.';
 const UNKNOWN_WAIT_MS = 5000;
+const IN_FLIGHT_MS = 3000;
 const OUTAGE_STEPS_MS = [1000, 2000, 5000, 10_000, 20_000, 30_000];
 
 export interface DeliveryOptions {
@@ -43,13 +44,20 @@ export interface Delivery {
   start(): void;
   /** There is something to send to this chat. */
   wake(jid: ChatJid): void;
-  /** Lets the sends in flight end; nothing new begins. */
-  stop(): Promise<void>;
+  /**
+   * Sends what its turn comes for within `flushMs`, then begins nothing more and lets the sends in flight end, which it
+   * does not wait for longer than three seconds: what they leave behind is uncertain, as after any other end.
+   */
+  stop(flushMs?: number): Promise<void>;
 }
 
 export function createDelivery(options: DeliveryOptions): Delivery {
   const { db, telegram, clock, log, pacing } = options;
   const stopped = new AbortController();
+  /** Ends the waits of a daemon that goes on; what can still be sent is looked at anew. */
+  const hurry = new AbortController();
+  /** Monotonic: what would have to wait for longer is the next daemon's. */
+  let flushUntil = Number.POSITIVE_INFINITY;
   const workers = new Map<ChatJid, Promise<void>>();
 
   function wake(jid: ChatJid): void {
@@ -76,7 +84,9 @@ export function createDelivery(options: DeliveryOptions): Delivery {
       const waitMs = entry.notBefore === null ? 0 : Date.parse(entry.notBefore) - clock.now();
       const paceMs = pacing.delay(jid, clock.monotonic());
       if (waitMs > 0 || paceMs > 0) {
-        await sleep(clock, Math.min(Math.max(waitMs, paceMs), 60_000), stopped.signal);
+        const restMs = Math.min(Math.max(waitMs, paceMs), 60_000);
+        if (clock.monotonic() + restMs > flushUntil) return;
+        await sleep(clock, restMs, hurry.signal.aborted ? stopped.signal : hurry.signal);
         continue;
       }
       await send(entry);
@@ -243,9 +253,19 @@ export function createDelivery(options: DeliveryOptions): Delivery {
       for (const jid of db.outbox.chatsWithOpen()) wake(jid);
     },
     wake,
-    async stop() {
+    async stop(flushMs = 0) {
+      flushUntil = clock.monotonic() + flushMs;
+      const over = clock.after(flushMs, () => stopped.abort());
+      if (flushMs === 0) stopped.abort();
+      hurry.abort();
+      // Turns that end meanwhile add to it.
+      while (workers.size > 0 && !stopped.signal.aborted)
+        await Promise.race([Promise.allSettled(workers.values()), aborted(stopped.signal)]);
+      over.cancel();
       stopped.abort();
-      await Promise.allSettled(workers.values());
+      const inFlight = new AbortController();
+      await Promise.race([Promise.allSettled(workers.values()), sleep(clock, IN_FLIGHT_MS, inFlight.signal)]);
+      inFlight.abort();
     },
   };
 }

@@ -338,4 +338,44 @@ describe('after a restart', () => {
     expect(telegram.asked).toHaveLength(1);
     expect(clock.timers()).toBe(0);
   });
+
+  it('stop with time to send lets through what its turn comes for within it, and nothing else', async () => {
+    const { telegram, reply, clock, db, delivery } = createHarness();
+    const other = chatJid(-1002);
+    telegram.onSend = (message, arrive) => {
+      if (message.chatJid === other) throw tooMany(30);
+      return arrive();
+    };
+    for (const n of [1, 2, 3, 4, 5, 6, 7, 8]) reply(`family ${n}`);
+    reply('later', { chatJid: other });
+    await clock.advance(0);
+    let over = false;
+    const stopped = delivery.stop(4500).then(() => {
+      over = true;
+    });
+    await clock.advance(2500);
+    expect([over, texts(telegram).length]).toEqual([false, 3]);
+    reply('of a turn that ends meanwhile', { chatJid: chatJid(-1003) });
+    await clock.advance(2000);
+    await stopped;
+    expect(texts(telegram)).toHaveLength(6);
+    expect(texts(telegram)).toContain('of a turn that ends meanwhile');
+    expect(states(db).filter((state) => state === 'pending')).toHaveLength(4);
+    expect(clock.timers()).toBe(0);
+  });
+
+  it('stop waits three seconds for a send without an answer, no longer', async () => {
+    const { telegram, reply, clock, db, delivery } = createHarness();
+    telegram.onSend = () => new Promise(() => {});
+    reply('one');
+    await clock.advance(0);
+    let over = false;
+    void delivery.stop(1000).then(() => {
+      over = true;
+    });
+    await clock.advance(3900);
+    expect(over).toBe(false);
+    await clock.advance(200);
+    expect([over, states(db)]).toEqual([true, ['sending']]);
+  });
 });

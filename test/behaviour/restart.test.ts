@@ -3,7 +3,7 @@
  * settings, with a wrong token, or without its container engine. Real processes; what is seen is what an operator sees.
  */
 import { createServer, type Server } from 'node:net';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type BotApi, startBotApi, TestHome } from '../support/daemon.ts';
 
 const RUNNING = "SELECT 1 FROM turns WHERE state = 'running'";
@@ -81,6 +81,55 @@ describe('SIGTERM', () => {
     await home.start();
     await api.until(() => api.answers(chat).length > 0, 'the answer');
     expect(api.answers(chat)).toEqual(['That took 0.6 seconds.']);
+  });
+
+  it('sends what is to be sent before it ends, at the pace that Telegram allows', async () => {
+    const chat = api.group('Family');
+    await home.addGroup(chat, 'family', '--no-trigger');
+    const daemon = await home.start();
+    for (const text of ['/ping', '/chatid', '/ping']) api.sim.say({ chat, from: 'you', text });
+    await api.until(() => api.answers(chat).length > 0, 'the first reply');
+    expect(await daemon.kill('SIGTERM')).toEqual({ code: 0, signal: null });
+    expect(api.answers(chat)).toEqual(['pong', String(chat), 'pong']);
+    expect(home.rows("SELECT state FROM outbox WHERE state <> 'sent'")).toEqual([]);
+  });
+
+  it('ends within ten seconds with 0 also when Telegram takes everything and answers nothing; a second one changes nothing', async () => {
+    const chat = api.group('Family');
+    await home.addGroup(chat, 'family', '--no-trigger');
+    const first = await home.start();
+    api.sim.faults.failNext('sendMessage', 'hang', { chatId: chat });
+    const hung = api.sim.next('call', (call) => call.fault === 'hang', AbortSignal.timeout(10_000));
+    api.sim.say({ chat, from: 'you', text: '/ping' });
+    await hung;
+    const asked = performance.now();
+    const ended = first.kill('SIGTERM');
+    await first.logged('stopping');
+    void first.kill('SIGTERM');
+    expect(await ended).toEqual({ code: 0, signal: null });
+    expect(performance.now() - asked).toBeLessThan(10_000);
+    expect(first.log().at(-1)).toMatchObject({ event: 'stopped' });
+
+    await home.start();
+    await api.until(() => api.answers(chat).length > 0, 'the repeat');
+    expect(api.answers(chat)).toEqual(['↻ pong']);
+  });
+
+  it('ends at once with 130 when Ctrl-C is pressed again', async () => {
+    const chat = api.group('Family');
+    await home.addGroup(chat, 'family', '--no-trigger');
+    const daemon = await home.start();
+    api.sim.faults.failNext('sendMessage', 'hang', { chatId: chat });
+    const hung = api.sim.next('call', (call) => call.fault === 'hang', AbortSignal.timeout(10_000));
+    api.sim.say({ chat, from: 'you', text: '/ping' });
+    await hung;
+    const ended = daemon.kill('SIGINT');
+    const { time } = await daemon.logged('stopping');
+    const asked = Date.parse(time);
+    // The second one counts only when it is not npm's copy of the first.
+    await vi.waitUntil(() => Date.now() - asked > 1100, { timeout: 5000 });
+    void daemon.kill('SIGINT');
+    expect(await ended).toEqual({ code: 130, signal: null });
   });
 
   it('leaves nothing behind that says a daemon runs', async () => {

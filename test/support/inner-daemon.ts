@@ -96,9 +96,16 @@ export class InnerDaemon {
     await this.until(() => this.app?.status().runtime.ready === ready && this.#polling.polls.length > 0);
   }
 
+  /** Moves the clock on for as long as the stop takes. */
   async stop(): Promise<void> {
-    await this.app?.stop();
+    const app = this.app;
     this.app = undefined;
+    const stopping = { over: false };
+    const stopped = app?.stop().finally(() => {
+      stopping.over = true;
+    });
+    while (app && !stopping.over) await this.clock.advance(100);
+    await stopped;
   }
 
   /** Moves no clock; lets through what is due now, file events included, until it is so. */
