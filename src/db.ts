@@ -18,6 +18,7 @@ import { problemRepository } from './db/problems.ts';
 import { taskRepository } from './db/tasks.ts';
 import { traceQuery } from './db/trace.ts';
 import { turnRepository } from './db/turns.ts';
+import { usageRepository } from './db/usage.ts';
 import type { Reach } from './lib/failpoint.ts';
 
 export function createDb(file: string, reach?: Reach | undefined) {
@@ -37,6 +38,7 @@ export function createDb(file: string, reach?: Reach | undefined) {
     trace: traceQuery(sqlite),
     agents: agentRepository(sqlite),
     pairing: pairingRepository(sqlite),
+    usage: usageRepository(sqlite),
     audit,
     problems: problemRepository(sqlite),
     /** Runs `work` in one IMMEDIATE transaction; nested calls join it. Throws what `work` throws, after a rollback. */

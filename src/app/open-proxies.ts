@@ -1,5 +1,6 @@
 /** The agents' proxies with what they ask of the daemon: whose a token is, what a group may reach, whom to tell. */
 import type { Config } from '../config.ts';
+import type { AuditNote } from '../db/audit.ts';
 import type { Db } from '../db.ts';
 import { type AgentProxies, createAgentProxies } from '../http/agent-proxies.ts';
 import type { TokenHolder } from '../http/proxy-token.ts';
@@ -7,6 +8,7 @@ import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../log.ts';
 import { whyNotConnect } from '../policy/network.ts';
 import { iso } from '../types.ts';
+import { createUsageCounter } from './model-usage.ts';
 
 export interface OpenProxiesOptions {
   config: Config;
@@ -15,33 +17,37 @@ export interface OpenProxiesOptions {
   log: Logger;
   /** The model does not accept the host's credential. */
   credentialRefused: (detail: string) => void;
+  /** It does, for the first time since a refusal or the start. */
+  credentialWorks: () => void;
 }
 
-export function openProxies({ config, db, clock, log, credentialRefused }: OpenProxiesOptions): AgentProxies {
+export function openProxies(options: OpenProxiesOptions): AgentProxies {
+  const { config, db, clock, log, credentialRefused, credentialWorks } = options;
   /** Those that are alike are counted in one row a minute. */
-  const auditRefusal = ({ folder: group }: TokenHolder, action: string, detail: string): void => {
-    if (!db.sqlite.open) return;
-    db.audit.note({
-      at: iso(clock.now()),
-      actor: `agent:${group}`,
-      group,
-      action,
-      outcome: 'refused',
-      detail,
-    });
+  const note = (entry: Omit<AuditNote, 'at'>): void => {
+    if (db.sqlite.open) db.audit.note({ at: iso(clock.now()), ...entry });
   };
-  return createAgentProxies({
+  const refused = ({ folder: group }: TokenHolder, action: string, detail: string): void =>
+    note({ actor: `agent:${group}`, group, action, outcome: 'refused', detail });
+  const usage = createUsageCounter({ db, clock, log });
+  const proxies = createAgentProxies({
     log,
     model: {
       upstream: new URL(config.anthropicBaseUrl),
       credential: config.credential,
       resolveToken: (hash) => db.agents.byToken(hash),
-      // A 403 may concern one model or one feature; then the turn's own end tells.
-      onCredentialFailure({ status }) {
+      onCredentialFailure({ status, holder: { folder: group } }) {
+        const detail = `the model server answered ${status}`;
+        note({ actor: 'daemon', group, action: 'credential', outcome: 'failed', detail });
+        // A 403 may concern one model or one feature; then the turn's own end tells.
         if (status === 401 && db.sqlite.open)
           credentialRefused('the model refuses the credential (401): renew it in .env');
       },
-      onRefused: ({ holder, reason }) => auditRefusal(holder, 'model_request', reason),
+      onCredentialWorks() {
+        if (db.sqlite.open) credentialWorks();
+      },
+      onUsed: ({ holder, use }) => usage.add(holder.folder, use),
+      onRefused: ({ holder, reason }) => refused(holder, 'model_request', reason),
       clock,
     },
     egress: {
@@ -50,8 +56,7 @@ export function openProxies({ config, db, clock, log, credentialRefused }: OpenP
         const group = db.groups.byFolder(folder);
         return group === null ? 'this group is not registered' : whyNotConnect(group, host, port);
       },
-      onRefused: ({ holder, host, port, reason }) =>
-        auditRefusal(holder, 'connect', `${host}:${port}: ${reason}`),
+      onRefused: ({ holder, host, port, reason }) => refused(holder, 'connect', `${host}:${port}: ${reason}`),
       clock,
     },
     ports: {
@@ -59,4 +64,11 @@ export function openProxies({ config, db, clock, log, credentialRefused }: OpenP
       set: (name, port) => db.inbox.setMeta(`${name}_proxy_port`, String(port)),
     },
   });
+  return {
+    ...proxies,
+    async close() {
+      await proxies.close();
+      usage.flush();
+    },
+  };
 }

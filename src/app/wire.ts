@@ -143,6 +143,7 @@ export function wire(parts: WireParts): () => DaemonStatus {
           clock,
           log: child('proxy'),
           credentialRefused: (detail) => problems.report('credential', detail),
+          credentialWorks: () => problems.solved('credential'),
         });
         late.proxies = proxies;
         return proxies;

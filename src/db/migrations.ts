@@ -109,6 +109,14 @@ CREATE TABLE containers (
 CREATE INDEX containers_live ON containers (group_folder) WHERE ended_at IS NULL;
 CREATE INDEX containers_by_token ON containers (token_sha256) WHERE ended_at IS NULL;
 
+-- What each group has asked of the model, by UTC day.
+CREATE TABLE model_usage (
+  group_folder TEXT NOT NULL, day TEXT NOT NULL, requests INTEGER NOT NULL, failures INTEGER NOT NULL,
+  -- Read from and written to the model's cache count as input.
+  input_tokens INTEGER NOT NULL, output_tokens INTEGER NOT NULL,
+  PRIMARY KEY (group_folder, day)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE ipc_commands (
   id TEXT NOT NULL, group_folder TEXT NOT NULL, type TEXT NOT NULL, outcome TEXT NOT NULL, reason TEXT,
   created_at TEXT NOT NULL,

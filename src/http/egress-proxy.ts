@@ -7,7 +7,6 @@
  * connection, and again for those that are open when it has changed. CONNECT tunnels and plain http:// requests;
  * nothing is kept, cached or looked into. A refusal is a 403 with one plain line.
  */
-import { lookup } from 'node:dns/promises';
 import http, { type IncomingMessage, type ServerResponse } from 'node:http';
 import net, { isIP, type Socket } from 'node:net';
 import { networkInterfaces } from 'node:os';
@@ -23,6 +22,7 @@ import { type ResolveToken, resolveAt, type TokenHolder } from './proxy-token.ts
 import { canonicalAddress, whyNotPublic } from './public-address.ts';
 import { createRates } from './rates.ts';
 import { createRefusalLog } from './refusal-log.ts';
+import { resolveHost } from './resolve-host.ts';
 
 export interface EgressProxyOptions {
   resolveToken: ResolveToken;
@@ -31,8 +31,8 @@ export interface EgressProxyOptions {
   log: Logger;
   /** Told of each refusal, for the audit. Must not throw. */
   onRefused?(refusal: { holder: TokenHolder; host: string; port: number; reason: string }): void;
-  /** All addresses of a name. Default: the host's resolver. */
-  resolve?(host: string): Promise<string[]>;
+  /** All addresses of a name. Default: by DNS, see resolve-host.ts. */
+  resolve?: (host: string) => Promise<string[]>;
   /** Addresses of this host, never connected to. Default: all its interfaces, as of now. */
   ownAddresses?(): string[];
   /** Judges an address; default whyNotPublic. For tests that have no public internet. */
@@ -59,6 +59,8 @@ export interface EgressProxy {
   close(): Promise<void>;
 }
 
+/** A name may have hundreds. */
+const MOST_ADDRESSES = 4;
 const RATE: Rate = { perSecond: 20, burst: 200 };
 
 /** A refusal as the client sees it. */
@@ -71,8 +73,7 @@ class Refused extends Error {
 }
 
 export function createEgressProxy(options: EgressProxyOptions): EgressProxy {
-  const resolve =
-    options.resolve ?? (async (host) => (await lookup(host, { all: true })).map((found) => found.address));
+  const resolve = options.resolve ?? resolveHost;
   const ownAddresses = options.ownAddresses ?? interfaceAddresses;
   const judge = options.judge ?? whyNotPublic;
   const maxConnections = options.maxConnections ?? 64;
@@ -97,8 +98,8 @@ export function createEgressProxy(options: EgressProxyOptions): EgressProxy {
     throw new Refused(429, 'too many requests in a short time');
   }
 
-  /** The address to connect to. Throws Refused. */
-  async function admit(holder: TokenHolder, host: string, port: number): Promise<string> {
+  /** The addresses to connect to, the first that answers. Throws Refused. */
+  async function admit(holder: TokenHolder, host: string, port: number): Promise<string[]> {
     const refuse = (status: number, reason: string): Refused => {
       logRefusal(holder, `${host}:${port} refused: ${reason}`);
       options.onRefused?.({ holder, host, port, reason });
@@ -112,12 +113,13 @@ export function createEgressProxy(options: EgressProxyOptions): EgressProxy {
     const changed = options.policy(holder.folder, host, port);
     if (changed !== null) throw refuse(403, changed);
     const own = new Set(ownAddresses().map(canonicalAddress));
-    let why = '';
-    for (const address of found) {
-      const reason = own.has(canonicalAddress(address)) ? "this host's own address" : judge(address);
-      if (reason === null) return address;
-      why = reason;
-    }
+    const judged = found.map((address) => ({
+      address,
+      why: own.has(canonicalAddress(address)) ? "this host's own address" : judge(address),
+    }));
+    const addresses = judged.filter(({ why }) => why === null).map(({ address }) => address);
+    if (addresses.length > 0) return addresses.slice(0, MOST_ADDRESSES);
+    const why = judged.at(-1)?.why ?? '';
     throw refuse(403, `${host} is not on the public internet (${why})`);
   }
 
@@ -155,9 +157,9 @@ export function createEgressProxy(options: EgressProxyOptions): EgressProxy {
       const holder = holderOf(request, owner);
       take(holder, client);
       const { host, port } = authority(request.url ?? '', null);
-      const address = await admit(holder, host, port);
+      const addresses = await admit(holder, host, port);
       note(client, holder, host, port);
-      const remote = await dial(address, port, connectTimeoutMs);
+      const remote = await dialFirst(addresses, port, connectTimeoutMs);
       if (client.destroyed) return void remote.destroy();
       client.write('HTTP/1.1 200 Connection established\r\n\r\n');
       if (head.length) remote.write(head);
@@ -184,16 +186,16 @@ export function createEgressProxy(options: EgressProxyOptions): EgressProxy {
       const url = new URL(request.url ?? '');
       if (url.protocol !== 'http:') throw new Refused(400, 'only http:// and CONNECT');
       const { host, port } = authority(url.host, 80);
-      const address = await admit(holder, host, port);
+      const addresses = await admit(holder, host, port);
       note(response, holder, host, port);
+      const remote = await dialFirst(addresses, port, connectTimeoutMs);
+      if (response.destroyed) return void remote.destroy();
       const headers = { ...withoutHopHeaders(request.headers), host: url.host };
       const out = http.request({
-        host: address,
-        port,
+        createConnection: () => remote,
         method: request.method,
         path: `${url.pathname}${url.search}`,
         headers,
-        agent: false,
         timeout: idleTimeoutMs,
       });
       response.on('close', () => out.destroy());
@@ -268,6 +270,14 @@ function authority(text: string, defaultPort: number | null): { host: string; po
 
 function refusalOf(error: unknown): Refused {
   return error instanceof Refused ? error : new Refused(502, 'the server cannot be reached');
+}
+
+async function dialFirst(addresses: readonly string[], port: number, timeoutMs: number): Promise<Socket> {
+  for (const address of addresses.slice(0, -1)) {
+    const socket = await dial(address, port, timeoutMs).catch(() => null);
+    if (socket) return socket;
+  }
+  return dial(addresses.at(-1) ?? '', port, timeoutMs);
 }
 
 function dial(host: string, port: number, timeoutMs: number): Promise<Socket> {

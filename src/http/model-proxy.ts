@@ -3,8 +3,8 @@
  *
  * A container shows its own token, at its own door; the host's credential is put in its place on the way out and never
  * comes back: not in headers, not in a body that echoes it. Only the paths of the model API pass (model-routes.ts). Bytes stream both ways as
- * they come, with back-pressure; whichever side goes away takes the other with it. Counts requests and tokens per
- * group. Never logs a header's value or a body.
+ * they come, with back-pressure; whichever side goes away takes the other with it. Counts requests and tokens as they
+ * pass. Never logs a header's value or a body.
  */
 import http, { type IncomingMessage, type ServerResponse } from 'node:http';
 import https from 'node:https';
@@ -37,6 +37,10 @@ export interface ModelProxyOptions {
   log: Logger;
   /** The model server answered 401 or 403. Called on each; the caller decides what to tell whom. Must not throw. */
   onCredentialFailure(failure: { status: number; holder: TokenHolder }): void;
+  /** The first request that worked after a refused credential, or after the start. Must not throw. */
+  onCredentialWorks?(): void;
+  /** What one request has used, when it is over, however it ended. Must not throw. */
+  onUsed?(used: { holder: TokenHolder; use: ModelUse }): void;
   /** Told of each refused request of a known container, for the audit. Must not throw. */
   onRefused?(refusal: { holder: TokenHolder; reason: string }): void;
   clock?: Clock;
@@ -58,8 +62,6 @@ export interface ModelProxy {
   listen(host: string, port: number): Promise<TcpListening>;
   /** For `owner` alone: on a unix socket, which replaces one that lies there. Another's token is refused there. */
   openDoor(owner: TokenHolder, path: string): Promise<Door>;
-  /** Use since the start, by group folder. */
-  stats(): ReadonlyMap<string, Readonly<ModelUse>>;
   /** Idempotent; cuts what still streams. */
   close(): Promise<void>;
 }
@@ -70,7 +72,7 @@ export function createModelProxy(options: ModelProxyOptions): ModelProxy {
   const agentOptions = { keepAlive: true, maxFreeSockets: 16, timeout: IDLE_TIMEOUT_MS };
   const agent = secure ? new https.Agent(agentOptions) : new http.Agent(agentOptions);
   const prefix = upstream.pathname.replace(/\/+$/, '');
-  const use = new Map<string, ModelUse>();
+  let credentialWorks = false;
   const clock = options.clock ?? systemClock;
   const logRefusal = createRefusalLog(log, clock, 'model_request_refused');
   const mayAsk = createRates(clock, options.rate ?? RATE);
@@ -105,9 +107,7 @@ export function createModelProxy(options: ModelProxyOptions): ModelProxy {
     path: string,
     holder: TokenHolder,
   ): void {
-    const counted = use.get(holder.folder) ?? { requests: 0, failures: 0, inputTokens: 0, outputTokens: 0 };
-    use.set(holder.folder, counted);
-    counted.requests++;
+    const use: ModelUse = { requests: 1, failures: 0, inputTokens: 0, outputTokens: 0 };
     const headers = requestHeaders(request.headers, credential, upstream.host);
     // Uncompressed, so that tokens can be counted and an echoed credential be seen.
     headers['accept-encoding'] = 'identity';
@@ -116,7 +116,8 @@ export function createModelProxy(options: ModelProxyOptions): ModelProxy {
     const failed = (status: number, type: string, message: string) => {
       if (settled) return;
       settled = true;
-      counted.failures++;
+      use.failures = 1;
+      options.onUsed?.({ holder, use });
       out.destroy();
       if (!response.headersSent) fail(response, status, type, message);
       else response.destroy();
@@ -147,7 +148,8 @@ export function createModelProxy(options: ModelProxyOptions): ModelProxy {
       failed(502, 'api_error', `The model server cannot be reached: ${reasonOf(error)}.`);
     });
     out.on('response', (answered) => {
-      void relay(answered, response, holder, counted).finally(() => {
+      void relay(answered, response, holder, use).finally(() => {
+        if (!settled) options.onUsed?.({ holder, use });
         settled = true;
       });
     });
@@ -170,16 +172,20 @@ export function createModelProxy(options: ModelProxyOptions): ModelProxy {
     from: IncomingMessage,
     to: ServerResponse,
     holder: TokenHolder,
-    counted: ModelUse,
+    use: ModelUse,
   ): Promise<void> {
     const status = from.statusCode ?? 502;
-    if (status >= 400) counted.failures++;
+    if (status >= 400) use.failures = 1;
     if (status === 401 || status === 403) {
       log.warn(
         { event: 'credential_refused', status, group: holder.folder },
         'the model server refused the credential',
       );
+      credentialWorks = false;
       options.onCredentialFailure({ status, holder });
+    } else if (status < 400 && !credentialWorks) {
+      credentialWorks = true;
+      options.onCredentialWorks?.();
     }
     const sniffer =
       from.headers['content-encoding'] === undefined ? new UsageSniffer(from.headers['content-type']) : null;
@@ -195,8 +201,8 @@ export function createModelProxy(options: ModelProxyOptions): ModelProxy {
       // One side went away; nothing is left to say to the other.
     }
     const seen = sniffer?.usage();
-    counted.inputTokens += seen?.inputTokens ?? 0;
-    counted.outputTokens += seen?.outputTokens ?? 0;
+    use.inputTokens = seen?.inputTokens ?? 0;
+    use.outputTokens = seen?.outputTokens ?? 0;
   }
 
   const doors = new Set<{ close(): Promise<void> }>();
@@ -222,7 +228,6 @@ export function createModelProxy(options: ModelProxyOptions): ModelProxy {
         },
       };
     },
-    stats: () => use,
     async close() {
       await Promise.all([...doors].map((door) => door.close()));
       doors.clear();

@@ -1,5 +1,7 @@
 /** The forward proxy over real sockets. Its own resolver and its own idea of "public", since a test has no internet. */
+import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
 import http, { createServer, type IncomingMessage } from 'node:http';
 import {
   type AddressInfo,
@@ -12,6 +14,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { createEgressProxy, type EgressProxyOptions } from '../../src/http/egress-proxy.ts';
 import { issueToken } from '../../src/http/proxy-token.ts';
 import { whyNotPublic } from '../../src/http/public-address.ts';
+import { resolveHost } from '../../src/http/resolve-host.ts';
 import { silentLogger } from '../../src/log.ts';
 
 const { token, sha256 } = issueToken();
@@ -78,6 +81,62 @@ async function echoServer(): Promise<number> {
   open.push(server);
   return (server.address() as AddressInfo).port;
 }
+
+/** A name server that knows these names and no others; those that begin with "silent" get their answer from `speak`. */
+async function nameServer(names: Record<string, string>): Promise<{ address: string; speak(): void }> {
+  const socket = createSocket('udp4');
+  const held: (() => void)[] = [];
+  socket.on('message', (query, from) => {
+    const labels: string[] = [];
+    let at = 12;
+    for (let size = query[at] ?? 0; size > 0; size = query[at] ?? 0) {
+      labels.push(query.toString('latin1', at + 1, at + 1 + size));
+      at += size + 1;
+    }
+    const known = names[labels.join('.')];
+    const address = query.readUInt16BE(at + 1) === 1 ? known : undefined;
+    const code = known === undefined ? 0x83 : 0x80;
+    const head = [...query.subarray(0, 2), 0x81, code, 0, 1, 0, address ? 1 : 0, 0, 0, 0, 0];
+    const record = address
+      ? [0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, ...address.split('.').map(Number)]
+      : [];
+    const answer = Buffer.from([...head, ...query.subarray(12, at + 5), ...record]);
+    const send = () => socket.send(answer, from.port, from.address);
+    if (labels[0]?.startsWith('silent')) held.push(send);
+    else send();
+  });
+  await new Promise<void>((resolve) => socket.bind(0, '127.0.0.1', resolve));
+  open.push(socket);
+  return {
+    address: `127.0.0.1:${socket.address().port}`,
+    speak: () => {
+      for (const send of held) send();
+    },
+  };
+}
+
+describe('names', () => {
+  it('are looked up by DNS alone: the hosts file says nothing', async () => {
+    const { address } = await nameServer({ 'site.example': '198.51.100.7' });
+    expect(await resolveHost('site.example', [address])).toEqual(['198.51.100.7']);
+    expect(await resolveHost('localhost', [address])).toEqual([]);
+    expect(await resolveHost('unknown.example', [address])).toEqual([]);
+  });
+
+  it('that nobody answers hold up neither files nor other names', async () => {
+    const { address, speak } = await nameServer({ 'site.example': '198.51.100.7' });
+    const silent = Array.from({ length: 64 }, (_, n) => resolveHost(`silent-${n}.example`, [address]));
+    let over = false;
+    void Promise.race(silent).then(() => {
+      over = true;
+    });
+    expect(String(await readFile(import.meta.filename))).toContain('hold up neither');
+    expect(await resolveHost('site.example', [address])).toEqual(['198.51.100.7']);
+    expect(over).toBe(false);
+    speak();
+    expect((await Promise.all(silent)).flat()).toEqual([]);
+  }, 30_000);
+});
 
 describe('the egress proxy', () => {
   it('tunnels to an allowed host, both ways, and passes on each side’s end', async () => {
@@ -157,6 +216,18 @@ describe('the egress proxy', () => {
     const second = await tunnel(port, `rebind.example:${echo}`);
     expect(second.status).toBe(403);
     second.socket.destroy();
+  });
+
+  it('takes the next address of a name when the first does not answer', async () => {
+    const echo = await echoServer();
+    const { port } = await started({
+      ports: new Set([echo]),
+      resolve: async () => ['127.0.0.8', '10.0.0.1', PUBLIC],
+      judge: (address) => (address.startsWith('127.0.0.') ? null : whyNotPublic(address)),
+    });
+    const { status, socket } = await tunnel(port, `two.example:${echo}`);
+    expect(status).toBe(200);
+    socket.destroy();
   });
 
   it('asks the policy by group, name and port, before it resolves anything', async () => {

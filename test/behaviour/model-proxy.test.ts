@@ -3,8 +3,14 @@ import { once } from 'node:events';
 import http, { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { connect } from 'node:net';
+import { pipeline } from 'node:stream/promises';
 import { afterEach, describe, expect, it } from 'vitest';
-import { createModelProxy, type ModelProxy, type ModelProxyOptions } from '../../src/http/model-proxy.ts';
+import {
+  createModelProxy,
+  type ModelProxy,
+  type ModelProxyOptions,
+  type ModelUse,
+} from '../../src/http/model-proxy.ts';
 import { hashToken, issueToken } from '../../src/http/proxy-token.ts';
 import { silentLogger } from '../../src/log.ts';
 
@@ -31,21 +37,24 @@ interface Proxied {
   proxy: ModelProxy;
   port: number;
   failures: { status: number; folder: string }[];
+  used: ({ folder: string } & ModelUse)[];
 }
 
 async function proxyTo(to: URL, more: Partial<ModelProxyOptions> = {}): Promise<Proxied> {
   const failures: Proxied['failures'] = [];
+  const used: Proxied['used'] = [];
   const proxy = createModelProxy({
     upstream: to,
     credential: { kind: 'apiKey', value: REAL_KEY },
     resolveToken: (hash) => (hash === sha256 ? { container: 'nanoclaw-a-1', folder: 'a' } : null),
     log: silentLogger(),
     onCredentialFailure: ({ status, holder }) => failures.push({ status, folder: holder.folder }),
+    onUsed: ({ holder, use }) => used.push({ folder: holder.folder, ...use }),
     ...more,
   });
   open.push(proxy);
   const { port } = await proxy.listen('127.0.0.1', 0);
-  return { proxy, port, failures };
+  return { proxy, port, failures, used };
 }
 
 /** Sends the path as it is given: fetch would normalise it. */
@@ -175,7 +184,7 @@ describe('the model proxy', () => {
       response.writeHead(200, { 'content-type': 'text/event-stream' }).flushHeaders();
       send = (event) => (event === null ? response.end() : response.write(event));
     });
-    const { port, proxy } = await proxyTo(to);
+    const { port, used } = await proxyTo(to);
     const request = http.request({
       host: '127.0.0.1',
       port,
@@ -201,8 +210,8 @@ describe('the model proxy', () => {
     send(null);
     await end;
     await expect
-      .poll(() => proxy.stats().get('a'))
-      .toEqual({ requests: 1, failures: 0, inputTokens: 7, outputTokens: 9 });
+      .poll(() => used)
+      .toEqual([{ folder: 'a', requests: 1, failures: 0, inputTokens: 7, outputTokens: 9 }]);
   });
 
   it('aborts upstream when the client goes, and the client when upstream breaks off', async () => {
@@ -284,11 +293,58 @@ describe('the model proxy', () => {
         .writeHead(401, { 'content-type': 'application/json' })
         .end('{"type":"error","error":{"type":"authentication_error","message":"expired"}}');
     });
-    const { port, failures, proxy } = await proxyTo(to);
+    const { port, failures, used } = await proxyTo(to);
     const answer = await ask(port, 'POST', '/v1/messages', {}, '{}');
     expect([answer.status, JSON.parse(answer.text).error.message]).toEqual([401, 'expired']);
     expect(failures).toEqual([{ status: 401, folder: 'a' }]);
-    expect(proxy.stats().get('a')).toMatchObject({ requests: 1, failures: 1 });
+    expect(used).toEqual([{ folder: 'a', requests: 1, failures: 1, inputTokens: 0, outputTokens: 0 }]);
+  });
+
+  it('tells of the first request that works after a refusal, and after the start, once', async () => {
+    let status = 200;
+    const to = await upstream((_, response) => void response.writeHead(status).end('{}'));
+    const told: string[] = [];
+    const { port } = await proxyTo(to, {
+      onCredentialWorks: () => told.push('works'),
+      onCredentialFailure: (failure) => told.push(`refused ${failure.status}`),
+    });
+    for (status of [200, 200, 401, 529, 401, 200, 200, 403, 400, 200]) await ask(port, 'GET', '/v1/models');
+    expect(told).toEqual(['works', 'refused 401', 'refused 401', 'works', 'refused 403', 'works']);
+  });
+
+  it('passes a large upload on while it comes, and ends one that is too large', async () => {
+    let size = 0;
+    const first = Promise.withResolvers<void>();
+    const to = await upstream((request, response) => {
+      request.on('data', (chunk: Buffer) => {
+        size += chunk.length;
+        first.resolve();
+      });
+      request.on('end', () => response.end('all of it'));
+    });
+    const { port } = await proxyTo(to);
+    const chunk = Buffer.alloc(1024 * 1024, 'x');
+    async function* body(chunks: number) {
+      yield chunk;
+      await first.promise;
+      for (let i = 1; i < chunks; i += 1) yield chunk;
+    }
+    /** The status, or 0 when the connection was ended before it could be read. */
+    const upload = (chunks: number): Promise<number> =>
+      new Promise((resolve) => {
+        const headers = { 'x-api-key': token };
+        const target = { host: '127.0.0.1', port, method: 'POST', path: '/v1/messages', headers };
+        const request = http.request({ ...target, agent: false }, (response) => {
+          response.resume();
+          resolve(response.statusCode ?? 0);
+        });
+        pipeline(body(chunks), request).catch(() => setImmediate(resolve, 0));
+      });
+    expect(await upload(48)).toBe(200);
+    expect(size).toBe(48 * chunk.length);
+    size = 0;
+    expect([413, 0]).toContain(await upload(200));
+    expect(size).toBeLessThanOrEqual(65 * chunk.length);
   });
 
   it('says plainly that the model server is away, without its address', async () => {
