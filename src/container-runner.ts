@@ -72,7 +72,7 @@ export interface ContainerRunner {
   away(error: unknown): void;
   /** Agents can run. */
   back(): void;
-  /** A group was unregistered: its warm agent is not kept. */
+  /** A group was unregistered, or its extra mounts have changed: its warm agent is not kept. */
   closeUnwanted(): void;
   status(): { agents: { group: string; container: string; state: string }[]; turns: number };
   /** Idle agents go; busy ones go on and are adopted by the next daemon. */
@@ -185,7 +185,7 @@ export function createContainerRunner(options: ContainerRunnerOptions): Containe
       active.add({ turn, agent, finished, stopTyping });
       try {
         options.writeSnapshots(group);
-        stageTurn(paths, { ...file, container: agent.container.name });
+        stageTurn(paths, { ...withNotes(file, agent), container: agent.container.name });
         reach?.('turn.staged');
         // False when somebody stopped it while its agent was started.
         if (!db.turns.markRunning(turn.id, agent.container.name, iso(clock.now()))) {
@@ -322,6 +322,7 @@ export function createContainerRunner(options: ContainerRunnerOptions): Containe
       for (const agent of pool.agents()) {
         if (agent.state === 'idle' && db.groups.byFolder(agent.folder) === null) void pool.close(agent);
       }
+      void pool.closeOutdated();
     },
     status: () => ({
       agents: pool.agents().map((a) => ({ group: a.folder, container: a.container.name, state: a.state })),
@@ -342,4 +343,12 @@ export function createContainerRunner(options: ContainerRunnerOptions): Containe
       waited.abort();
     },
   };
+}
+
+/** What a new agent should know about its container comes with its first turn. */
+function withNotes<T extends { prompt: string }>(file: T, agent: Agent): T {
+  if (agent.notes.length === 0) return file;
+  const notes = agent.notes.map((note) => `<note>${note}</note>`);
+  agent.notes = [];
+  return { ...file, prompt: [file.prompt, ...notes].join('\n') };
 }

@@ -11,6 +11,7 @@ import { groupRepository } from './db/groups.ts';
 import { inboxRepository } from './db/inbox.ts';
 import { messageRepository } from './db/messages.ts';
 import { MIGRATIONS } from './db/migrations.ts';
+import { mountRepository } from './db/mounts.ts';
 import { openDatabase, type Sqlite } from './db/open.ts';
 import { outboxRepository } from './db/outbox.ts';
 import { pairingRepository } from './db/pairing.ts';
@@ -29,6 +30,7 @@ export function createDb(file: string, reach?: Reach | undefined) {
     sqlite,
     instanceId: inbox.meta('instance_id') ?? '',
     groups: groupRepository(sqlite),
+    mounts: mountRepository(sqlite),
     messages: messageRepository(sqlite),
     turns: turnRepository(sqlite),
     outbox: outboxRepository(sqlite),

@@ -25,6 +25,7 @@ export const ERROR_CODES = {
   GROUP_INVALID: 'rejected',
   GROUP_EXISTS: 'rejected',
   GROUP_UNKNOWN: 'rejected',
+  MOUNT_REFUSED: 'rejected',
   TASK_INVALID: 'rejected',
   TASK_UNKNOWN: 'rejected',
   COMMAND_INVALID: 'rejected',

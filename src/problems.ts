@@ -49,6 +49,10 @@ const PROBLEMS = {
     ends: (_, since) => `My database could not be written from ${since} on; now it can again.`,
     onlyAfterwards: true,
   },
+  mount: {
+    begins: (detail, subject) => `The extra folder “${subject}” is not as it should be: ${detail}`,
+    ends: (subject) => `The extra folder “${subject}” is no longer a problem.`,
+  },
   telegram_conflict: {
     begins: (detail) => `I get no messages: ${detail}`,
     ends: () => 'I get messages again.',

@@ -27,6 +27,7 @@ const LEVELS: readonly (readonly string[])[] = [
     'tasks',
     'why',
     'mailbox',
+    'mounts',
     'docker',
     'runtime',
     'telegram',

@@ -17,6 +17,8 @@ import { onPoke } from '../lib/poke.ts';
 import { type Random, systemRandom } from '../lib/random.ts';
 import type { Releasers } from '../lib/releasers.ts';
 import type { Logger } from '../log.ts';
+import { createExtraMounts } from '../mounts/extra-mounts.ts';
+import { mountPlaces } from '../mounts/places.ts';
 import { createProblems } from '../problems.ts';
 import { type RegistryOptions, writeMirror } from '../registry.ts';
 import { createAdmins } from '../router/admins.ts';
@@ -207,6 +209,14 @@ export function wire(parts: WireParts): () => DaemonStatus {
         .catch((error: unknown) => log.warn({ event: 'problem_not_sent' }, messageOf(error)));
     },
   });
+  const extraMounts = createExtraMounts({
+    db,
+    clock,
+    log: child('mounts'),
+    fileEvents,
+    ...mountPlaces(config),
+    problems,
+  });
   const runner = createContainerRunner({
     db,
     clock,
@@ -218,6 +228,7 @@ export function wire(parts: WireParts): () => DaemonStatus {
     idleTimeoutMs: config.idleTimeoutMs,
     provider: config.provider,
     timezoneOf,
+    extraMounts,
     issueAccess: () => need(late.runtime).issueAccess(),
     assistantName: config.assistantName,
     timeoutMs: config.containerTimeoutMs,
@@ -313,6 +324,8 @@ export function wire(parts: WireParts): () => DaemonStatus {
     for (const group of db.groups.all()) taskSnapshots.writeSoon(group.chatJid);
   });
   releasers.add(() => pokes.close());
+  const allowlistWatch = extraMounts.watch(runner.closeUnwanted);
+  releasers.add(() => allowlistWatch.close());
   releasers.add(() => scheduler.stop());
   releasers.add(() => poller.stop());
   const booting = (async () => {

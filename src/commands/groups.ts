@@ -2,12 +2,15 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Command } from 'commander';
 import { isTimezone } from '../config.ts';
+import type { Db } from '../db.ts';
 import { NanoClawError } from '../errors.ts';
 import { poke } from '../lib/poke.ts';
 import { checkNetwork, type NetworkRules } from '../policy/network.ts';
 import { changeGroup, groupRecord, registerGroup, removeGroup } from '../registry.ts';
+import type { SenderRules } from '../sender-rules.ts';
 import { chatJid, type Group } from '../types.ts';
 import { type Output, print, registryOf, table, withDb } from './context.ts';
+import { judgeMounts, MOUNT_HELP, type MountOptions } from './group-mounts.ts';
 import { describeSenders, senderRecord, sendersOf, setSenders } from './group-senders.ts';
 
 const ACTOR = 'operator';
@@ -30,7 +33,7 @@ export function groupsCommand(program: Command): void {
         const others = options.available ? db.groups.knownChats().filter((c) => c.folder === null) : [];
         const value = options.available
           ? {
-              groups: list.map((g) => ({ ...groupRecord(g), ...senderRecord(rules, g) })),
+              groups: list.map((g) => record(db, rules, g)),
               available: others.map((c) => ({
                 chat_jid: c.chatJid,
                 name: c.name,
@@ -38,7 +41,7 @@ export function groupsCommand(program: Command): void {
                 last_activity: c.lastActivity,
               })),
             }
-          : list.map((g) => ({ ...groupRecord(g), ...senderRecord(rules, g) }));
+          : list.map((g) => record(db, rules, g));
         const rows = [
           ['CHAT', 'NAME', 'FOLDER', 'TRIGGER', 'NETWORK', 'SENDERS', ''],
           ...list.map((g) => [
@@ -151,6 +154,8 @@ export function groupsCommand(program: Command): void {
       collect,
     )
     .option('--others <what>', 'what becomes of what the others write: context or drop')
+    .option('--mount <mount>', MOUNT_HELP, collect)
+    .option('--no-mounts', 'take away the mounts it has')
     .option('--json', 'machine-readable')
     .action(
       (
@@ -165,9 +170,9 @@ export function groupsCommand(program: Command): void {
           senders?: string;
           sender?: string[];
           others?: string;
-        },
+        } & MountOptions,
       ) =>
-        withDb((db, config) => {
+        withDb(async (db, config) => {
           const before = find(db.groups.byJid(chatJid(which)) ?? db.groups.byFolder(which), which);
           const needs = options.requiresTrigger;
           if (needs !== undefined && needs !== 'yes' && needs !== 'no') {
@@ -186,16 +191,25 @@ export function groupsCommand(program: Command): void {
             ...network(before, options),
           };
           const registry = registryOf(db, config);
-          // The rules first: they may be refused, and then nothing has changed.
+          // What may be refused comes first: then nothing has changed.
+          const storeMounts = await judgeMounts(db, config, before, options, ACTOR);
           const senders = setSenders(registry, config, before, options, ACTOR);
-          if (senders === null || isDeepStrictEqual(before, group) === false)
+          storeMounts?.();
+          const other = senders !== null || storeMounts !== null;
+          if (!other || !isDeepStrictEqual(before, group))
             changeGroup(registry, group, differences(before, group), ACTOR);
           poke(config.home);
-          const record = { ...groupRecord(group), ...senderRecord(sendersOf(config)(), group) };
-          print(options, record, `Changed "${group.name}" (${group.chatJid}).`);
+          const changed = `Changed "${group.name}" (${group.chatJid}).`;
+          print(options, record(db, sendersOf(config)(), group), changed);
         }),
     );
 }
+
+const record = (db: Db, rules: SenderRules, group: Group) => ({
+  ...groupRecord(group),
+  ...senderRecord(rules, group),
+  mounts: db.mounts.of(group.chatJid),
+});
 
 function find(group: Group | null, which: string): Group {
   if (group) return group;

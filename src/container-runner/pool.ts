@@ -5,11 +5,12 @@
  * Invariants: an agent that is closing is never given a turn, and nobody is launched for the group before it is gone.
  */
 import type { Db } from '../db.ts';
-import { messageOf } from '../errors.ts';
+import { messageOf, NanoClawError } from '../errors.ts';
 import type { Clock, Timer } from '../lib/clock.ts';
 import type { Random } from '../lib/random.ts';
 import type { Logger } from '../log.ts';
 import { ensureGroupFolders } from '../mailbox/layout.ts';
+import type { ExtraMounts, Given } from '../mounts/extra-mounts.ts';
 import type { AgentContainer, AgentExit, AgentLaunch, AgentRuntime } from '../runtime/agent-runtime.ts';
 import { type Folder, type Group, iso, type ProviderName } from '../types.ts';
 
@@ -19,6 +20,10 @@ export interface Agent {
   state: 'busy' | 'idle' | 'closing';
   idleSince: number;
   idleTimer?: Timer;
+  /** Which extra mounts it has; it is not given another turn when they are not the group's any more. */
+  readonly mounts: string;
+  /** For its first turn. */
+  notes: readonly string[];
 }
 
 export interface AgentAccess {
@@ -41,6 +46,7 @@ export interface PoolOptions {
   timezoneOf: (group: Group) => string;
   /** What a new agent may reach through the daemon, and its own token for it. */
   issueAccess: () => AgentAccess;
+  extraMounts: Pick<ExtraMounts, 'forGroup' | 'tell' | 'changed'>;
   onStarted: (folder: Folder) => void;
   onExit: (agent: Agent, exit: AgentExit) => void;
 }
@@ -59,6 +65,8 @@ export interface Pool {
   knows(containerName: string): boolean;
   /** The runtime has no such container, and nobody told us of its end. */
   lost(agent: Agent): void;
+  /** Closes idle agents whose extra mounts are not allowed any more, or not the same. */
+  closeOutdated(): Promise<void>;
   /** The group has an agent that could take a turn at once. */
   isWarm(folder: Folder): boolean;
 }
@@ -71,8 +79,9 @@ export function createPool(options: PoolOptions): Pool {
   const launchingNames = new Set<string>();
 
   async function acquire(group: Group): Promise<Agent> {
+    const given = await options.extraMounts.forGroup(group, isolates(options.runtime()));
     const warm = agents.get(group.folder);
-    if (warm && warm.state !== 'closing') {
+    if (warm && warm.state !== 'closing' && warm.mounts === given.key) {
       warm.idleTimer?.cancel();
       warm.state = 'busy';
       return warm;
@@ -81,7 +90,7 @@ export function createPool(options: PoolOptions): Pool {
     launching += 1;
     try {
       await makeRoom();
-      return await launch(group);
+      return await launch(group, given);
     } finally {
       launching -= 1;
     }
@@ -100,7 +109,7 @@ export function createPool(options: PoolOptions): Pool {
     }
   }
 
-  async function launch(group: Group): Promise<Agent> {
+  async function launch(group: Group, given: Given): Promise<Agent> {
     const paths = ensureGroupFolders(options.home, group.folder);
     const name = `nanoclaw-${group.folder}-${Buffer.from(random.bytes(4)).toString('hex')}`;
     const runtime = options.runtime();
@@ -115,12 +124,14 @@ export function createPool(options: PoolOptions): Pool {
       mailboxDir: paths.mailbox,
       homeDir: paths.homeDir,
       projectDir: group.isMain ? options.home : null,
-      extraMounts: [],
+      extraMounts: given.mounts,
       token,
       modelUrl,
       timezone: options.timezoneOf(group),
     };
     db.agents.containerStarted(name, group.folder, runtime.name, tokenSha256, iso(clock.now()));
+    db.mounts.setGiven(name, given.key);
+    options.extraMounts.tell(group, given);
     options.onStarted(group.folder);
     launchingNames.add(name);
     try {
@@ -133,8 +144,12 @@ export function createPool(options: PoolOptions): Pool {
         container: name,
         ms: Math.round(clock.monotonic() - startedAt),
       });
-      return adopt(container, 'busy');
+      const agent = adopt(container, 'busy');
+      agent.notes = given.notes;
+      return agent;
     } catch (error) {
+      if (error instanceof NanoClawError && error.code === 'MOUNT_REFUSED')
+        options.extraMounts.changed(group, error.message);
       db.agents.containerEnded(name, iso(clock.now()));
       throw error;
     } finally {
@@ -143,7 +158,14 @@ export function createPool(options: PoolOptions): Pool {
   }
 
   function adopt(container: AgentContainer, state: 'busy' | 'idle'): Agent {
-    const agent: Agent = { container, folder: container.folder, state: 'busy', idleSince: clock.monotonic() };
+    const agent: Agent = {
+      container,
+      folder: container.folder,
+      state: 'busy',
+      idleSince: clock.monotonic(),
+      mounts: db.mounts.given(container.name),
+      notes: [],
+    };
     agents.set(agent.folder, agent);
     options.onStarted(agent.folder);
     void container.exited.then((exit) => gone(agent, exit));
@@ -176,6 +198,15 @@ export function createPool(options: PoolOptions): Pool {
     agent.state = 'idle';
     agent.idleSince = clock.monotonic();
     agent.idleTimer = clock.after(options.idleTimeoutMs, () => void close(agent));
+    if (agent.mounts !== '') void closeIfOutdated(agent);
+  }
+
+  async function closeIfOutdated(agent: Agent): Promise<void> {
+    const group = db.groups.byFolder(agent.folder);
+    const given = group && (await options.extraMounts.forGroup(group, isolates(options.runtime())));
+    if (agent.state !== 'idle' || given?.key === agent.mounts) return;
+    log.info({ event: 'agent_outdated', group: agent.folder, container: agent.container.name });
+    await close(agent);
   }
 
   function close(agent: Agent): Promise<void> {
@@ -208,6 +239,11 @@ export function createPool(options: PoolOptions): Pool {
     knows: (name) =>
       launchingNames.has(name) || [...agents.values()].some(({ container }) => container.name === name),
     lost: (agent) => gone(agent, { code: null, oomKilled: false, lastOutput: '' }),
+    async closeOutdated() {
+      await Promise.all([...agents.values()].filter((a) => a.state === 'idle').map(closeIfOutdated));
+    },
     isWarm: (folder) => agents.get(folder)?.state === 'idle',
   };
 }
+
+const isolates = (runtime: AgentRuntime): boolean => runtime.name === 'docker';

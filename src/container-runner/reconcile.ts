@@ -2,6 +2,7 @@
  * The slow look behind the events, once a minute: what the runtime really has against what we think we have.
  *   a container that is nobody's        → removed (its launch was cut off, or its removal failed)
  *   an agent that the runtime has not   → counts as gone, when two looks in a row do not find it
+ *   an idle agent with outdated mounts  → closed, should the change of the allowlist have been missed
  *   a chat where something waits        → woken, should a wake have been missed
  * A runtime that cannot be asked is asked at the next look. Costs one request to the engine and indexed reads.
  */
@@ -19,7 +20,7 @@ export interface ReconcilerOptions {
   clock: Clock;
   log: Logger;
   runtime: () => AgentRuntime;
-  pool: Pick<Pool, 'agents' | 'knows' | 'lost'>;
+  pool: Pick<Pool, 'agents' | 'knows' | 'lost' | 'closeOutdated'>;
   chatsWithWork: () => ChatJid[];
   wakeQueue: (jid: ChatJid) => void;
   /** Default: RECONCILE_MS. */
@@ -51,6 +52,7 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
     }
     missed = new Set(absent);
     for (const container of listed) if (!pool.knows(container.name)) await removeOrphan(log, container);
+    await pool.closeOutdated();
     if (!stopped) for (const jid of options.chatsWithWork()) options.wakeQueue(jid);
   }
 

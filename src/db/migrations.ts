@@ -41,6 +41,8 @@ CREATE TABLE registered_groups (
   -- What its agent may reach besides the model; network_allow is a JSON array of hosts.
   network TEXT NOT NULL DEFAULT 'open' CHECK (network IN ('open', 'allowlist', 'none')),
   network_allow TEXT NOT NULL DEFAULT '[]',
+  -- JSON array of {name, hostPath, writable}: the extra mounts the operator gave it.
+  mounts TEXT NOT NULL DEFAULT '[]',
   -- Messages up to this one have been shown to the agent (or counted as left out).
   shown_seq INTEGER NOT NULL DEFAULT 0,
   -- The chat's id before it became a supergroup.
@@ -104,6 +106,8 @@ CREATE TABLE sessions (
 -- Agents that were started. token_sha256 is the hash of the container's own token for the model proxy.
 CREATE TABLE containers (
   name TEXT PRIMARY KEY, group_folder TEXT NOT NULL, runtime TEXT NOT NULL, engine_id TEXT, token_sha256 TEXT,
+  -- Which extra mounts it was given, in a form to compare; empty for none.
+  mounts TEXT NOT NULL DEFAULT '',
   started_at TEXT NOT NULL, ended_at TEXT
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX containers_live ON containers (group_folder) WHERE ended_at IS NULL;

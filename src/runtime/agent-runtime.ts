@@ -21,8 +21,11 @@ export interface AgentLaunch {
   homeDir: string;
   /** NANOCLAW_HOME for main (shown read-only at /workspace/project without secrets), else null. */
   projectDir: string | null;
-  /** Allowlisted mounts, already validated; each appears as /workspace/extra/<name>. */
-  extraMounts: readonly { name: string; hostPath: string; writable: boolean }[];
+  /**
+   * Allowlisted mounts, already judged; each appears as /workspace/extra/<name>. `identity` is what was judged, as
+   * "<dev>:<ino>": the runtime throws MOUNT_REFUSED when it turns out that something else was mounted.
+   */
+  extraMounts: readonly { name: string; hostPath: string; writable: boolean; identity: string }[];
   /** The agent's own token for the daemon's proxies; good only while it lives. Null where there are none. */
   token: string | null;
   /** The daemon's model endpoint; null for the offline provider. */

@@ -21,6 +21,7 @@ import type { AgentContainer, AgentExit, AgentLaunch, AgentRuntime } from './age
 import { type AgentNetwork, ensureNetwork, NO_NETWORK } from './docker-network.ts';
 import { containerSpec, DEFAULT_LIMITS, LABELS, type Limits, type SpecContext } from './docker-spec.ts';
 import { watchExit } from './exit-watch.ts';
+import { checkExtraMounts, sameKernel } from './extra-mount-identity.ts';
 import { projectView } from './project-view.ts';
 import {
   type ContainerSockets,
@@ -201,6 +202,7 @@ export function createDockerRuntime(options: DockerRuntimeOptions): DockerRuntim
     try {
       const first = await waitBeforeStart(id);
       await engine.start(id);
+      if (sameKernel(engine, prepared().info)) await checkExtraMounts(engine, id, launch.extraMounts);
       log.debug(
         { event: 'container_started', group: launch.folder, container: launch.name },
         'agent container started',

@@ -15,8 +15,8 @@ const launch: AgentLaunch = {
   homeDir: '/home/n/data/sessions/a',
   projectDir: null,
   extraMounts: [
-    { name: 'notes', hostPath: '/srv/notes', writable: false },
-    { name: 'drop', hostPath: '/srv/drop', writable: true },
+    { name: 'notes', hostPath: '/srv/notes', writable: false, identity: '1:2' },
+    { name: 'drop', hostPath: '/srv/drop', writable: true, identity: '1:3' },
   ],
   token: 'own-token',
   modelUrl: 'http://10.0.0.1:8787',

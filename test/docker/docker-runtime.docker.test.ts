@@ -26,6 +26,10 @@ import { TEST_IMAGE, TestHome, testEngine, whyNoDocker } from './engine-support.
 
 const whyNot = await whyNoDocker();
 const SLEEP = 'sleep 600 & wait\n';
+const identityOf = (file: string) => {
+  const { dev, ino } = statSync(file, { bigint: true });
+  return `${dev}:${ino}`;
+};
 
 describe.skipIf(whyNot)(`docker runtime${whyNot ? ` (skipped: ${whyNot})` : ''}`, () => {
   const engine: Engine = testEngine();
@@ -90,7 +94,7 @@ describe.skipIf(whyNot)(`docker runtime${whyNot ? ` (skipped: ${whyNot})` : ''}`
     mkdirSync(extra);
     writeFileSync(join(extra, 'note'), 'extra\n');
     const launch = home.launch('mounts', SLEEP, {
-      extraMounts: [{ name: 'notes', hostPath: extra, writable: false }],
+      extraMounts: [{ name: 'notes', hostPath: extra, writable: false, identity: identityOf(extra) }],
     });
     const { id } = await first.launch(launch);
     const tried = await sh(
@@ -127,6 +131,20 @@ describe.skipIf(whyNot)(`docker runtime${whyNot ? ` (skipped: ${whyNot})` : ''}`
     const uid = process.getuid?.() === 0 ? 1000 : process.getuid?.();
     expect(statSync(join(launch.groupDir, 'w')).uid).toBe(uid);
     expect(readFileSync(join(launch.groupDir, 'w'), 'utf8')).toBe('');
+  });
+
+  it('refuses a container whose extra mount is not what was judged', async () => {
+    const judged = join(home.dir, 'data/judged');
+    const secret = join(home.dir, 'data/secret');
+    for (const dir of [judged, secret]) mkdirSync(dir);
+    const swapped = home.launch('swapped', SLEEP, {
+      extraMounts: [{ name: 'notes', hostPath: judged, writable: false, identity: identityOf(judged) }],
+    });
+    // What somebody who can write next to it would do after the look.
+    renameSync(judged, `${judged}-away`);
+    symlinkSync(secret, judged);
+    await expect(first.launch(swapped)).rejects.toMatchObject({ code: 'MOUNT_REFUSED' });
+    expect(await first.list()).toEqual([]);
   });
 
   it('bears the labels, runs unprivileged and is limited', async () => {
