@@ -55,7 +55,7 @@ export interface Config {
   failpoints: readonly Failpoint[];
 }
 
-const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const;
+export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const;
 
 export function isTimezone(zone: string): boolean {
   try {

@@ -16,6 +16,7 @@ import { openDatabase, type Sqlite } from './db/open.ts';
 import { outboxRepository } from './db/outbox.ts';
 import { pairingRepository } from './db/pairing.ts';
 import { problemRepository } from './db/problems.ts';
+import { reportRepository } from './db/reports.ts';
 import { taskRepository } from './db/tasks.ts';
 import { traceQuery } from './db/trace.ts';
 import { turnRepository } from './db/turns.ts';
@@ -42,6 +43,7 @@ export function createDb(file: string, reach?: Reach | undefined) {
     pairing: pairingRepository(sqlite),
     usage: usageRepository(sqlite),
     audit,
+    reports: reportRepository(sqlite),
     problems: problemRepository(sqlite),
     /** Runs `work` in one IMMEDIATE transaction; nested calls join it. Throws what `work` throws, after a rollback. */
     transaction<T>(work: () => T): T {

@@ -53,7 +53,8 @@ export function createLogger(options: LogOptions): Logger {
 /** A logger that writes nothing. */
 export const silentLogger = (): Logger => pino({ level: 'silent' });
 
-function readable(line: string): string {
+/** A line of the log for people. */
+export function readable(line: string): string {
   try {
     const { time, level, component, event, msg, err, ...rest } = JSON.parse(line) as Record<string, unknown>;
     const details = Object.entries(rest)

@@ -1,0 +1,75 @@
+/** nanoclaw messages <chat>: what was said, and what became of it. */
+import type { Command } from 'commander';
+import type { ListedMessage } from '../db/reports.ts';
+import { NanoClawError } from '../errors.ts';
+import { localTime } from '../prompt.ts';
+import { chatJid } from '../types.ts';
+import { type Output, print, table, withDb } from './context.ts';
+import { follow, limitOf, oneLine } from './listing.ts';
+
+interface MessageFlags extends Output {
+  limit: string;
+  disposition?: string;
+  follow?: boolean;
+}
+
+export function messagesCommand(program: Command): void {
+  program
+    .command('messages')
+    .description('the newest messages of a chat and what became of each')
+    .argument('<chat>', 'chat id or folder')
+    .option('--limit <n>', 'how many', '20')
+    .option('--disposition <d>', 'only these: answered, failed, stopped, not_for_nina, … or open')
+    .option('--follow', 'go on with new ones; with --json one line each')
+    .option('--json', 'machine-readable')
+    .action((chat: string, options: MessageFlags) =>
+      withDb(async (db, config) => {
+        const limit = limitOf(options.limit);
+        const group = db.groups.byFolder(chat) ?? db.groups.byJid(chatJid(chat));
+        const jid = group?.chatJid ?? chatJid(chat);
+        if (!group && !/^-?\d+$/.test(chat)) {
+          throw new NanoClawError(
+            'GROUP_UNKNOWN',
+            `No registered group has the chat id or folder "${chat}".`,
+            {
+              fix: 'nanoclaw groups list shows them.',
+            },
+          );
+        }
+        const zone = group?.timezone ?? config.timezone;
+        const disposition = options.disposition ?? null;
+        if (!options.follow) {
+          const found = db.reports.messages(jid, disposition, { afterSeq: 0, limit });
+          print(
+            options,
+            found,
+            found.length > 0 ? table([HEAD, ...found.map((m) => row(m, zone))]) : 'None.',
+          );
+          return;
+        }
+        let afterSeq = 0;
+        await follow(config.home, () => {
+          const found = db.reports.messages(jid, disposition, {
+            afterSeq,
+            limit: afterSeq === 0 ? limit : 10_000,
+          });
+          for (const message of found) {
+            process.stdout.write(
+              `${options.json ? JSON.stringify(message) : row(message, zone).join('  ')}\n`,
+            );
+            afterSeq = message.seq;
+          }
+        });
+      }),
+    );
+}
+
+const HEAD = ['TIME', 'MESSAGE', 'FROM', 'DISPOSITION', 'TEXT'];
+
+const row = (m: ListedMessage, zone: string): string[] => [
+  localTime(Date.parse(m.timestamp), zone),
+  String(m.message_id),
+  oneLine(m.sender_name, 24),
+  m.disposition ?? (m.turn_id === null ? 'waits' : 'in its turn'),
+  oneLine(m.content),
+];

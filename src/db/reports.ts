@@ -1,0 +1,67 @@
+/** Lists for people and scripts: the newest messages of a chat, the newest turns. Reads only. */
+import type { ChatJid } from '../types.ts';
+import type { Sqlite } from './open.ts';
+
+export interface ListedMessage {
+  seq: number;
+  message_id: number;
+  thread_id: number | null;
+  sender: string;
+  sender_name: string;
+  content: string;
+  timestamp: string;
+  is_bot_message: number;
+  turn_id: string | null;
+  disposition: string | null;
+  reason: string | null;
+}
+
+export interface ListedTurn {
+  seq: number;
+  id: string;
+  chat_jid: string;
+  group_folder: string;
+  kind: string;
+  state: string;
+  attempt: number;
+  container_id: string | null;
+  queued_at: string;
+  started_at: string | null;
+  finished_at: string | null;
+  error_code: string | null;
+  error: string | null;
+  input_tokens: number | null;
+  output_tokens: number | null;
+  cost_usd: number | null;
+}
+
+export interface Listing {
+  /** Only rows behind this one; 0 for all. */
+  afterSeq: number;
+  /** The newest so many are returned, oldest first. */
+  limit: number;
+}
+
+export function reportRepository(db: Sqlite) {
+  const messages = db.prepare<[string, number, string | null, string | null, number], ListedMessage>(
+    `SELECT seq, message_id, thread_id, sender, sender_name, content, timestamp, is_bot_message, turn_id, disposition, reason
+     FROM messages WHERE chat_jid = ? AND seq > ? AND (? IS NULL OR coalesce(disposition, 'open') = ?)
+     ORDER BY seq DESC LIMIT ?`,
+  );
+  const turns = db.prepare<
+    [number, string | null, string | null, string | null, string | null, number],
+    ListedTurn
+  >(
+    `SELECT seq, id, chat_jid, group_folder, kind, state, attempt, container_id, queued_at, started_at, finished_at,
+       error_code, error, input_tokens, output_tokens, cost_usd
+     FROM turns WHERE seq > ? AND (? IS NULL OR group_folder = ?) AND (? IS NULL OR state = ?)
+     ORDER BY seq DESC LIMIT ?`,
+  );
+  return {
+    /** `disposition`: one of them, `open` for what is still owed, null for any. */
+    messages: (jid: ChatJid, disposition: string | null, { afterSeq, limit }: Listing): ListedMessage[] =>
+      messages.all(jid, afterSeq, disposition, disposition, limit).reverse(),
+    turns: (folder: string | null, state: string | null, { afterSeq, limit }: Listing): ListedTurn[] =>
+      turns.all(afterSeq, folder, folder, state, state, limit).reverse(),
+  };
+}
