@@ -9,6 +9,7 @@ import { parseEnv } from 'node:util';
 import { z } from 'zod';
 import { messageOf, NanoClawError } from './errors.ts';
 import { type Failpoint, parseFailpoints } from './lib/failpoint.ts';
+import { parseDuration } from './next-run/duration.ts';
 import type { ProviderName, RuntimeName } from './types.ts';
 
 /** The host's model credential. Only the credential proxy reads `value`. */
@@ -50,12 +51,26 @@ export interface Config {
   /** The shortest interval a scheduled task may have. */
   minTaskIntervalMs: number;
   logLevel: (typeof LOG_LEVELS)[number];
+  /** nanoclaw.log is set aside at maxBytes; that many older ones are kept. */
+  logFile: { maxBytes: number; keep: number };
+  keep: Keep;
   http: { host: string; port: number };
   /** Where tests make the daemon fail; empty everywhere else. */
   failpoints: readonly Failpoint[];
 }
 
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const;
+/** How long what is settled is kept, in milliseconds; null: for ever. What is not settled is always kept. */
+export interface Keep {
+  /** Telegram updates as they came. */
+  updatesMs: number | null;
+  /** Turns, task runs, replies, command notes, containers, tasks that are over, chats that are not registered. */
+  historyMs: number | null;
+  /** data/logs/<folder>/, and files that were set aside. */
+  turnLogsMs: number | null;
+  auditMs: number | null;
+  messagesMs: number | null;
+}
 
 export function isTimezone(zone: string): boolean {
   try {
@@ -72,6 +87,16 @@ const whole = (min: number, max: number, what: string) =>
     .regex(/^\d+$/, `expected ${what}: a whole number from ${min} to ${max}`)
     .transform(Number)
     .refine((n) => n >= min && n <= max, `expected ${what}: a whole number from ${min} to ${max}`);
+const SHORTEST_KEEP_MS = 60_000;
+/** A length of time or `forever`; in milliseconds, null for ever. */
+const keepFor = z.string().transform((text, context) => {
+  if (text.trim().toLowerCase() === 'forever') return null;
+  const ms = parseDuration(text);
+  if (ms !== null && ms >= SHORTEST_KEEP_MS) return ms;
+  context.addIssue('expected how long to keep it, at least 1m: a length like 7d, 12h or 30m, or forever');
+  return z.NEVER;
+});
+const DAY_MS = 86_400_000;
 const httpUrl = (what: string) =>
   z.string().refine((value) => /^https?:$/.test(URL.canParse(value) ? new URL(value).protocol : ''), {
     message: `expected ${what}: a URL that begins with http:// or https://`,
@@ -123,6 +148,13 @@ export const settingsSchema = z.object({
     .transform((zone) => zone.replace(/^:/, ''))
     .optional(),
   LOG_LEVEL: oneOf(LOG_LEVELS).default('info'),
+  LOG_MAX_MB: whole(1, 10_240, 'mebibytes of one log file').default(50),
+  LOG_KEEP: whole(0, 100, 'how many older log files are kept').default(5),
+  KEEP_UPDATES: keepFor.default(7 * DAY_MS),
+  KEEP_HISTORY: keepFor.default(365 * DAY_MS),
+  KEEP_TURN_LOGS: keepFor.default(30 * DAY_MS),
+  KEEP_AUDIT: keepFor.default(730 * DAY_MS),
+  KEEP_MESSAGES: keepFor.default(null),
   NANOCLAW_HOME: z.string().optional(),
   HTTP_HOST: z
     .string()
@@ -277,6 +309,14 @@ function toConfig(s: Settings, home: string, env: NodeJS.ProcessEnv): Config {
     timezone: s.TZ ?? Intl.DateTimeFormat().resolvedOptions().timeZone,
     minTaskIntervalMs: s.TASK_MIN_INTERVAL,
     logLevel: s.LOG_LEVEL,
+    logFile: { maxBytes: s.LOG_MAX_MB * 1_048_576, keep: s.LOG_KEEP },
+    keep: {
+      updatesMs: s.KEEP_UPDATES,
+      historyMs: s.KEEP_HISTORY,
+      turnLogsMs: s.KEEP_TURN_LOGS,
+      auditMs: s.KEEP_AUDIT,
+      messagesMs: s.KEEP_MESSAGES,
+    },
     http: { host: s.HTTP_HOST, port: s.HTTP_PORT },
     failpoints: s.FAILPOINTS ?? [],
   });

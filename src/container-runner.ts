@@ -252,6 +252,7 @@ export function createContainerRunner(options: ContainerRunnerOptions): Containe
       const { folder: group, state, attempt } = turn;
       log.info({ event: 'turn_ended', group, turn: id, state, attempt });
     }
+    gaps.delete(id);
     const entry = active.remove(id);
     if (!entry) return;
     pool.release(entry.agent);

@@ -17,6 +17,7 @@ import { outboxRepository } from './db/outbox.ts';
 import { pairingRepository } from './db/pairing.ts';
 import { problemRepository } from './db/problems.ts';
 import { reportRepository } from './db/reports.ts';
+import { retentionRepository } from './db/retention.ts';
 import { taskRepository } from './db/tasks.ts';
 import { traceQuery } from './db/trace.ts';
 import { turnRepository } from './db/turns.ts';
@@ -45,6 +46,7 @@ export function createDb(file: string, reach?: Reach | undefined) {
     audit,
     reports: reportRepository(sqlite),
     problems: problemRepository(sqlite),
+    retention: retentionRepository(sqlite),
     /** Runs `work` in one IMMEDIATE transaction; nested calls join it. Throws what `work` throws, after a rollback. */
     transaction<T>(work: () => T): T {
       if (sqlite.inTransaction) return work();

@@ -9,6 +9,7 @@ import { type App, createApp } from './app.ts';
 import { type Config, loadConfig, serviceManagerOf } from './config.ts';
 import { messageOf, NanoClawError } from './errors.ts';
 import { systemClock } from './lib/clock.ts';
+import { openRotatingFile, type RotatingFile } from './log/rotating-file.ts';
 import { createLogger, type Logger } from './log.ts';
 import { createNotifier } from './service/notify.ts';
 
@@ -20,10 +21,16 @@ process.exitCode = await run();
 async function run(): Promise<number> {
   let config: Config;
   let log: Logger;
+  let file: RotatingFile;
   try {
     config = loadConfig();
     mkdirSync(config.home, { recursive: true });
-    log = openLog(config);
+    file = openRotatingFile({
+      ...config.logFile,
+      file: path.join(config.home, 'nanoclaw.log'),
+      now: Date.now,
+    });
+    log = openLog(config, file);
   } catch (error) {
     return explain(error);
   }
@@ -38,6 +45,8 @@ async function run(): Promise<number> {
     log.info({ event: 'starting', home: config.home, pid: process.pid }, 'NanoClaw starts');
     await app.start();
     service.ready();
+    // From here on this process holds the home's lock: no other one rotates.
+    file.allowRotation();
     process.stderr.write(welcome(app, config));
   } catch (error) {
     const code = explain(error);
@@ -49,10 +58,10 @@ async function run(): Promise<number> {
   process.exit(code);
 }
 
-function openLog(config: Config): Logger {
+function openLog(config: Config, file: RotatingFile): Logger {
   const { telegram, credential } = config;
   return createLogger({
-    file: path.join(config.home, 'nanoclaw.log'),
+    file,
     level: config.logLevel,
     console: { write: (line) => void process.stderr.write(line) },
     secrets: [telegram.token, credential?.value].filter((secret) => typeof secret === 'string'),

@@ -54,8 +54,8 @@ export interface Ipc {
   /** Watches the mailbox of a group whose agent lives. Idempotent. */
   attach(folder: Folder): void;
   detach(folder: Folder): void;
-  /** Takes what is there now, whether attached or not. */
-  drain(folder: Folder): void;
+  /** Takes what is there now, whether attached or not. False when that was too much for one time. */
+  drain(folder: Folder): boolean;
   stop(): void;
 }
 
@@ -133,9 +133,10 @@ export function createIpc(options: IpcOptions): Ipc {
     later.set(folder, timer);
   }
 
-  function drain(folder: Folder): void {
-    for (let looks = 0; looks < LOOKS_PER_DRAIN; looks += 1) if (!look(folder)) return;
+  function drain(folder: Folder): boolean {
+    for (let looks = 0; looks < LOOKS_PER_DRAIN; looks += 1) if (!look(folder)) return true;
     soonAgain(folder);
+    return false;
   }
 
   /** Takes a handful of what is there. True when there is more to take at once. */

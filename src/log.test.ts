@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { openRotatingFile } from './log/rotating-file.ts';
 import { createLogger } from './log.ts';
 
 const TOKEN = '123456789:AAEtokenTokenTokenToken';
@@ -13,7 +14,12 @@ function createHarness(secrets: string[] = [TOKEN, ODD]) {
   const file = path.join(folder, 'deep', 'nanoclaw.log');
   const shown: string[] = [];
   const console = { write: (line: string) => void shown.push(line) };
-  const log = createLogger({ file, level: 'info', console, secrets });
+  const log = createLogger({
+    file: openRotatingFile({ file, maxBytes: 1e6, keep: 1, now: () => 0 }),
+    level: 'info',
+    console,
+    secrets,
+  });
   const lines = () => readFileSync(file, 'utf8').split('\n').slice(0, -1);
   return { log, lines, shown };
 }

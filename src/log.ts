@@ -3,11 +3,12 @@
  * One child per component, an `event` name in each line, ids instead of content. Message text never above debug.
  */
 import pino from 'pino';
+import type { RotatingFile } from './log/rotating-file.ts';
 
 export type Logger = pino.Logger;
 
 export interface LogOptions {
-  file: string | null;
+  file: Pick<RotatingFile, 'write'> | null;
   level: string;
   /** Also write here as short readable lines (stderr of `start`). */
   console?: { write(line: string): void };
@@ -15,7 +16,7 @@ export interface LogOptions {
   secrets?: readonly string[];
 }
 
-/** Opens the log. Lines are written synchronously in small buffers: what was logged before a crash is there. */
+/** Opens the log. Each line is written before the call returns: what was logged before a crash is there. */
 export function createLogger(options: LogOptions): Logger {
   // As they stand in a line of JSON; the longest first, in case one begins like another.
   const secrets = (options.secrets ?? [])
@@ -27,14 +28,10 @@ export function createLogger(options: LogOptions): Logger {
       (text, secret) => (text.includes(secret) ? text.replaceAll(secret, '[redacted]') : text),
       line,
     );
-  const file =
-    options.file === null
-      ? null
-      : pino.destination({ dest: options.file, sync: true, append: true, mkdir: true });
   const sink = {
     write(line: string) {
       const clean = redact(line);
-      file?.write(clean);
+      options.file?.write(clean);
       options.console?.write(readable(clean));
     },
   };

@@ -50,7 +50,10 @@ export function explainMessage(db: Db, jid: ChatJid, messageId: number, timezone
       `Reply ${reply.id}: ${arrived}${reply.attempts > 1 ? `, ${reply.attempts} tries` : ''}${error}.`,
     );
   }
-  if (message.disposition === 'answered' && sent.length === 0) lines.push('The agent had nothing to say.');
+  if (message.disposition === 'answered' && turns.length === 0)
+    lines.push('The details of its turn are not kept any more (KEEP_HISTORY).');
+  else if (message.disposition === 'answered' && sent.length === 0)
+    lines.push('The agent had nothing to say.');
   return { trace, lines };
 }
 

@@ -1,6 +1,8 @@
 /** A soak from start to end: world, daemon, load, looks; then the load stops and all that is owed must arrive. */
 import { rmSync } from 'node:fs';
 import path from 'node:path';
+import Database from 'better-sqlite3';
+import { databaseFile } from '../../src/db/open.ts';
 import type { BenchContext } from '../figure.ts';
 import type { Cleanups } from '../support/cleanups.ts';
 import { pause } from '../support/processes.ts';
@@ -68,8 +70,7 @@ export async function runSoak(
   ended.catch(() => {}); // its end at the end is ours
   const samples = await Promise.race([look(options, load, looked, say), ended]);
   load.stopTalking();
-  await Promise.race([settle(world, load, looked), ended]);
-  const open = openWork(world);
+  const open = await Promise.race([settle(world, load), ended]);
   const counts = load.counts();
   const owed = load.owed(10);
   await daemon.stop();
@@ -107,28 +108,33 @@ async function look(
   return samples;
 }
 
-/** Until nothing is owed and nothing is open, or patience ends. */
-async function settle(world: World, load: Load, looked: Sampled): Promise<void> {
+type OpenWork = Record<'messages' | 'turns' | 'outbox' | 'taskRuns', number>;
+
+/** Until nothing is owed and, for a moment, nothing is open (some tasks run every minute), or patience ends. */
+async function settle(world: World, load: Load): Promise<OpenWork> {
   const until = performance.now() + PATIENCE_S * 1000;
-  while (performance.now() < until) {
-    const { backlog } = await takeSample(looked, 0, 0);
+  for (;;) {
     const open = openWork(world);
-    if (load.counts().unanswered === 0 && backlog === 0 && open.messages + open.turns === 0) return;
-    await pause(1000);
+    const done = load.counts().unanswered === 0 && Object.values(open).every((n) => n === 0);
+    if (done || performance.now() > until) return open;
+    await pause(500);
   }
 }
 
-/** What is not settled. Tasks that run every minute may be in the middle of a run: they are ended before. */
-function openWork(world: World): Record<'messages' | 'turns' | 'outbox', number> {
-  return world.withDb(({ sqlite }) => {
-    const count = (sql: string) =>
-      sqlite.prepare<[], number>(`SELECT count(*) FROM ${sql}`).pluck().get() ?? 0;
+/** What is not settled. */
+function openWork(world: World): OpenWork {
+  const db = new Database(databaseFile(world.home), { readonly: true, timeout: 5000 });
+  try {
+    const count = (sql: string) => db.prepare<[], number>(`SELECT count(*) FROM ${sql}`).pluck().get() ?? 0;
     return {
       messages: count('messages WHERE disposition IS NULL'),
       turns: count("turns WHERE state IN ('queued', 'running')"),
       outbox: count("outbox WHERE state IN ('pending', 'sending', 'uncertain')"),
+      taskRuns: count("task_runs WHERE state <> 'finished'"),
     };
-  });
+  } finally {
+    db.close();
+  }
 }
 
 const urlOf = (daemon: Daemon): string => {

@@ -21,6 +21,7 @@ import { createExtraMounts } from '../mounts/extra-mounts.ts';
 import { mountPlaces } from '../mounts/places.ts';
 import { createProblems } from '../problems.ts';
 import { type RegistryOptions, writeMirror } from '../registry.ts';
+import { createRetention } from '../retention.ts';
 import { createAdmins } from '../router/admins.ts';
 import { createDelivery } from '../router/delivery.ts';
 import { createPacing, type PacingLimits, TELEGRAM_LIMITS } from '../router/pacing.ts';
@@ -278,6 +279,15 @@ export function wire(parts: WireParts): () => DaemonStatus {
     reach,
   });
   Object.assign(late, { queue, ipc, router, scheduler, runner });
+  const retention = createRetention({
+    db,
+    home: config.home,
+    clock,
+    log: child('retention'),
+    keep: config.keep,
+    drain: ipc.drain,
+    agentsReady: () => agentsReady.yes,
+  });
 
   const senderStatus = () => {
     const rules = senderRules();
@@ -317,6 +327,8 @@ export function wire(parts: WireParts): () => DaemonStatus {
   delivery.start();
   poller.start();
   scheduler.start();
+  retention.start();
+  releasers.add(() => retention.stop());
   const pokes = onPoke(config.home, fileEvents, () => {
     late.proxies?.recheck();
     scheduler.changed();

@@ -21,6 +21,7 @@ CREATE TABLE inbox (
   received_at TEXT NOT NULL, payload TEXT, error TEXT,
   PRIMARY KEY (bot_id, update_id)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX inbox_by_age ON inbox (received_at);
 
 CREATE TABLE chats (
   chat_jid TEXT PRIMARY KEY, name TEXT NOT NULL, type TEXT NOT NULL, username TEXT,
@@ -87,6 +88,8 @@ CREATE TABLE turns (
 ) STRICT;
 CREATE INDEX turns_open ON turns (chat_jid) WHERE state IN ('queued', 'running');
 CREATE INDEX turns_by_chat ON turns (chat_jid, kind, seq);
+-- For retention, as all indexes of this kind: what is over, oldest first.
+CREATE INDEX turns_ended ON turns (finished_at) WHERE finished_at IS NOT NULL;
 
 CREATE TABLE outbox (
   id INTEGER PRIMARY KEY AUTOINCREMENT, chat_jid TEXT NOT NULL, thread_id INTEGER, turn_id TEXT, reply_to INTEGER,
@@ -97,6 +100,9 @@ CREATE TABLE outbox (
 ) STRICT;
 CREATE INDEX outbox_open ON outbox (chat_jid, id) WHERE state IN ('pending', 'sending', 'uncertain');
 CREATE INDEX outbox_by_turn ON outbox (turn_id) WHERE turn_id IS NOT NULL;
+CREATE INDEX outbox_settled ON outbox (created_at) WHERE turn_id IS NULL AND state IN ('sent', 'failed');
+-- Copies of files that are still to be sent, or could not be.
+CREATE INDEX outbox_files ON outbox (file_path) WHERE file_path IS NOT NULL AND state <> 'sent';
 
 CREATE TABLE sessions (
   group_folder TEXT NOT NULL, thread_id INTEGER NOT NULL DEFAULT 0, session_id TEXT NOT NULL, updated_at TEXT NOT NULL,
@@ -111,6 +117,7 @@ CREATE TABLE containers (
   started_at TEXT NOT NULL, ended_at TEXT
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX containers_live ON containers (group_folder) WHERE ended_at IS NULL;
+CREATE INDEX containers_ended ON containers (ended_at) WHERE ended_at IS NOT NULL;
 CREATE INDEX containers_by_token ON containers (token_sha256) WHERE ended_at IS NULL;
 
 -- What each group has asked of the model, by UTC day.
@@ -126,6 +133,7 @@ CREATE TABLE ipc_commands (
   created_at TEXT NOT NULL,
   PRIMARY KEY (group_folder, id)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX ipc_commands_by_age ON ipc_commands (group_folder, created_at);
 
 -- What only the operator can put right, and what chats were told meanwhile. Open while closed_at is NULL.
 CREATE TABLE problems (
@@ -168,6 +176,7 @@ CREATE TABLE scheduled_tasks (
   created_by TEXT NOT NULL, created_at TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX scheduled_tasks_due ON scheduled_tasks (next_run) WHERE status = 'active' AND next_run IS NOT NULL;
+CREATE INDEX scheduled_tasks_over ON scheduled_tasks (created_at) WHERE status IN ('done', 'cancelled');
 CREATE INDEX scheduled_tasks_by_group ON scheduled_tasks (group_folder, created_at);
 
 -- One row for each due instant, whatever became of it.
@@ -186,6 +195,7 @@ CREATE TABLE task_runs (
 ) STRICT;
 CREATE INDEX task_runs_waiting ON task_runs (chat_jid, id) WHERE state = 'due';
 CREATE INDEX task_runs_open ON task_runs (task_id) WHERE state <> 'finished';
+CREATE INDEX task_runs_over ON task_runs (finished_at) WHERE turn_id IS NULL AND state = 'finished';
 CREATE INDEX task_runs_by_turn ON task_runs (turn_id) WHERE turn_id IS NOT NULL;
 `,
   },

@@ -13,6 +13,10 @@ import { MIGRATIONS, type Migration } from './migrations.ts';
 
 export type Sqlite = Database.Database;
 
+export const BUSY_TIMEOUT_MS = 5000;
+/** What the write-ahead log is cut down to when it begins anew. */
+export const WAL_LIMIT_BYTES = 16 * 1024 * 1024;
+
 /** Where the database lies under a home. */
 export const databaseFile = (home: string): string => path.join(home, 'data', 'nanoclaw.db');
 
@@ -25,7 +29,7 @@ export function openDatabase(
   let db: Sqlite | undefined;
   try {
     if (file !== ':memory:') mkdirSync(path.dirname(file), { recursive: true });
-    db = new Database(file, { timeout: 5000 });
+    db = new Database(file, { timeout: BUSY_TIMEOUT_MS });
     configure(db);
     migrate(db, migrations, reach);
     return db;
@@ -40,8 +44,8 @@ function configure(db: Sqlite): void {
   // WAL silently lowers this to NORMAL on first use, and NORMAL can lose commits that Telegram was told about.
   db.pragma('synchronous = FULL');
   db.pragma('foreign_keys = ON');
-  db.pragma('busy_timeout = 5000');
-  db.pragma('journal_size_limit = 67108864');
+  db.pragma(`busy_timeout = ${BUSY_TIMEOUT_MS}`);
+  db.pragma(`journal_size_limit = ${WAL_LIMIT_BYTES}`);
   db.pragma('mmap_size = 0');
   db.exec(
     'CREATE TABLE IF NOT EXISTS migrations (id INTEGER PRIMARY KEY, name TEXT NOT NULL, at TEXT NOT NULL) STRICT',

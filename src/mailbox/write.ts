@@ -30,11 +30,11 @@ export function turnFileExists(paths: GroupPaths, id: string): boolean {
   );
 }
 
-/** The turn is over: its file goes, and with it what was asked of its agent meanwhile. */
+/** The turn is over: its file goes, and with it what was asked of its agent and what the agent was answered. */
 export function removeTurn(paths: GroupPaths, id: string): void {
-  const controls = path.join(paths.mailbox, MAILBOX.control);
-  for (const name of existsSync(controls) ? readdirSync(controls) : [])
-    rmSync(path.join(controls, name), { force: true });
+  for (const directory of [MAILBOX.control, MAILBOX.results].map((dir) => path.join(paths.mailbox, dir)))
+    for (const name of existsSync(directory) ? readdirSync(directory) : [])
+      rmSync(path.join(directory, name), { force: true });
   rmSync(path.join(paths.staging, turnName(id)), { force: true });
   rmSync(path.join(paths.mailbox, MAILBOX.turns, turnName(id)), { force: true });
 }
