@@ -26,6 +26,7 @@ import { sleep } from './lib/clock.ts';
 import type { Reach } from './lib/failpoint.ts';
 import { groupPaths } from './mailbox/layout.ts';
 import { publishTurn, removeTurn, stageTurn } from './mailbox/write.ts';
+import { refuseUnenforced } from './policy/network.ts';
 import type { Problems } from './problems.ts';
 import type { AgentEvent, TurnFile } from './protocol.ts';
 import type { Router } from './router.ts';
@@ -166,11 +167,14 @@ export function createContainerRunner(options: ContainerRunnerOptions): Containe
     const stopTyping = options.typing(group.chatJid, turn.threadId);
     let agent: Agent;
     try {
+      refuseUnenforced(group, options.runtime().networkEnforcement());
       agent = await pool.acquire(group);
       reach?.('agent.started');
     } catch (error) {
       stopTyping();
       const failure = failureOfStart(error);
+      // One that was started under another policy does not stay.
+      if (failure.code === 'network') closeIdle((folder) => folder === group.folder);
       if (!isCounted(failure.code)) standstill.away(error);
       const result = settlement.fail(turn, failure);
       options.wakeDelivery(turn.chatJid);
@@ -307,6 +311,11 @@ export function createContainerRunner(options: ContainerRunnerOptions): Containe
     active.signOfLife(turn.id);
   }
 
+  function closeIdle(isUnwanted: (folder: Folder) => boolean): void {
+    for (const agent of pool.agents())
+      if (agent.state === 'idle' && isUnwanted(agent.folder)) void pool.close(agent);
+  }
+
   return {
     run,
     onEvent,
@@ -320,9 +329,7 @@ export function createContainerRunner(options: ContainerRunnerOptions): Containe
     away: standstill.away,
     back: standstill.back,
     closeUnwanted() {
-      for (const agent of pool.agents()) {
-        if (agent.state === 'idle' && db.groups.byFolder(agent.folder) === null) void pool.close(agent);
-      }
+      closeIdle((folder) => db.groups.byFolder(folder) === null);
       void pool.closeOutdated();
     },
     status: () => ({

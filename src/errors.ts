@@ -20,6 +20,7 @@ export const ERROR_CODES = {
   PORT_IN_USE: 'operator',
   NO_DAEMON: 'operator',
   SENDER_RULES_INVALID: 'operator',
+  NETWORK_NOT_ENFORCED: 'operator',
   IMAGE_MISSING: 'operator',
   IMAGE_BUILD_FAILED: 'operator',
   GROUP_INVALID: 'rejected',

@@ -44,6 +44,10 @@ const PROBLEMS = {
     begins: (detail, folder) => `The agent of “${folder}” may not write into its folder: ${detail}`,
     ends: (folder) => `The agent of “${folder}” can write into its folder again.`,
   },
+  network: {
+    begins: (detail, folder) => `The agent of “${folder}” does not start: ${detail}`,
+    ends: (folder) => `The agent of “${folder}” starts again.`,
+  },
   disk: {
     begins: (detail) => `My database cannot be written, so nothing new is taken: ${detail}`,
     ends: (_, since) => `My database could not be written from ${since} on; now it can again.`,

@@ -12,6 +12,8 @@ export interface DaemonStatus {
   url: string;
   provider: string;
   runtime: { name: string; ready: boolean; problem: string | null };
+  /** Whether agents are held to their group's network policy; null until the runtime is ready. */
+  network: { enforced: boolean | null; reason: string | null };
   poller: PollerStatus;
   queue: { running: string[]; waiting: string[]; backingOff: string[] };
   agents: { group: string; container: string; state: string }[];
@@ -50,6 +52,9 @@ export function describeStatus(s: DaemonStatus): string {
     `Up since ${s.startedAt} (${age(now - Date.parse(s.startedAt))})`,
     `Telegram: ${telegram}`,
     `Agents: ${s.runtime.name}, ${s.provider}, ${s.runtime.ready ? 'ready' : `NOT ready: ${s.runtime.problem ?? 'starting'}`}`,
+    ...(s.network.enforced === false
+      ? [`Network rules: NOT enforced: ${s.network.reason ?? 'the runtime cannot'}`]
+      : []),
     `Turns: ${s.turnsRunning} running, ${s.queue.waiting.length} waiting, ${s.queue.backingOff.length} to be retried; ${warm} warm`,
     `Outbox: ${s.outbox.count === 0 ? 'empty' : `${s.outbox.count} to send, oldest from ${s.outbox.oldest}`}`,
     `Groups: ${s.groups}`,

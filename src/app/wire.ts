@@ -305,6 +305,10 @@ export function wire(parts: WireParts): () => DaemonStatus {
       ready: agentsReady.yes,
       problem: agentsReady.problem,
     },
+    network:
+      agentsReady.yes && late.runtime
+        ? late.runtime.runtime.networkEnforcement()
+        : { enforced: null, reason: null },
     poller: poller.status(),
     queue: queue.status(),
     agents: runner.status().agents,

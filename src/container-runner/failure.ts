@@ -20,6 +20,7 @@ export type FailureCode =
   | 'engine'
   | 'engine_down'
   | 'image'
+  | 'network'
   | 'restart';
 
 export interface Failure {
@@ -46,7 +47,7 @@ interface Handling {
   waitsForReset?: true;
   freshSession?: true;
   /** What only the operator can put right: main is told. */
-  problem?: 'credential' | 'quota' | 'workspace' | 'engine';
+  problem?: 'credential' | 'quota' | 'workspace' | 'network' | 'engine';
 }
 
 const ONCE_MORE = [5000] as const;
@@ -60,6 +61,7 @@ export const HANDLING: Record<FailureCode, Handling> = {
   stale_session: { delaysMs: RETRY_DELAYS_MS, freshSession: true },
   max_turns: { delaysMs: NEVER },
   workspace: { delaysMs: NEVER, problem: 'workspace' },
+  network: { delaysMs: NEVER, problem: 'network' },
   out_of_memory: { delaysMs: NEVER },
   timeout: { delaysMs: ONCE_MORE },
   stalled: { delaysMs: ONCE_MORE },
@@ -134,6 +136,8 @@ export function sentenceFor(code: FailureCode, limits: Limits): string {
       return 'The script that decides whether there is something to do has failed.';
     case 'workspace':
       return 'I could not begin: I may not write into this group’s folder. The operator has to look at its owner.';
+    case 'network':
+      return 'I do not start here: this group’s network policy cannot be enforced on my machine. The operator has to change one of the two.';
     case 'engine':
       return 'I could not begin: my container could not be started. The operator finds the reason in the log.';
     default:
@@ -186,5 +190,6 @@ export function failureOfStart(error: unknown): Failure {
   const message = messageOf(error);
   if (code === 'ENGINE_DOWN') return { code: 'engine_down', message };
   if (code === 'IMAGE_MISSING' || code === 'IMAGE_BUILD_FAILED') return { code: 'image', message };
+  if (code === 'NETWORK_NOT_ENFORCED') return { code: 'network', message };
   return { code: 'engine', message };
 }

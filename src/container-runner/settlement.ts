@@ -8,7 +8,7 @@ import type { Db } from '../db.ts';
 import type { RunResult } from '../group-queue.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../log.ts';
-import type { Problems } from '../problems.ts';
+import type { ProblemKind, Problems } from '../problems.ts';
 import type { AgentEvent, Usage } from '../protocol.ts';
 import type { Router } from '../router.ts';
 import { type ChatJid, type Group, iso } from '../types.ts';
@@ -47,6 +47,9 @@ export interface Settlement {
   /** Somebody wanted it to end. */
   stop(turn: Turn): RunResult;
 }
+
+/** Problems of one group, not of all. */
+const GROUPS_OWN: ReadonlySet<ProblemKind> = new Set<ProblemKind>(['workspace', 'network']);
 
 export function createSettlement(options: SettlementOptions): Settlement {
   const { db, clock, log, home } = options;
@@ -87,6 +90,7 @@ export function createSettlement(options: SettlementOptions): Settlement {
       options.problems.solved('quota');
     }
     options.problems.solved('workspace', turn.folder);
+    options.problems.solved('network', turn.folder);
     return finish(turn, 'done', null, usage);
   }
 
@@ -123,7 +127,7 @@ export function createSettlement(options: SettlementOptions): Settlement {
     return db.transaction((): RunResult => {
       leaveSession(turn, failure);
       const { problem } = HANDLING[failure.code];
-      if (problem) options.problems.report(problem, failure.message, problem === 'workspace' ? folder : '');
+      if (problem) options.problems.report(problem, failure.message, GROUPS_OWN.has(problem) ? folder : '');
       if (retryInMs === null) return failForGood(turn, failure, usage);
       const retryAt = retryInMs === 0 ? null : iso(nowMs + retryInMs);
       if (!db.turns.finish(id, 'retried', now(), failure, usage, retryAt)) return 'again';

@@ -4,6 +4,7 @@
  *   open: any public host on the web's ports.  allowlist: the named hosts only.  none: nothing but the model.
  */
 import { domainToASCII } from 'node:url';
+import { NanoClawError } from '../errors.ts';
 import { type Group, NETWORK_POLICIES, type NetworkPolicy } from '../types.ts';
 
 /** Mail, SSH and databases are not the web. An entry of an allowlist may name another port. */
@@ -65,6 +66,22 @@ export function whyNotConnect(rules: NetworkRules, host: string, port: number): 
   }
   if (rules.networkAllow.some((entry) => matches(entry, host, port))) return null;
   return refusal('allowlist', `${host}:${port} is not on its list`);
+}
+
+/** Whether agents are held to their group's policy here, and why not. */
+export interface NetworkEnforcement {
+  enforced: boolean;
+  reason: string | null;
+}
+
+/** Throws NETWORK_NOT_ENFORCED for a policy that would be a promise nobody keeps. `open` starts everywhere. */
+export function refuseUnenforced({ network }: NetworkRules, { enforced, reason }: NetworkEnforcement): void {
+  if (enforced || network === 'open') return;
+  throw new NanoClawError(
+    'NETWORK_NOT_ENFORCED',
+    `its network policy is "${network}", which cannot be enforced here: ${reason ?? 'the runtime cannot'}.`,
+    { fix: 'Run on Linux with the engine’s own socket, or: nanoclaw groups set FOLDER --network open' },
+  );
 }
 
 const refusal = (policy: NetworkPolicy, why: string) => `this group's network policy is "${policy}": ${why}`;

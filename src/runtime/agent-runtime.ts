@@ -2,6 +2,7 @@
  * The seam between a turn and what it runs in. Two implementations: docker and process.
  * A runtime starts and ends agents; it knows nothing of turns, messages or the database.
  */
+import type { NetworkEnforcement } from '../policy/network.ts';
 import type { Folder, ProviderName, RuntimeName } from '../types.ts';
 
 /** What to start. All paths are absolute paths of the host. */
@@ -64,6 +65,8 @@ export interface AgentRuntime {
   launch(launch: AgentLaunch): Promise<AgentContainer>;
   /** The agents of this instance that the engine knows, running or ended; used for adoption at start and by sweeps. */
   list(): Promise<AgentContainer[]>;
+  /** Whether an agent is held to its group's network policy here, and why not. Known after prepare(). */
+  networkEnforcement(): NetworkEnforcement;
   /** Ends the runtime's own watching (not the agents). */
   close(): Promise<void>;
 }

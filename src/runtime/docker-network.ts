@@ -1,8 +1,9 @@
 /**
  * The network of an instance: one bridge without a way out, on whose gateway address the daemon's proxies listen.
  *
- * Enforced (Linux, the engine on this host): internal, no traffic between containers, only the gateway to talk to.
- * Not enforced (Docker Desktop, a remote or rootless engine: the gateway is not an address of this host): an ordinary
+ * Linux, the engine on this host: internal, no traffic between containers, only the gateway to talk to; on that, also
+ * whatever else listens on all addresses, so a policy is not enforced either (proxy-sockets.ts does that).
+ * Open (Docker Desktop, a remote or rootless engine: the gateway is not an address of this host): an ordinary
  * bridge; containers reach the daemon on its loopback as host.docker.internal, and the internet besides.
  * Checked on every prepare(): a pruned network is made again, on the same subnet, so that listeners stay valid.
  */
@@ -53,15 +54,14 @@ export async function ensureNetwork(
     const gateway = gatewayOf(network);
     const refusal = await whyNotBindable(gateway);
     if (refusal === null) {
-      const icc = await bridgeIsFiltered();
       return {
         mode: 'internal',
         name,
         listenHost: gateway,
         containerHost: gateway,
-        enforced: icc,
-        notEnforcedBecause: icc
-          ? null
+        enforced: false,
+        notEnforcedBecause: (await bridgeIsFiltered())
+          ? 'over a bridge, containers also reach what listens on all of this host’s addresses'
           : 'bridge-nf-call-iptables is off on this host, so containers can reach each other',
         extraHosts: [],
       };

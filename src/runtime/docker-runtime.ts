@@ -78,8 +78,6 @@ export interface DockerRuntime extends AgentRuntime {
   proxyHost(): string;
   /** Where the proxies must open a container's doors instead, when containers have no network; else null. Known after prepare(). */
   proxySockets(): ProxySockets | null;
-  /** False where the platform cannot hold containers to the proxies; with the reason. Known after prepare(). */
-  networkEnforcement(): { enforced: boolean; reason: string | null };
 }
 
 export function createDockerRuntime(options: DockerRuntimeOptions): DockerRuntime {

@@ -83,7 +83,7 @@ describe('beside a running daemon', () => {
     it('lists for people and for scripts', async () => {
       const people = await home.nanoclaw('groups', 'list');
       expect(people.code).toBe(0);
-      expect(people.stdout).toMatch(new RegExp(`^${chat} +family +family +@Nina +open$`, 'm'));
+      expect(people.stdout).toMatch(new RegExp(`^${chat} +family +family +@Nina +open +everyone$`, 'm'));
       const scripts = await home.nanoclaw('groups', 'list', '--json');
       expect(JSON.parse(scripts.stdout)).toEqual([
         expect.objectContaining({ chat_jid: String(chat), folder: 'family', is_main: false }),
