@@ -48,6 +48,8 @@ export interface Config {
   containerMemoryMb: number;
   containerCpus: number;
   timezone: string;
+  /** Bounds of what people may ask; 0: no limit. Main has none. */
+  limits: { senderPerMinute: number; groupPerMinute: number; turnsPerHour: number };
   /** The shortest interval a scheduled task may have. */
   minTaskIntervalMs: number;
   logLevel: (typeof LOG_LEVELS)[number];
@@ -141,6 +143,9 @@ export const settingsSchema = z.object({
     .refine((v) => Number(v) >= 0.1 && Number(v) <= 256, 'expected a number of processors from 0.1 to 256')
     .transform(Number)
     .default(2),
+  SENDER_REQUESTS_PER_MINUTE: whole(0, 100_000, 'requests of one person a minute, 0 for no limit').optional(),
+  GROUP_REQUESTS_PER_MINUTE: whole(0, 100_000, 'requests in one group a minute, 0 for no limit').optional(),
+  GROUP_TURNS_PER_HOUR: whole(0, 100_000, 'turns of one group an hour, 0 for no limit').optional(),
   TASK_MIN_INTERVAL: whole(1000, 86_400_000, 'milliseconds, the shortest interval of a task').default(60_000),
   TZ: z
     .string()
@@ -307,6 +312,12 @@ function toConfig(s: Settings, home: string, env: NodeJS.ProcessEnv): Config {
     containerMemoryMb: s.CONTAINER_MEMORY_MB,
     containerCpus: s.CONTAINER_CPUS,
     timezone: s.TZ ?? Intl.DateTimeFormat().resolvedOptions().timeZone,
+    // The offline agent costs nothing.
+    limits: {
+      senderPerMinute: s.SENDER_REQUESTS_PER_MINUTE ?? (provider === 'claude' ? 30 : 0),
+      groupPerMinute: s.GROUP_REQUESTS_PER_MINUTE ?? (provider === 'claude' ? 90 : 0),
+      turnsPerHour: s.GROUP_TURNS_PER_HOUR ?? (provider === 'claude' ? 200 : 0),
+    },
     minTaskIntervalMs: s.TASK_MIN_INTERVAL,
     logLevel: s.LOG_LEVEL,
     logFile: { maxBytes: s.LOG_MAX_MB * 1_048_576, keep: s.LOG_KEEP },

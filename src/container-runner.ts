@@ -17,6 +17,7 @@ import { createReconciler } from './container-runner/reconcile.ts';
 import { recoverTurns } from './container-runner/recover.ts';
 import { createSettlement } from './container-runner/settlement.ts';
 import { createStandstill } from './container-runner/standstill.ts';
+import { createTurnLimit } from './container-runner/turn-limit.ts';
 import { appendTurnLog } from './container-runner/turn-log.ts';
 import type { Turn } from './db/turns.ts';
 import { messageOf, NanoClawError } from './errors.ts';
@@ -38,6 +39,8 @@ export interface ContainerRunnerOptions extends Omit<PoolOptions, 'onStarted' | 
   /** How long a turn may show no sign of life. */
   timeoutMs: number;
   memoryMb: number;
+  /** Turns over messages that a group may begin within an hour; 0: no limit. */
+  turnsPerHour: number;
   record: Router['record'];
   wakeDelivery: (jid: ChatJid) => void;
   /** Shows "typing" in the chat until the returned function is called. */
@@ -81,6 +84,7 @@ export interface ContainerRunner {
 }
 
 const ENGINE_RETRY_MS = 5000;
+const LIMITED_LOOK_MS = 10_000;
 const CLOSE_IDLE_MS = 3000;
 /** How often a gap in a turn's events is looked at again before it is accepted. */
 const GAP_LOOKS = 5;
@@ -112,6 +116,7 @@ export function createContainerRunner(options: ContainerRunnerOptions): Containe
       await options.runtime().prepare();
     },
   });
+  const turnLimit = createTurnLimit(options);
   const reconciler = createReconciler({ ...options, pool, chatsWithWork });
   /** As we wanted it, or as its agent's exit tells. */
   const settleEnding = ({ turn, ending }: ActiveTurn, otherwise: Failure): RunResult =>
@@ -132,6 +137,13 @@ export function createContainerRunner(options: ContainerRunnerOptions): Containe
     if (db.turns.openOf(jid).some(({ id }) => active.get(id) || starting.has(id))) return { retryInMs: 1000 };
     giveBack(jid);
     const dueInMs = messagesDueIn(db, jid, clock.now());
+    const limitedMs = dueInMs === 0 ? turnLimit.waitMs(group, clock.now()) : 0;
+    if (limitedMs > 0) {
+      turnLimit.tell(group, clock.now(), limitedMs);
+      // A task may become due meanwhile, and a key that backs off is not woken.
+      if (db.tasks.nextWaiting(jid, iso(clock.now())) === null)
+        return { retryInMs: Math.min(limitedMs, LIMITED_LOOK_MS) };
+    }
     if (dueInMs !== 0 && db.tasks.nextWaiting(jid, iso(clock.now())) === null)
       return dueInMs === null ? 'idle' : { retryInMs: dueInMs };
     try {
@@ -140,7 +152,10 @@ export function createContainerRunner(options: ContainerRunnerOptions): Containe
       return engineAway(error);
     }
     const timezone = options.timezoneOf(group);
-    const claimed = claimNext({ ...options, timezone, nowMs: clock.now() }, group);
+    const claimed = claimNext(
+      { ...options, timezone, nowMs: clock.now(), messagesMay: limitedMs === 0 },
+      group,
+    );
     if (!claimed) return 'idle';
     starting.add(claimed.turn.id);
     try {

@@ -66,7 +66,19 @@ const PROBLEMS = {
     ends: (_, since) => `Telegram refused the bot token from ${since} on; now it accepts it again.`,
     onlyAfterwards: true,
   },
+  sender_rules: {
+    begins: (detail) =>
+      `The sender rules cannot be used: ${detail}. Until that file is mended nobody is admitted in any group, nor here.`,
+    ends: () => 'The sender rules are sound again and in force.',
+  },
 } as const satisfies Record<string, Words>;
+
+/** Those that concern who may do what stand in the audit log, too. */
+const AUDITED: ReadonlySet<string> = new Set<keyof typeof PROBLEMS>([
+  'credential',
+  'telegram_token',
+  'sender_rules',
+]);
 
 export type ProblemKind = keyof typeof PROBLEMS;
 
@@ -116,12 +128,18 @@ export function createProblems(options: ProblemsOptions): Problems {
     return main !== null;
   }
 
+  function audit(kind: ProblemKind, outcome: 'failed' | 'done', detail: string): void {
+    if (!AUDITED.has(kind)) return;
+    db.audit.note({ at: now(), actor: 'daemon', group: null, action: kind, outcome, detail });
+  }
+
   function store(kind: ProblemKind, subject: string, detail: string, since: Iso): void {
     const words: Words = PROBLEMS[kind];
     db.transaction(() => {
       if (find(kind, subject) === undefined) {
         db.problems.add(kind, subject, detail, since);
         log.error({ event: 'problem', kind, subject, told: !words.onlyAfterwards }, detail);
+        audit(kind, 'failed', detail);
       }
       const row = find(kind, subject);
       if (!row || row.toldAt !== null || words.onlyAfterwards) return;
@@ -165,6 +183,7 @@ export function createProblems(options: ProblemsOptions): Problems {
           if (!row) return;
           if (row.toldAt !== null || words.onlyAfterwards) tellMain(words.ends(subject, row.openedAt));
           db.problems.close(row.id, now());
+          audit(kind, 'done', 'it works again');
           log.info({ event: 'problem_solved', kind, subject, since: row.openedAt });
         }),
       ) && unstored.delete(keyOf(kind, subject));

@@ -13,11 +13,11 @@ import type { Clock } from './lib/clock.ts';
 import type { Reach } from './lib/failpoint.ts';
 import type { Logger } from './log.ts';
 import type { RegistryOptions } from './registry.ts';
-import { answerCommand, type ChatAnswer } from './router/chat-commands.ts';
-import { noteRules, type People, type Standing } from './router/people.ts';
+import { answerCommand, type ChatAnswer, isHostCommand } from './router/chat-commands.ts';
+import type { People, Standing } from './router/people.ts';
 import { splitText, stripInternal } from './router/reply-text.ts';
+import type { OverLimit, RequestLimits } from './router/request-limits.ts';
 import { createStrangers } from './router/strangers.ts';
-import type { SenderRules } from './sender-rules.ts';
 import type { TaskRules } from './tasks.ts';
 import type { BotIdentity } from './telegram/api.ts';
 import { type Incoming, type IncomingMessage, parseUpdate } from './telegram/update.ts';
@@ -40,8 +40,8 @@ export interface RouterOptions {
   stopTurn: (jid: ChatJid) => void;
   tasks: TaskRules;
   registry: RegistryOptions;
-  senderRules: () => SenderRules;
   people: People;
+  limits: RequestLimits;
   describe: () => string;
   reach?: Reach | undefined;
 }
@@ -79,11 +79,16 @@ export function createRouter(options: RouterOptions): Router {
       stop: new Set(),
       chats: false,
     };
-    db.transaction(() => {
-      checkRules(woken);
-      for (const update of updates) acceptOne(bot, update, woken);
-      db.inbox.setOffset(bot.id, nextOffset);
-    });
+    let isStored = false;
+    try {
+      db.transaction(() => {
+        for (const update of updates) acceptOne(bot, update, woken);
+        db.inbox.setOffset(bot.id, nextOffset);
+      });
+      isStored = true;
+    } finally {
+      options.limits.settle(isStored);
+    }
     const wakes: (() => void)[] = [
       () => options.reach?.('updates.stored'),
       ...[...woken.delivery].map((jid) => () => options.wakeDelivery(jid)),
@@ -102,14 +107,6 @@ export function createRouter(options: RouterOptions): Router {
     } catch (error) {
       log.error({ event: 'wake_failed', err: error }, messageOf(error));
     }
-  }
-
-  function checkRules(woken: Woken): void {
-    const news = noteRules(db, log, options.senderRules(), iso(clock.now()));
-    const main = news === null ? null : db.groups.main();
-    if (news === null || main === null) return;
-    record({ chatJid: main.chatJid, threadId: null, turnId: null, replyTo: null, text: news });
-    woken.delivery.add(main.chatJid);
   }
 
   /** What to do after the commit. */
@@ -253,7 +250,9 @@ export function createRouter(options: RouterOptions): Router {
       if (command) refused(message, group, `/${command.name}: ${standing.reason}`);
       return turnedAway(standing);
     }
-    if (command) {
+    if (command && isHostCommand(command.name)) {
+      const over = command.name === 'stop' ? null : options.limits.check(group, message.sender);
+      if (over !== null) return tooMuch(over);
       const { assistantName, describe, tasks, registry } = options;
       const { sender } = message;
       const replyTo = message.replyTo?.messageId ?? null;
@@ -261,11 +260,19 @@ export function createRouter(options: RouterOptions): Router {
         { db, tasks, registry, group, sender, replyTo, assistantName, describe },
         command,
       );
-      if (answer !== null) return { disposition: 'host_command', reason: `/${command.name}`, answer };
+      return { disposition: 'host_command', reason: `/${command.name}`, answer };
     }
     const kind = kindOf(bot, message, group);
-    return kind === null ? { disposition: 'not_for_nina' } : { disposition: null, kind };
+    if (kind === null) return { disposition: 'not_for_nina' };
+    const over = options.limits.check(group, message.sender);
+    return over === null ? { disposition: null, kind } : tooMuch(over);
   }
+
+  const tooMuch = ({ reason, tell }: OverLimit): VerdictOn => ({
+    disposition: 'not_allowed',
+    reason,
+    ...(tell === null ? {} : { answer: { text: tell } }),
+  });
 
   function refused(message: IncomingMessage, group: Group, detail: string): void {
     const actor = `telegram:${message.sender}`;
@@ -305,7 +312,11 @@ export function createRouter(options: RouterOptions): Router {
     const wasOpen = known.disposition === null;
     const wasContext = known.disposition === 'not_for_nina';
     const isAdmitted = options.people.standing(group, message.sender).admitted;
-    const kind = isAdmitted ? kindOf(bot, message, group) : null;
+    const meant = isAdmitted ? kindOf(bot, message, group) : null;
+    // An edit that makes a question of it is a request like any other.
+    const isRequest = wasContext && meant !== null;
+    const over = isRequest ? options.limits.check(group, message.sender) : null;
+    const kind = over === null ? meant : null;
     if ((wasOpen && !known.claimed) || (wasContext && (kind !== null || !known.claimed))) {
       const request = kind === null ? null : requestFor(bot, message, group);
       db.messages.replaceContent(

@@ -58,7 +58,9 @@ export function describeStatus(s: DaemonStatus): string {
     `Turns: ${s.turnsRunning} running, ${s.queue.waiting.length} waiting, ${s.queue.backingOff.length} to be retried; ${warm} warm`,
     `Outbox: ${s.outbox.count === 0 ? 'empty' : `${s.outbox.count} to send, oldest from ${s.outbox.oldest}`}`,
     `Groups: ${s.groups}`,
-    ...(s.senders.problem === null ? [] : [`Senders: NOBODY is admitted: ${s.senders.problem}`]),
+    ...(s.senders.problem === null || s.problems.some(({ kind }) => kind === 'sender_rules')
+      ? []
+      : [`Senders: NOBODY is admitted: ${s.senders.problem}`]),
     ...(s.senders.unknown.length === 0
       ? []
       : [`Senders: the rules name no registered group: ${s.senders.unknown.join(', ')}`]),

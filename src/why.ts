@@ -29,6 +29,7 @@ export function explainMessage(db: Db, jid: ChatJid, messageId: number, timezone
   const lines = [
     `Message ${messageId} from ${message.senderName}, ${at(message.timestamp)}; stored ${at(message.receivedAt)}.`,
     meaning(message),
+    ...limited(db, jid, message, at),
   ];
   for (const turn of turns) {
     const what = turn.kind === 'task' ? 'task' : 'turn';
@@ -55,6 +56,16 @@ export function explainMessage(db: Db, jid: ChatJid, messageId: number, timezone
   else if (message.disposition === 'answered' && sent.length === 0)
     lines.push('The agent had nothing to say.');
   return { trace, lines };
+}
+
+/** Where it is noted until when a group waits for its next turn. */
+export const turnLimitKey = (jid: ChatJid): string => `turn_limit_until:${jid}`;
+
+function limited(db: Db, jid: ChatJid, message: Trace['message'], at: (time: string) => string): string[] {
+  const until = db.inbox.meta(turnLimitKey(jid));
+  const waits = message.disposition === null && message.turnId === null;
+  if (!waits || until === null || until < message.receivedAt) return [];
+  return [`The chat has had its turns of this hour; it goes on ${at(until)}.`];
 }
 
 function meaning({ disposition, reason, triggerKind, turnId }: Trace['message']): string {

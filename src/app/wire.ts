@@ -26,6 +26,7 @@ import { createAdmins } from '../router/admins.ts';
 import { createDelivery } from '../router/delivery.ts';
 import { createPacing, type PacingLimits, TELEGRAM_LIMITS } from '../router/pacing.ts';
 import { createPeople } from '../router/people.ts';
+import { createRequestLimits } from '../router/request-limits.ts';
 import { createTyping } from '../router/typing.ts';
 import { createRouter, type Router } from '../router.ts';
 import type { AgentRuntime } from '../runtime/agent-runtime.ts';
@@ -155,6 +156,12 @@ export function wire(parts: WireParts): () => DaemonStatus {
 
   const senderRules = watchSenderRules(senderRulesFile(config.configDir));
   const admins = createAdmins({ db, clock, log: child('router'), telegram, rules: senderRules });
+  /** Malformed rules admit nobody; that is told before it is felt. */
+  const lookAtRules = () => {
+    const { problem } = senderRules();
+    if (problem === null) problems.solved('sender_rules');
+    else problems.report('sender_rules', problem);
+  };
   const poller = createPoller({
     telegram,
     clock,
@@ -164,6 +171,7 @@ export function wire(parts: WireParts): () => DaemonStatus {
     async store(bot, updates, nextOffset) {
       reach?.('updates.received');
       await admins.prepare(updates);
+      lookAtRules();
       need(late.router).accept(bot, updates, nextOffset);
     },
   });
@@ -193,8 +201,12 @@ export function wire(parts: WireParts): () => DaemonStatus {
     },
     tasks: taskRules,
     registry,
-    senderRules,
     people: createPeople(senderRules, admins),
+    limits: createRequestLimits({
+      clock,
+      perSender: config.limits.senderPerMinute,
+      perGroup: config.limits.groupPerMinute,
+    }),
     describe: () => describeStatus(status()),
     reach,
   });
@@ -234,6 +246,7 @@ export function wire(parts: WireParts): () => DaemonStatus {
     assistantName: config.assistantName,
     timeoutMs: config.containerTimeoutMs,
     memoryMb: config.containerMemoryMb,
+    turnsPerHour: config.limits.turnsPerHour,
     record: router.record,
     wakeDelivery: delivery.wake,
     wakeQueue,
@@ -329,6 +342,7 @@ export function wire(parts: WireParts): () => DaemonStatus {
   });
   releasers.add(() => queue.stop());
   delivery.start();
+  lookAtRules();
   poller.start();
   scheduler.start();
   retention.start();

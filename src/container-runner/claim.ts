@@ -25,6 +25,8 @@ export interface ClaimContext {
   assistantName: string;
   timezone: string;
   nowMs: number;
+  /** False: only a task, for the group has had its turns of this hour. */
+  messagesMay?: boolean;
 }
 
 /** Null when nothing waits. */
@@ -32,7 +34,7 @@ export function claimNext(context: ClaimContext, group: Group): Claimed | null {
   const { db, nowMs } = context;
   return db.transaction(() => {
     const run = db.tasks.nextWaiting(group.chatJid, iso(nowMs));
-    const messagesWait = messagesDueIn(db, group.chatJid, nowMs) === 0;
+    const messagesWait = context.messagesMay !== false && messagesDueIn(db, group.chatJid, nowMs) === 0;
     const messagesTurn = messagesWait && db.turns.latestKind(group.chatJid) === 'task';
     const claimed = run && !messagesTurn ? claimTask(context, group, run) : null;
     return claimed ?? (messagesWait ? claimMessages(context, group) : null);

@@ -101,6 +101,12 @@ export function turnRepository(db: Sqlite) {
   const latest = db.prepare<[string, TurnKind], Row & { seq: number }>(
     `SELECT seq, ${COLUMNS} FROM turns WHERE chat_jid = ? AND kind = ? ORDER BY seq DESC LIMIT 1`,
   );
+  const began = db
+    .prepare<[string, number], string>(
+      `SELECT queued_at FROM turns WHERE chat_jid = ? AND kind = 'messages' AND attempt = 1
+       ORDER BY seq DESC LIMIT 1 OFFSET ?`,
+    )
+    .pluck();
   const run = db.prepare(
     "UPDATE turns SET state = 'running', container_id = ?, started_at = ? WHERE id = ? AND state = 'queued'",
   );
@@ -171,6 +177,9 @@ export function turnRepository(db: Sqlite) {
       const row = latest.get(jid, kind);
       return row ? toTurn(row) : null;
     },
+    /** When the last but `count - 1` turn over messages was begun, repeats not counted; null when there were fewer. */
+    beganBefore: (jid: ChatJid, count: number): Iso | null =>
+      (began.get(jid, count - 1) ?? null) as Iso | null,
     /** The kind of the chat's last turn: by the order of claiming, whatever the clock said. */
     latestKind: (jid: ChatJid): TurnKind | null => {
       const task = latest.get(jid, 'task')?.seq ?? 0;

@@ -5,6 +5,8 @@
 export interface WindowLimit<K> {
   /** True and counted, or false when the key has had its share. */
   take(key: K, nowMs: number): boolean;
+  /** As if the last one of the key had not been taken. */
+  giveBack(key: K): void;
   /** How many keys are remembered. */
   size(): number;
 }
@@ -29,6 +31,9 @@ export function createWindowLimit<K>(max: number, windowMs: number): WindowLimit
       if (isFree) times.push(nowMs);
       taken.set(key, times);
       return isFree;
+    },
+    giveBack(key) {
+      taken.get(key)?.pop();
     },
     size: () => taken.size,
   };

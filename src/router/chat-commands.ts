@@ -66,10 +66,13 @@ const HANDLERS: Record<string, Handler> = {
   ...MAIN_COMMANDS,
 };
 
-/** The answer, or null when the daemon does not know this command here: then it is the agent's. */
-export function answerCommand(context: ChatCommandContext, command: BotCommand): ChatAnswer | null {
-  const handler = Object.hasOwn(HANDLERS, command.name) ? HANDLERS[command.name] : undefined;
-  if (!handler) return null;
+/** False: it is the agent's. */
+export const isHostCommand = (name: string): boolean => Object.hasOwn(HANDLERS, name);
+
+/** The answer to a command that isHostCommand. */
+export function answerCommand(context: ChatCommandContext, command: BotCommand): ChatAnswer {
+  const handler = HANDLERS[command.name];
+  if (!handler) throw new Error(`/${command.name} is no command of the daemon`);
   if (handler.mainOnly && !context.group.isMain) return { text: refuse(context, command) };
   try {
     const answer = handler.run(context, command.args);

@@ -1,8 +1,6 @@
-/** May this person ask here? The sender rules, applied to one message; and what is said when they are malformed. */
-import type { Db } from '../db.ts';
-import type { Logger } from '../log.ts';
+/** May this person ask here? The sender rules, applied to one message. */
 import type { SenderRules } from '../sender-rules.ts';
-import type { Group, Iso } from '../types.ts';
+import type { Group } from '../types.ts';
 import type { Admins } from './admins.ts';
 
 export type Standing =
@@ -35,24 +33,4 @@ export function createPeople(rules: () => SenderRules, admins: Pick<Admins, 'inc
       return { admitted: false, others: rule.others, reason: `the sender is not ${who}` };
     },
   };
-}
-
-const NOTED = 'sender_rules_problem';
-
-/**
- * Notes in the caller's transaction that the rules have become malformed, or are sound again: in the log and the
- * audit log. Returns what main should be told; null while nothing has changed, also over a restart.
- */
-export function noteRules(db: Db, log: Logger, rules: SenderRules, at: Iso): string | null {
-  const before = db.inbox.meta(NOTED) ?? '';
-  const problem = rules.problem ?? '';
-  if (problem === before) return null;
-  db.inbox.setMeta(NOTED, problem);
-  const outcome = problem === '' ? 'done' : 'failed';
-  const detail = problem === '' ? `${rules.file} is sound again` : problem;
-  db.audit.note({ at, actor: 'daemon', group: null, action: 'sender_rules', outcome, detail });
-  log[problem === '' ? 'info' : 'error']({ event: 'sender_rules', problem: rules.problem }, detail);
-  if (problem !== '')
-    return `The sender rules cannot be used: ${problem}. Until that file is mended nobody is admitted in any group, nor here.`;
-  return 'The sender rules are sound again and in force.';
 }

@@ -21,6 +21,7 @@ import {
   messageUpdate,
   outboxRows,
   peopleOf,
+  rulesOf,
   type Said,
 } from '../support/world.ts';
 
@@ -138,7 +139,7 @@ describe('with a real daemon', () => {
     }
     await api.until(() => api.answers(MAIN_CHAT_ID).length === 1, 'the note to main');
     expect(api.answers(MAIN_CHAT_ID)[0]).toMatch(/is not valid JSON.*nobody is admitted in any group/s);
-    expect(daemon.log().filter((line) => line.event === 'sender_rules')).toHaveLength(1);
+    expect(daemon.log().filter((line) => line.event === 'problem')).toHaveLength(1);
     const status = JSON.parse((await home.nanoclaw('status', '--json')).stdout) as Record<string, unknown>;
     expect(status.senders).toMatchObject({ problem: expect.stringContaining('is not valid JSON') as string });
     expect((await home.nanoclaw('groups', 'list')).stdout).toContain('NOBODY (rules malformed)');
@@ -170,11 +171,10 @@ describe('those who are not simply people', () => {
     const { log, events } = createTestLog();
     const answers: (string[] | Error)[] = [];
     let asked = 0;
-    const { senderRules } = peopleOf(world.home);
     const admins = createAdmins({
       ...world,
       log,
-      rules: senderRules,
+      rules: rulesOf(world.home),
       telegram: {
         administrators: async () => {
           asked += 1;
@@ -196,7 +196,7 @@ describe('those who are not simply people', () => {
       stopTurn: () => {},
       tasks: { db: world.db, now: () => world.clock.now(), defaultTimezone: 'UTC' },
       registry: world.registry,
-      ...peopleOf(world.home, admins),
+      ...peopleOf(world, admins),
       describe: () => '',
     });
     let ids = 0;

@@ -44,7 +44,7 @@ function createHarness() {
     stopTurn: () => {},
     tasks: { db: world.db, now: () => world.clock.now(), defaultTimezone: 'UTC' },
     registry: world.registry,
-    ...peopleOf(world.home),
+    ...peopleOf(world),
     describe: () => 'all is well',
   });
   let updates = 0;

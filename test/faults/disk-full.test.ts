@@ -35,7 +35,7 @@ describe('a batch that does not fit onto the disk', () => {
       stopTurn: () => {},
       tasks: { db, now: () => Date.now(), defaultTimezone: 'UTC' },
       registry,
-      ...peopleOf(home),
+      ...peopleOf({ home, clock }),
       describe: () => '',
     });
     const batch = Array.from({ length: 40 }, (_, i) =>

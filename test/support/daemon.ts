@@ -144,6 +144,16 @@ export class TestHome {
     }
   }
 
+  /** Changes the database while no daemon runs. */
+  write(sql: string): void {
+    const db = new Database(databaseFile(this.dir), { timeout: 5000 });
+    try {
+      db.exec(sql);
+    } finally {
+      db.close();
+    }
+  }
+
   row<T = Record<string, unknown>>(sql: string, ...params: unknown[]): T | undefined {
     return this.rows<T>(sql, ...params)[0];
   }

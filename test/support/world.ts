@@ -14,6 +14,8 @@ import type { Logger } from '../../src/log.ts';
 import { type NewGroup, type RegistryOptions, registerGroup } from '../../src/registry.ts';
 import type { Admins } from '../../src/router/admins.ts';
 import { createPeople } from '../../src/router/people.ts';
+import { createRequestLimits } from '../../src/router/request-limits.ts';
+import type { RouterOptions } from '../../src/router.ts';
 import { senderRulesFile, watchSenderRules } from '../../src/sender-rules.ts';
 import type { BotIdentity } from '../../src/telegram/api.ts';
 import { type ChatJid, type Group, iso, type NewMessage, type Seq } from '../../src/types.ts';
@@ -56,10 +58,18 @@ export function createWorld(): World {
 }
 
 /** What a router needs to know of people: the rules of a file in the home, which is not there until a test writes it. */
-export function peopleOf(home: string, admins: Pick<Admins, 'includes'> = { includes: () => false }) {
-  const rules = watchSenderRules(senderRulesFile(home));
-  return { senderRules: rules, people: createPeople(rules, admins) };
+export function peopleOf(
+  { home, clock }: Pick<World, 'home' | 'clock'>,
+  admins?: Admins,
+  most: { perSender: number; perGroup: number } = { perSender: 0, perGroup: 0 },
+): Pick<RouterOptions, 'people' | 'limits'> {
+  return {
+    people: createPeople(rulesOf(home), admins ?? { includes: () => false }),
+    limits: createRequestLimits({ clock, ...most }),
+  };
 }
+
+export const rulesOf = (home: string) => watchSenderRules(senderRulesFile(home));
 
 export interface LogLine {
   event?: string;

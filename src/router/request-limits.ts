@@ -1,0 +1,65 @@
+/**
+ * How much one person, and one group together, may ask within a minute. What is beyond that is not answered, and
+ * whoever wrote it is told so once in a while, not each time. /stop always works. Main is not limited. Kept in memory: a
+ * restart forgives.
+ */
+import type { Clock } from '../lib/clock.ts';
+import { createWindowLimit, type WindowLimit } from '../lib/window-limit.ts';
+import type { Group } from '../types.ts';
+
+const MINUTE_MS = 60_000;
+/** Between two answers that say so, to the same person or group. */
+const TELL_EVERY_MS = 10 * MINUTE_MS;
+
+export interface RequestLimitsOptions {
+  clock: Clock;
+  /** 0: no limit. */
+  perSender: number;
+  perGroup: number;
+}
+
+/** `tell`: the answer, or null when it was said a while ago. */
+export type OverLimit = { reason: string; tell: string | null };
+
+export interface RequestLimits {
+  /** Counts one request; null when it may be answered. */
+  check(group: Group, sender: string): OverLimit | null;
+  /** After a batch: what was checked since then counts, or, when the batch could not be stored, does not. */
+  settle(isStored: boolean): void;
+}
+
+export function createRequestLimits({ clock, perSender, perGroup }: RequestLimitsOptions): RequestLimits {
+  const bySender = createWindowLimit<string>(perSender, MINUTE_MS);
+  const byGroup = createWindowLimit<string>(perGroup, MINUTE_MS);
+  const told = createWindowLimit<string>(1, TELL_EVERY_MS);
+
+  /** How to undo what was counted for this batch. */
+  const undo: (() => void)[] = [];
+
+  function take<K>(limit: WindowLimit<K>, key: K, now: number): boolean {
+    const isTaken = limit.take(key, now);
+    if (isTaken) undo.push(() => limit.giveBack(key));
+    return isTaken;
+  }
+
+  function over(key: string, most: number, who: string, now: number): OverLimit {
+    const limit = `more than ${most} requests within a minute ${who}`;
+    const tell = `That was ${limit}. I do not answer what is beyond it; please write again in a minute.`;
+    return { reason: limit, tell: take(told, key, now) ? tell : null };
+  }
+
+  return {
+    check({ chatJid, isMain }, sender) {
+      if (isMain) return null;
+      const now = clock.monotonic();
+      const person = `${chatJid} ${sender}`;
+      if (!take(bySender, person, now)) return over(person, perSender, 'from one person', now);
+      if (!take(byGroup, chatJid, now)) return over(chatJid, perGroup, 'in this group', now);
+      return null;
+    },
+    settle(isStored) {
+      if (!isStored) for (const each of undo) each();
+      undo.length = 0;
+    },
+  };
+}
