@@ -4,13 +4,14 @@
  * run in a test or a simulation. start() brings things up in the order of the straight line; stop() in reverse.
  */
 import path from 'node:path';
+import { healthHandler, readyHandler, statusHandler } from './app/health.ts';
 import { registerSeeds } from './app/seeds.ts';
 import { type Overrides, wire } from './app/wire.ts';
 import type { Config } from './config.ts';
 import { databaseFile } from './db/open.ts';
 import { createDb } from './db.ts';
 import { NanoClawError } from './errors.ts';
-import { type Handler, sendJson, startHttpServer } from './http/server.ts';
+import { type Handler, startHttpServer } from './http/server.ts';
 import { sleep, systemClock } from './lib/clock.ts';
 import { createReach } from './lib/failpoint.ts';
 import { type HomeLock, lockHome, ownerLives } from './lib/home-lock.ts';
@@ -18,7 +19,7 @@ import { createReleasers } from './lib/releasers.ts';
 import type { Logger } from './log.ts';
 import { type RegistryOptions, writeMirror } from './registry.ts';
 import { createSimulator, type Simulator } from './simulator/simulator.ts';
-import type { DaemonStatus } from './status.ts';
+import { type DaemonStatus, notReady } from './status.ts';
 import { createTelegram } from './telegram/api.ts';
 import { POLL_TIMEOUT_S } from './telegram/poller.ts';
 import { iso } from './types.ts';
@@ -61,6 +62,8 @@ export function createApp(config: Config, log: Logger, overrides: Overrides = {}
     const simulator = config.telegram.token === null && !overrides.telegram ? openSimulator() : null;
     const handlers: Handler[] = [
       statusHandler(() => running?.status()),
+      healthHandler,
+      readyHandler(() => (running ? notReady(running.status()) : null)),
       ...(simulator ? [simulator.handle, toSimulatorPage] : []),
     ];
     const http = await startHttpServer(config.http.host, config.http.port, handlers);
@@ -157,14 +160,3 @@ const toSimulatorPage: Handler = (req, res) => {
   res.writeHead(302, { location: '/sim/' }).end();
   return true;
 };
-
-/** GET /status, for the command line. */
-function statusHandler(status: () => DaemonStatus | undefined): Handler {
-  return (req, res) => {
-    if (req.url !== '/status' || req.method !== 'GET') return false;
-    const current = status();
-    if (current) sendJson(res, 200, current);
-    else sendJson(res, 503, { error: 'starting' });
-    return true;
-  };
-}

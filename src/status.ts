@@ -37,13 +37,29 @@ export function isConnected(status: DaemonStatus): boolean {
   return last !== null && status.poller.problem === null && Date.parse(status.now) - last < CONNECTED_MS;
 }
 
+/** Why it cannot do its job now, in plain words; empty when it can. */
+export function notReady(s: DaemonStatus): string[] {
+  return [
+    ...(isConnected(s) ? [] : [`Telegram: ${whyNotConnected(s)}`]),
+    ...(s.runtime.ready ? [] : [`Agents: ${s.runtime.problem ?? 'starting'}`]),
+    ...(s.senders.problem === null ? [] : [`Senders: ${s.senders.problem}`]),
+    ...s.problems.map(describeProblem),
+  ];
+}
+
+function whyNotConnected(s: DaemonStatus): string {
+  const last = s.poller.lastSuccessAt;
+  if (s.poller.problem !== null) return s.poller.problem;
+  return last === null ? 'no poll has succeeded yet' : `last poll ${age(Date.parse(s.now) - last)} ago`;
+}
+
 /** Short lines for a chat or a terminal. */
 export function describeStatus(s: DaemonStatus): string {
   const now = Date.parse(s.now);
   const last = s.poller.lastSuccessAt;
   const telegram = isConnected(s)
     ? `connected as @${s.poller.bot?.username ?? '?'}, last poll ${age(now - (last ?? now))} ago`
-    : `NOT connected: ${s.poller.problem ?? (last === null ? 'no poll has succeeded yet' : `last poll ${age(now - last)} ago`)}`;
+    : `NOT connected: ${whyNotConnected(s)}`;
   const warm = s.agents.filter((a) => a.state === 'idle').length;
   return [
     ...(s.failpoints > 0

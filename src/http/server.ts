@@ -22,6 +22,10 @@ export async function startHttpServer(
   handlers: readonly Handler[],
 ): Promise<HttpServer> {
   const server = createServer((req, res) => {
+    if (isLoopback(host) && !isLoopback(hostName(req.headers.host ?? ''))) {
+      sendJson(res, 421, { error: 'expected to be asked as localhost' });
+      return;
+    }
     for (const handle of handlers) if (handle(req, res)) return;
     sendJson(res, 404, { error: 'not found' });
   });
@@ -37,6 +41,16 @@ export async function startHttpServer(
       }),
   };
 }
+
+/**
+ * A page in somebody's browser can have its own name lead to 127.0.0.1 (DNS rebinding) and would then be let in as if
+ * it were ours: so whoever asks must have meant this machine.
+ */
+const isLoopback = (host: string): boolean =>
+  host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
+
+/** The name or address in a Host header, without port and brackets. */
+const hostName = (header: string): string => header.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1');
 
 export function sendJson(res: ServerResponse, status: number, body: unknown): void {
   res.writeHead(status, { 'content-type': 'application/json; charset=utf-8', 'cache-control': 'no-store' });

@@ -1,5 +1,5 @@
 /** The first minutes of someone new: no token, no Docker engine; a page, and answers in a chat and in a terminal. */
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { type Daemon, TestHome } from '../support/daemon.ts';
 
 describe('a start without a token and without an engine', () => {
@@ -14,8 +14,10 @@ describe('a start without a token and without an engine', () => {
   });
   afterAll(() => home.dispose());
 
-  it('says on the terminal where the page is and what to write', () => {
-    expect(daemon.output).toContain(`Open ${url} and write "@Nina hello" into the group Family.`);
+  it('says on the terminal where the page is and what to write', async () => {
+    const line = `Open ${url} and write "@Nina hello" into the group Family.`;
+    await vi.waitUntil(() => daemon.output.includes(line), { timeout: 10_000 });
+    expect(daemon.output).toContain(line);
   });
 
   it('says that agents run without isolation', () => {

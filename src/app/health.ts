@@ -1,0 +1,35 @@
+/**
+ * What a monitor asks: GET /healthz (this process answers) and GET /readyz (it can do its job, or the reasons why not).
+ * /status is the whole story. All three answer with JSON and change nothing.
+ */
+
+import { type Handler, sendJson } from '../http/server.ts';
+import type { DaemonStatus } from '../status.ts';
+
+/** 200 as long as the event loop turns. */
+export const healthHandler: Handler = (req, res) => {
+  if (req.url !== '/healthz' || req.method !== 'GET') return false;
+  sendJson(res, 200, { alive: true });
+  return true;
+};
+
+/** 200 with no reasons, or 503 with every reason. `reasons` gives null while the daemon is still starting. */
+export function readyHandler(reasons: () => string[] | null): Handler {
+  return (req, res) => {
+    if (req.url !== '/readyz' || req.method !== 'GET') return false;
+    const found = reasons() ?? ['starting'];
+    sendJson(res, found.length === 0 ? 200 : 503, { ready: found.length === 0, reasons: found });
+    return true;
+  };
+}
+
+/** GET /status, for the command line. */
+export function statusHandler(status: () => DaemonStatus | undefined): Handler {
+  return (req, res) => {
+    if (req.url !== '/status' || req.method !== 'GET') return false;
+    const current = status();
+    if (current) sendJson(res, 200, current);
+    else sendJson(res, 503, { error: 'starting' });
+    return true;
+  };
+}
