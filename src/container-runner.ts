@@ -88,6 +88,7 @@ const LIMITED_LOOK_MS = 10_000;
 const CLOSE_IDLE_MS = 3000;
 /** How often a gap in a turn's events is looked at again before it is accepted. */
 const GAP_LOOKS = 5;
+const MAX_LOGGED_EVENT = 2000;
 
 export function createContainerRunner(options: ContainerRunnerOptions): ContainerRunner {
   const { db, clock, log, home, reach } = options;
@@ -254,7 +255,9 @@ export function createContainerRunner(options: ContainerRunnerOptions): Containe
     gaps.delete(turn.id);
     const result = settlement.take(turn, event);
     reach?.('event.taken');
-    if (event.type !== 'progress') appendTurnLog(home, folder, turn.id, clock.now(), event.type);
+    // A hostile agent has a million numbers; the log of a turn stays short.
+    if (event.type !== 'progress' && event.n <= MAX_LOGGED_EVENT)
+      appendTurnLog(home, folder, turn.id, clock.now(), event.type);
     if (result) end(turn.id, result);
     else active.signOfLife(turn.id);
     return true;
@@ -281,14 +284,14 @@ export function createContainerRunner(options: ContainerRunnerOptions): Containe
   function agentEnded(agent: Agent, exit: AgentExit): void {
     options.ipc().detach(agent.folder);
     if (stopping || !db.sqlite.open) return;
-    try {
-      options.ipc().drain(agent.folder); // what it still said counts
-    } catch (error) {
-      log.error({ event: 'ipc_failed', group: agent.folder, err: error }, messageOf(error));
-    }
-    for (const entry of active.all().filter((a) => a.agent === agent)) {
-      end(entry.turn.id, settleEnding(entry, failureOfExit(exit, options.memoryMb)));
-    }
+    const settle = () => {
+      if (stopping || !db.sqlite.open) return;
+      for (const entry of active.all().filter((a) => a.agent === agent)) {
+        end(entry.turn.id, settleEnding(entry, failureOfExit(exit, options.memoryMb)));
+      }
+    };
+    // What it still said counts. Where that cannot be read now, ipc has logged why.
+    void options.ipc().drain(agent.folder).then(settle, settle);
   }
 
   async function recover(): Promise<void> {

@@ -32,7 +32,7 @@ export interface RetentionOptions {
   clock: Clock;
   log: Logger;
   keep: Keep;
-  /** Takes all that lies in the folder's mailbox. True when nothing is left; throws when it could not be taken. */
+  /** Takes what lies in the folder's mailbox. True when nothing is left. */
   drain: (folder: Folder) => boolean;
   /** Agents can run, so mailboxes may be drained. */
   agentsReady: () => boolean;

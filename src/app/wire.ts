@@ -298,7 +298,7 @@ export function wire(parts: WireParts): () => DaemonStatus {
     clock,
     log: child('retention'),
     keep: config.keep,
-    drain: ipc.drain,
+    drain: ipc.emptied,
     agentsReady: () => agentsReady.yes,
   });
 

@@ -27,7 +27,7 @@ export interface RecoverOptions {
   cap: number;
   now: () => Iso;
   /** Takes the events that were written while no daemon ran. */
-  drain: (folder: Folder) => void;
+  drain: (folder: Folder) => Promise<void>;
   resume: (turn: Turn, agent: Agent) => void;
   fail: (turn: Turn, failure: Failure) => void;
   reach: Reach | undefined;
@@ -41,7 +41,7 @@ export async function recoverTurns(options: RecoverOptions): Promise<void> {
     ...db.turns.open().map((t) => t.folder),
     ...[...living.values()].map((c) => c.folder),
   ]);
-  for (const folder of folders) options.drain(folder);
+  await Promise.all([...folders].map((folder) => options.drain(folder)));
   options.reach?.('recover.drained');
 
   for (const turn of db.turns.open()) {

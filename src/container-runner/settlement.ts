@@ -51,13 +51,25 @@ export interface Settlement {
 /** Problems of one group, not of all. */
 const GROUPS_OWN: ReadonlySet<ProblemKind> = new Set<ProblemKind>(['workspace', 'network']);
 
+/** About a hundred messages. What an agent writes beyond that would keep the chat busy for minutes. */
+export const MAX_REPLY_LENGTH = 400_000;
+const CUT = '\n\n[The reply was longer than 400,000 characters; the rest is left out.]';
+
+/** What a part adds to the reply so far; cut once, where the reply gets too long. */
+function addition(reply: string, text: string): string {
+  if (reply.length > MAX_REPLY_LENGTH) return '';
+  const added = reply === '' ? text : `\n\n${text}`;
+  const room = MAX_REPLY_LENGTH - reply.length;
+  return added.length <= room ? added : added.slice(0, room).toWellFormed() + CUT;
+}
+
 export function createSettlement(options: SettlementOptions): Settlement {
   const { db, clock, log, home } = options;
   const now = () => iso(clock.now());
 
   function take(turn: Turn, event: AgentEvent): RunResult | null {
     return db.transaction(() => {
-      const added = event.type === 'text' ? (turn.reply === '' ? event.text : `\n\n${event.text}`) : '';
+      const added = event.type === 'text' ? addition(turn.reply, event.text) : '';
       if (!db.turns.takeEvent(turn.id, event.n, added)) return null;
       if (event.type === 'session') noteSession(turn, event.session_id, event.fresh);
       if (event.type !== 'turn_finished') return null;

@@ -52,6 +52,9 @@ export function outboxRepository(db: Sqlite) {
   const count = db
     .prepare<[], number>(`SELECT count(*) FROM outbox INDEXED BY outbox_open WHERE ${OPEN}`)
     .pluck();
+  const waiting = db.prepare<[string], { messages: number; files: number }>(
+    `SELECT count(*) AS messages, count(file_path) AS files FROM outbox WHERE chat_jid = ? AND ${OPEN}`,
+  );
   const oldest = db
     .prepare<[], string | null>(`SELECT min(created_at) FROM outbox INDEXED BY outbox_open WHERE ${OPEN}`)
     .pluck();
@@ -117,6 +120,9 @@ export function outboxRepository(db: Sqlite) {
       };
     },
     chatsWithOpen: (): ChatJid[] => chats.all() as ChatJid[],
+    /** How many entries of this chat are not settled, and how many of them are files. */
+    waiting: (jid: ChatJid): { messages: number; files: number } =>
+      waiting.get(jid) ?? { messages: 0, files: 0 },
     backlog: (): { count: number; oldest: Iso | null } => ({
       count: count.get() ?? 0,
       oldest: (oldest.get() ?? null) as Iso | null,

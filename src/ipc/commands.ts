@@ -107,7 +107,20 @@ function registered(target: Group | null, named: string | undefined): Group {
   );
 }
 
+/** Telegram takes twenty messages a minute in a group: what is written faster would only pile up. */
+const MOST_WAITING = { messages: 200, files: 20 } as const;
+
+function mayPileUp({ db }: CommandContext, target: Group, what: keyof typeof MOST_WAITING): void {
+  const waiting = db.outbox.waiting(target.chatJid)[what];
+  if (waiting < MOST_WAITING[what]) return;
+  throw new NanoClawError(
+    'COMMAND_REFUSED',
+    `${waiting} ${what} wait to be sent to "${target.name}" already, at most ${MOST_WAITING[what]} may; try again later`,
+  );
+}
+
 function send(context: CommandContext, asker: Group, target: Group, text: string): CommandEffect {
+  mayPileUp(context, target, 'messages');
   const turn = runningTurn(context, asker);
   const own = target.chatJid === asker.chatJid;
   const parts = context.record({
@@ -128,6 +141,8 @@ function sendFile(
   file: string,
   caption: string,
 ): CommandEffect {
+  mayPileUp(context, target, 'messages');
+  mayPileUp(context, target, 'files');
   const { home, random } = context;
   const outbox = path.join(home, 'data', 'outbox');
   mkdirSync(outbox, { recursive: true });

@@ -2,10 +2,11 @@
  * Where a group's things lie under NANOCLAW_HOME, and the making of those folders. `in/` and everything above is
  * the host's; `out/` belongs to the agent, so nothing below it is trusted, not even that it is a directory.
  */
-import { mkdirSync } from 'node:fs';
+import { lchownSync, lstatSync, mkdirSync, renameSync } from 'node:fs';
 import path from 'node:path';
 import { MAILBOX } from '../protocol.ts';
 import type { Folder } from '../types.ts';
+import type { Trash } from './trash.ts';
 
 export interface GroupPaths {
   groupDir: string;
@@ -15,6 +16,8 @@ export interface GroupPaths {
   staging: string;
   /** Host-only: what was set aside, with the reason. */
   quarantine: string;
+  /** Host-only: what is being removed. */
+  trash: string;
   /** The agent's home with its sessions. */
   homeDir: string;
   logDir: string;
@@ -28,6 +31,7 @@ export function groupPaths(home: string, folder: Folder | string): GroupPaths {
     mailbox: ipc,
     staging: path.join(ipc, 'staging'),
     quarantine: path.join(ipc, 'quarantine'),
+    trash: path.join(ipc, 'trash'),
     homeDir: path.join(home, 'data', 'sessions', folder),
     logDir: path.join(home, 'data', 'logs', folder),
   };
@@ -48,4 +52,16 @@ export function ensureGroupFolders(home: string, folder: Folder): GroupPaths {
   }
   for (const dir of Object.values(MAILBOX)) mkdirSync(path.join(paths.mailbox, dir), { recursive: true });
   return paths;
+}
+
+/**
+ * Takes out/<something> away as it is, whatever is in it, and puts an empty one of the same owner in its place.
+ * Throws what the file system throws.
+ */
+export function renewOutDirectory(paths: GroupPaths, dir: string, trash: Trash): void {
+  const directory = path.join(paths.mailbox, dir);
+  trash.take((target) => renameSync(directory, target));
+  mkdirSync(directory, { recursive: true });
+  const { uid, gid } = lstatSync(path.dirname(directory)); // out/ itself, which no container can replace
+  if (process.getuid?.() === 0) lchownSync(directory, uid, gid);
 }

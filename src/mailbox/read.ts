@@ -10,32 +10,33 @@ import {
   constants,
   fstatSync,
   lstatSync,
-  mkdirSync,
   opendirSync,
   openSync,
-  readdirSync,
   readSync,
   renameSync,
-  rmSync,
+  type Stats,
+  unlinkSync,
 } from 'node:fs';
-import path from 'node:path';
 import { NanoClawError } from '../errors.ts';
 import { MAX_MAILBOX_FILE_BYTES } from '../protocol.ts';
 
-const MAX_QUARANTINED = 50;
 const NAME = /^[\w.-]{1,128}\.json$/;
 
 export interface MailboxDirectory {
   /**
-   * The first `limit` names of candidate files, in order, and up to `limit` entries with unusable names, as the
-   * bytes they are. `more` when there are others.
+   * Looks at no more than `limit` entries: names of candidate files, in order, and unusable names, as the bytes
+   * they are. `more`: there are others, and which ones were seen is up to the file system.
    */
   list(limit: number): { names: string[]; bad: Buffer[]; more: boolean };
   /** The file's text. Throws FILE_REFUSED with the reason; ENOENT when it is gone. */
   read(name: string): string;
-  remove(name: string): void;
-  /** Moves the entry out of the agent's reach, bounded in number, or removes it. Never throws. False: it stays. */
-  setAside(name: string | Buffer, quarantine: string, stamp: string): boolean;
+  /** Up to `limit` bytes of a plain file, to be kept. Throws FILE_REFUSED, or ENOENT. */
+  sample(name: string | Buffer, limit: number): Buffer;
+  stat(name: string | Buffer): Stats;
+  /** Removes anything but a directory. Throws what the file system throws, but not when it is gone. */
+  unlink(name: string | Buffer): void;
+  /** Renames the entry to `target`, a path of the host's. Never follows it. */
+  move(name: string | Buffer, target: string): void;
   close(): void;
 }
 
@@ -48,70 +49,39 @@ export function openMailboxDirectory(directory: string): MailboxDirectory | null
     return null;
   }
   const base = process.platform === 'linux' ? `/proc/self/fd/${fd}` : directory;
-  const at = (name: string) => `${base}/${name}`;
   /** A name of any bytes: what is not UTF-8 must be removable, too. */
-  const atBytes = (name: string | Buffer) =>
-    Buffer.concat([Buffer.from(`${base}/`), typeof name === 'string' ? Buffer.from(name) : name]);
+  const at = (name: string | Buffer) =>
+    typeof name === 'string' ? `${base}/${name}` : Buffer.concat([Buffer.from(`${base}/`), name]);
 
   return {
     list(limit) {
       const names: string[] = [];
       const bad: Buffer[] = [];
-      let more = false;
-      /** However many there are: the first by name are taken first, and only so many are held. */
-      const cut = () => {
-        names.sort();
-        if (names.length <= limit) return;
-        names.length = limit;
-        more = true;
-      };
       const dir = opendirSync(base, { encoding: 'buffer' as BufferEncoding, bufferSize: 256 });
+      let entry = dir.readSync();
       try {
-        for (let entry = dir.readSync(); entry !== null; entry = dir.readSync()) {
+        for (; entry !== null && names.length + bad.length < limit; entry = dir.readSync()) {
           const bytes = entry.name as unknown as Buffer;
           const name = bytes.toString('latin1'); // the pattern admits ASCII alone
           if (NAME.test(name)) names.push(name);
-          else if (bad.length < limit) bad.push(bytes);
-          else more = true;
-          if (names.length >= 4 * limit) cut();
+          else bad.push(bytes);
         }
       } finally {
         dir.closeSync();
       }
-      cut();
-      return { names, bad, more };
+      return { names: names.sort(), bad, more: entry !== null };
     },
     read: (name) => decode(readRegularFile(at(name), MAX_MAILBOX_FILE_BYTES)),
-    remove(name) {
-      rmSync(at(name), { force: true, recursive: true });
-    },
-    setAside(name, quarantine, stamp) {
+    sample: (name, limit) => readSample(at(name), limit),
+    stat: (name) => lstatSync(at(name)),
+    unlink(name) {
       try {
-        mkdirSync(quarantine, { recursive: true });
-        const kept = readdirSync(quarantine).sort();
-        for (const old of kept.slice(0, Math.max(0, kept.length - MAX_QUARANTINED + 1))) {
-          rmSync(path.join(quarantine, old), { force: true, recursive: true });
-        }
-        const info = lstatSync(atBytes(name));
-        // A file with a second name may be one of the host's, and to rename it onto itself would do nothing.
-        if (info.isFile() && info.nlink === 1 && info.size <= MAX_MAILBOX_FILE_BYTES) {
-          const safe = name
-            .toString()
-            .replace(/[^\w.-]/g, '_')
-            .slice(0, 100);
-          renameSync(atBytes(name), path.join(quarantine, `${stamp}-${safe}`));
-          return true;
-        }
-      } catch {
-        // Falls through: what cannot be kept is removed.
-      }
-      try {
-        rmSync(atBytes(name), { force: true, recursive: true });
-        return true;
-      } catch {
-        return false; // the agent harms only its own mailbox
+        unlinkSync(at(name));
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
       }
     },
+    move: (name, target) => renameSync(at(name), target),
     close: () => closeSync(fd),
   };
 }
@@ -120,7 +90,21 @@ export function openMailboxDirectory(directory: string): MailboxDirectory | null
  * The bytes of a regular file, not following a link, never blocking on a pipe, at most `limit` of them.
  * A second name of the file (hard link) is refused. Throws FILE_REFUSED, or ENOENT when it is gone.
  */
-export function readRegularFile(file: string, limit: number): Buffer {
+export function readRegularFile(file: string | Buffer, limit: number): Buffer {
+  return withRegularFile(file, (fd, size) => {
+    if (size > limit) throw refused(`has ${size} bytes, at most ${limit} are allowed`);
+    // The size may change while we read: the buffer, not the promise, is the limit.
+    const read = readUpTo(fd, Math.min(size, limit) + 1);
+    if (read.length > Math.min(size, limit)) throw refused('grew while it was read');
+    return read;
+  });
+}
+
+/** As readRegularFile, but the beginning of it is enough. */
+const readSample = (file: string | Buffer, limit: number): Buffer =>
+  withRegularFile(file, (fd) => readUpTo(fd, limit));
+
+function withRegularFile<T>(file: string | Buffer, use: (fd: number, size: number) => T): T {
   let fd: number;
   try {
     fd = openSync(file, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
@@ -135,20 +119,21 @@ export function readRegularFile(file: string, limit: number): Buffer {
     const info = fstatSync(fd);
     if (!info.isFile()) throw refused('is not a regular file');
     if (info.nlink > 1) throw refused('has a second name (hard link)');
-    if (info.size > limit) throw refused(`has ${info.size} bytes, at most ${limit} are allowed`);
-    // The size may change while we read: the buffer, not the promise, is the limit.
-    const buffer = Buffer.allocUnsafe(Math.min(info.size, limit) + 1);
-    let length = 0;
-    while (length < buffer.length) {
-      const got = readSync(fd, buffer, length, buffer.length - length, null);
-      if (got === 0) break;
-      length += got;
-    }
-    if (length === buffer.length) throw refused('grew while it was read');
-    return buffer.subarray(0, length);
+    return use(fd, info.size);
   } finally {
     closeSync(fd);
   }
+}
+
+function readUpTo(fd: number, limit: number): Buffer {
+  const buffer = Buffer.allocUnsafe(limit);
+  let length = 0;
+  while (length < limit) {
+    const got = readSync(fd, buffer, length, limit - length, null);
+    if (got === 0) break;
+    length += got;
+  }
+  return buffer.subarray(0, length);
 }
 
 function decode(bytes: Buffer): string {

@@ -3,7 +3,7 @@
  * in, so the agent sees it whole or not at all. They are hints: the truth is in the database, which is why a file
  * need not survive a power cut (after one, the container that would read it is gone, too).
  */
-import { existsSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { writeFileAtomic } from '../lib/atomic-file.ts';
 import { type ControlFile, MAILBOX, type ResultFile, type TurnFile } from '../protocol.ts';
@@ -46,6 +46,18 @@ export function writeControl(paths: GroupPaths, number: string, control: Control
 
 export function writeResult(paths: GroupPaths, result: ResultFile): void {
   put(paths, path.join(MAILBOX.results, `${result.id}.json`), result);
+}
+
+/** Removes the oldest answers but `keep`; whoever asked has read them, or does not wait any more. */
+export function pruneResults(paths: GroupPaths, keep: number): void {
+  const directory = path.join(paths.mailbox, MAILBOX.results);
+  const names = existsSync(directory) ? readdirSync(directory) : [];
+  if (names.length <= keep) return;
+  const byAge = names
+    .map((name) => ({ name, at: statSync(path.join(directory, name)).mtimeMs }))
+    .sort((a, b) => a.at - b.at);
+  for (const { name } of byAge.slice(0, names.length - keep))
+    rmSync(path.join(directory, name), { force: true });
 }
 
 /** A snapshot that replaces the last one, e.g. available_groups. */

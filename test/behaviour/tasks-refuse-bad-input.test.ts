@@ -53,7 +53,7 @@ describe('from an agent', () => {
     const refusal = (folder: string, command: Record<string, unknown>): string | undefined => {
       const id = randomUUID();
       world.drop(folder, 'tasks', { id, ...command });
-      world.ipc.drain(world.db.groups.byFolder(folder)?.folder ?? world.family.folder);
+      void world.ipc.drain(world.db.groups.byFolder(folder)?.folder ?? world.family.folder);
       const result = world.results(folder).find((each) => each.id === id);
       if (!result) throw new Error('there is no answer');
       return result.ok ? undefined : result.reason;
@@ -108,7 +108,7 @@ describe('from an agent', () => {
   it('two megabytes are not even read, and said in the log', () => {
     const { drop, ipc, family, db, left, logged } = agent();
     drop('family', 'tasks', { id: randomUUID(), type: 'schedule_task', prompt: 'x'.repeat(2 * MB) });
-    ipc.drain(family.folder);
+    void ipc.drain(family.folder);
     expect(counts(db)).toEqual(NOTHING);
     expect(left('family')).toEqual([]);
     expect(logged('file_set_aside')).toHaveLength(1);

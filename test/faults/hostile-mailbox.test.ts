@@ -44,7 +44,24 @@ const PLANTED: [string, Plant, RegExp][] = [
   ['too much text', text(JSON.stringify(send('x'.repeat(200_001)))), /text/],
   ['bytes that are not UTF-8', text(Buffer.from([0x22, 0xff, 0xfe, 0x22])), /UTF-8/],
   ['two MiB', text(Buffer.alloc(2 * 1024 * 1024, ' ')), /bytes, at most/],
-  ['depth', text(`${'['.repeat(400_000)}${']'.repeat(400_000)}`), /not a valid command|not JSON/],
+  ['depth', text(`${'['.repeat(400_000)}${']'.repeat(400_000)}`), /nested too deep/],
+  [
+    'depth in a key',
+    text(`{"id":"x","a":${'{"a":'.repeat(100_000)}1${'}'.repeat(100_001)}`),
+    /nested too deep/,
+  ],
+  [
+    'ninety thousand keys',
+    text(JSON.stringify(Object.fromEntries(Array.from({ length: 90_000 }, (_, i) => [`k${i}`, 1])))),
+    /too many parts/,
+  ],
+  ['a hundred thousand elements', text(`[${'{},'.repeat(100_000)}{}]`), /too many parts/],
+  ['a number of a million digits', text('9'.repeat(1_000_000)), /not a valid command/],
+  [
+    'another version of the protocol',
+    text(JSON.stringify({ ...textEvent(uuid(), 1), protocol: 2 })),
+    /protocol|type/,
+  ],
   [
     'a sparse gigabyte',
     (file) => {
@@ -98,7 +115,7 @@ describe('an entry of the mailbox', () => {
     for (const directory of ['messages', 'events'])
       await plant(at('family', 'out', directory, 'a.json'), secret);
     drop('family', 'messages', send('behind it'), 'z.json');
-    ipc.drain(family.folder);
+    void ipc.drain(family.folder);
 
     expect(outboxRows(db).map((row) => row.text)).toEqual(['behind it']);
     expect(left('family')).toEqual([]);
@@ -121,10 +138,10 @@ describe('an entry of the mailbox', () => {
     );
     drop('family', 'messages', json);
     drop('family', 'messages', `{"__proto__": ${JSON.stringify(send('inherited'))}}`);
-    ipc.drain(family.folder);
+    void ipc.drain(family.folder);
     expect(outboxRows(db).map((row) => row.text)).toEqual(['plain']);
     expect(left('family')).toEqual([]);
-    expect(results('family')).toHaveLength(1);
+    expect(results('family').map(({ ok }) => ok)).toEqual(expect.arrayContaining([true, false]));
     expect(({} as { isMain?: boolean }).isMain).toBeUndefined();
   });
 
@@ -132,7 +149,7 @@ describe('an entry of the mailbox', () => {
     const { ipc, family, drop, results } = createMailboxWorld();
     const id = uuid();
     drop('family', 'messages', { id, type: 'send_message', text: '' });
-    ipc.drain(family.folder);
+    void ipc.drain(family.folder);
     expect(results('family')).toEqual([{ id, ok: false, reason: expect.stringContaining('text') }]);
   });
 
@@ -149,7 +166,7 @@ describe('an entry of the mailbox', () => {
     const directory = Buffer.from(`${at('family', 'out', 'messages')}/`);
     writeFileSync(Buffer.concat([directory, name]), JSON.stringify(send('never')));
     drop('family', 'messages', send('behind it'));
-    ipc.drain(family.folder);
+    void ipc.drain(family.folder);
     expect(outboxRows(db).map((row) => row.text)).toEqual(['behind it']);
     expect(left('family')).toEqual([]);
     expect(logged('file_set_aside')).toHaveLength(1);
@@ -168,7 +185,7 @@ describe('a directory of the mailbox', () => {
     symlinkSync(elsewhere, at('family', 'out', directory));
     const other = directory === 'messages' ? 'tasks' : 'messages';
     drop('family', other, 'not JSON');
-    ipc.drain(family.folder);
+    void ipc.drain(family.folder);
     expect(outboxRows(db)).toEqual([]);
     expect(events).toEqual([]);
     expect(readdirSync(elsewhere)).toHaveLength(2);
@@ -182,7 +199,7 @@ describe('a directory of the mailbox', () => {
     if (what === 'a file') writeFileSync(events, '');
     if (what === 'a pipe') execFileSync('mkfifo', [events]);
     drop('family', 'messages', send('goes on'));
-    ipc.drain(family.folder);
+    void ipc.drain(family.folder);
     expect(outboxRows(db).map((row) => row.text)).toEqual(['goes on']);
   });
 
@@ -207,15 +224,15 @@ describe('a directory of the mailbox', () => {
       }
       return true;
     };
-    ipc.drain(family.folder);
+    void ipc.drain(family.folder);
     expect(events.map(({ event }) => event.type === 'text' && event.text)).toEqual(['own', 'own']);
     expect(readdirSync(elsewhere)).toHaveLength(2);
   });
 });
 
 describe('a flood', () => {
-  it('of 2,500 events is taken in order, though the host comes late', () => {
-    const { ipc, family, drop, events, onEvent, left } = createMailboxWorld();
+  it('of 2,500 events is taken in order, though the host comes late', async () => {
+    const { drainAll, family, drop, events, onEvent, left } = createMailboxWorld();
     const turn = uuid();
     let taken = 0;
     let gaps = 0;
@@ -225,7 +242,7 @@ describe('a flood', () => {
       return true;
     };
     for (let n = 2500; n >= 1; n -= 1) drop('family', 'events', textEvent(turn, n), eventFileName(turn, n));
-    ipc.drain(family.folder);
+    await drainAll(family.folder);
     expect(gaps).toBe(0);
     expect(events).toHaveLength(2500);
     expect(left('family')).toEqual([]);
@@ -264,12 +281,12 @@ describe('a flood', () => {
   });
 
   it('of entries that cannot be removed does not keep the daemon busy', async () => {
-    const { ipc, family, at, clock } = createMailboxWorld();
+    const { ipc, family, at, clock, drainAll } = createMailboxWorld();
     const directory = at('family', 'out', 'messages');
     for (let i = 0; i < 501; i += 1) writeFileSync(path.join(directory, `bad name ${i}`), '');
     if (!makeImmutable(directory)) return; // not root, or not ext4: nobody here could make such entries
     ipc.attach(family.folder);
-    ipc.drain(family.folder);
+    await drainAll(family.folder);
     expect(readdirSync(directory)).toHaveLength(501);
     expect(clock.timers()).toBe(1); // the sweep alone
   });

@@ -6,6 +6,7 @@ import { onTestFinished } from 'vitest';
 import { createIpc, type Ipc, type IpcOptions } from '../../src/ipc.ts';
 import { systemRandom } from '../../src/lib/random.ts';
 import { ensureGroupFolders, groupPaths } from '../../src/mailbox/layout.ts';
+import { REASON } from '../../src/mailbox/quarantine.ts';
 import { type AgentEvent, PROTOCOL_VERSION, type ResultFile } from '../../src/protocol.ts';
 import { createRouter, type RouterOptions } from '../../src/router.ts';
 import type { Folder, Group } from '../../src/types.ts';
@@ -31,7 +32,10 @@ export interface MailboxWorld extends World {
   results(folder: string): ResultFile[];
   /** What is left in out/. */
   left(folder: string): string[];
+  /** Without the reasons that lie beside them. */
   quarantined(folder: string): string[];
+  /** Takes all that may be taken now. */
+  drainAll(folder: Folder): Promise<void>;
 }
 
 export const send = (text: string, id: string = randomUUID(), more: Record<string, unknown> = {}) => ({
@@ -122,6 +126,12 @@ export function createMailboxWorld(): MailboxWorld {
         (name) => JSON.parse(readFileSync(at(folder, 'in', 'results', name), 'utf8')) as ResultFile,
       ),
     left: (folder) => files(at(folder, 'out')),
-    quarantined: (folder) => readdirSync(groupPaths(home, folder).quarantine),
+    quarantined: (folder) =>
+      readdirSync(groupPaths(home, folder).quarantine).filter((name) => !name.endsWith(REASON)),
+    async drainAll(folder) {
+      const drained = ipc.drain(folder);
+      await clock.advance(0);
+      await drained;
+    },
   };
 }
