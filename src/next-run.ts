@@ -9,6 +9,7 @@
  * - an interval is elapsed time from its anchor: it neither drifts nor loses its phase;
  * - once is read on the zone's clock when it has no offset, with the same rule for gap and overlap.
  */
+import { BoundedMap } from './lib/bounded-map.ts';
 import { type Cron, CronError, nextWall, parseCron } from './next-run/cron.ts';
 import { formatDuration, parseDuration } from './next-run/duration.ts';
 import { fromWall, isSteady, offsetAt, toWall } from './next-run/zone.ts';
@@ -167,14 +168,13 @@ const matchesWall = (cron: Cron, wall: number): boolean => nextWall(cron, wall -
 const sameOffset = (instants: readonly number[], zone: string): boolean =>
   new Set(instants.map((at) => offsetAt(at, zone))).size <= 1;
 
-// Parsing costs more than computing; schedules repeat. Bounded: emptied when it has grown.
-const crons = new Map<string, Cron>();
+// Parsing costs more than computing; schedules repeat.
+const crons = new BoundedMap<string, Cron>(10_000);
 function cronOf(value: string): Cron {
   const known = crons.get(value);
   if (known) return known;
   try {
     const cron = parseCron(value);
-    if (crons.size >= 10_000) crons.clear();
     crons.set(value, cron);
     return cron;
   } catch (error) {

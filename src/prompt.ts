@@ -2,6 +2,7 @@
  * A batch of messages as the XML that the agent reads. Pure. Nothing that people write can leave its element:
  * all text and attributes are escaped, characters that XML forbids are replaced.
  */
+import { BoundedMap } from './lib/bounded-map.ts';
 import { formatDuration } from './next-run/duration.ts';
 import type { StoredMessage } from './types.ts';
 
@@ -96,8 +97,8 @@ export function localTime(ms: number, timezone: string): string {
   return `${parts.year}-${parts.month}-${parts.day} ${parts.hour}:${parts.minute}:${parts.second} ${parts.weekday}`;
 }
 
-// A formatter costs 30 µs to make; this is a cache of pure values, bounded by the number of zones.
-const formatters = new Map<string, Intl.DateTimeFormat>();
+// A formatter costs 30 µs to make; this is a cache of pure values; a zone's name comes in any case.
+const formatters = new BoundedMap<string, Intl.DateTimeFormat>(1000);
 function formatter(timeZone: string): Intl.DateTimeFormat {
   const known = formatters.get(timeZone);
   if (known) return known;

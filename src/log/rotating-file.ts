@@ -27,7 +27,7 @@ export interface RotatingFile {
 /** Throws when the file cannot be opened for appending. */
 export function openRotatingFile({ file, maxBytes, keep, now }: RotatingFileOptions): RotatingFile {
   mkdirSync(path.dirname(file), { recursive: true });
-  let fd = openSync(file, 'a', 0o640);
+  let fd = openSync(file, 'a');
   let size = fstatSync(fd).size;
   let mayRotate = false;
   let lost = 0;
@@ -40,7 +40,7 @@ export function openRotatingFile({ file, maxBytes, keep, now }: RotatingFileOpti
       else rmSync(`${file}.${keep}`, { force: true, recursive: true });
       for (let n = keep - 1; n >= 1; n -= 1) move(`${file}.${n}`, `${file}.${n + 1}`);
       if (keep > 0) move(file, `${file}.1`);
-      const next = openSync(file, 'a', 0o640);
+      const next = openSync(file, 'a');
       closeSync(fd);
       fd = next;
       size = fstatSync(fd).size;

@@ -2,14 +2,15 @@
  * Wall-clock time and instants in an IANA zone. Pure. A "wall" is the local date and time written as if it were
  * UTC, in milliseconds: 2026-03-29 02:30 in Berlin has a wall even though no instant shows it.
  */
+import { BoundedMap } from '../lib/bounded-map.ts';
 
 const MINUTE = 60_000;
 const HOUR = 3_600_000;
 /** Around any moment, further than any zone's clocks were ever moved at once (a day, at the date line). */
 const REACH = 26 * HOUR;
 
-// Bounded by the number of zones there are; making one costs 30 µs.
-const formatters = new Map<string, Intl.DateTimeFormat>();
+// Making one costs 30 µs. A zone's name may be written in any case, so there are many.
+const formatters = new BoundedMap<string, Intl.DateTimeFormat>(1000);
 
 /** Milliseconds that the zone is ahead of UTC at this instant. */
 export function offsetAt(instant: number, zone: string): number {

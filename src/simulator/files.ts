@@ -1,13 +1,15 @@
 /**
- * Files that were sent in either direction. Kept in memory up to a budget (the oldest go first), and beside the
- * state file when there is one. A file id says nothing about the file, as in Telegram.
+ * Files that were sent in either direction. Kept in memory up to a budget, and beside the state file when there is one,
+ * up to a larger one; the oldest go first. A file id says nothing about the file, as in Telegram.
  */
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { imageSize } from './image-size.ts';
 import type { MediaKind, SimFileRef } from './types.ts';
 
 const MEMORY_BYTES = 256 * 1024 * 1024;
+const DISK_BYTES = 1024 * 1024 * 1024;
+const MOST_FILES = 2000;
 const FOLDERS: Readonly<Record<MediaKind, string>> = {
   photo: 'photos',
   document: 'documents',
@@ -36,13 +38,18 @@ export class FileStore {
   readonly #random: () => number;
   readonly #directory: string | undefined;
   #held = 0;
+  #stored = 0;
   #count = 0;
 
   constructor(random: () => number, directory?: string, saved: readonly SimFile[] = []) {
     this.#random = random;
     this.#directory = directory;
-    for (const file of saved) this.#files.set(file.id, file);
-    this.#count = saved.length;
+    for (const file of saved) {
+      this.#files.set(file.id, file);
+      this.#stored += file.size;
+      // Paths are never used twice, also when older files are forgotten.
+      this.#count = Math.max(this.#count, Number(/file_(\d+)_/.exec(file.path)?.[1] ?? 0));
+    }
   }
 
   add(kind: MediaKind, name: string, mime: string, bytes: Buffer): SimFile {
@@ -62,7 +69,9 @@ export class FileStore {
       height: size?.height ?? null,
     };
     this.#files.set(file.id, file);
+    this.#stored += file.size;
     this.#hold(file, bytes);
+    this.#forgetOldest(file);
     if (this.#directory) {
       mkdirSync(this.#directory, { recursive: true });
       writeFileSync(join(this.#directory, uniqueId), bytes);
@@ -101,8 +110,24 @@ export class FileStore {
       if (this.#held <= MEMORY_BYTES || id === file.id) break;
       this.#bytes.delete(id);
       this.#held -= old.length;
-      if (!this.#directory) this.#files.delete(id);
+      const gone = this.#directory ? undefined : this.#files.get(id);
+      if (gone) this.#forget(gone);
     }
+  }
+
+  #forgetOldest(newest: SimFile): void {
+    for (const file of this.#files.values()) {
+      if (file === newest || (this.#files.size <= MOST_FILES && this.#stored <= DISK_BYTES)) return;
+      this.#held -= this.#bytes.get(file.id)?.length ?? 0;
+      this.#bytes.delete(file.id);
+      this.#forget(file);
+      if (this.#directory) rmSync(join(this.#directory, file.uniqueId), { force: true });
+    }
+  }
+
+  #forget(file: SimFile): void {
+    this.#files.delete(file.id);
+    this.#stored -= file.size;
   }
 
   #word(length: number): string {

@@ -141,7 +141,10 @@ export class World {
     chat.messages.set(message.message_id, message);
     if (chat.messages.size > KEPT_MESSAGES) {
       const [oldest] = chat.messages.keys();
-      if (oldest !== undefined) chat.messages.delete(oldest);
+      if (oldest !== undefined) {
+        chat.messages.delete(oldest);
+        chat.reactions.delete(oldest);
+      }
     }
     this.#events.emit('message', message);
     if (from.id === this.bot.id) this.#events.emit('sent', message);

@@ -9,6 +9,8 @@ import { join, relative, resolve, sep } from 'node:path';
 const HEADING = '## Remembered';
 const MEMORY_LIMIT_BYTES = 256 * 1024;
 const TRANSCRIPT_LINES = 50;
+/** At so many the older half goes. */
+const MOST_SESSIONS = 400;
 const TRANSCRIPT_LIMIT_BYTES = 1024 * 1024;
 const UUID = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/i;
 
@@ -64,6 +66,7 @@ export class OfflineSessions {
     }
     const id = randomUUID();
     fs.mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
+    this.#forgetOldest();
     fs.writeFileSync(this.#path(id), '', { flag: 'wx', mode: 0o600 });
     return { id, fresh: sessionId !== null };
   }
@@ -83,6 +86,16 @@ export class OfflineSessions {
   add(id: string, requests: readonly string[]): void {
     const kept = [...this.said(id), ...requests.map((text) => text.slice(0, 500))].slice(-TRANSCRIPT_LINES);
     replacePlainFile(this.#path(id), `${kept.map((text) => JSON.stringify(text)).join('\n')}\n`);
+  }
+
+  /** Each run of a task with a conversation of its own begins a session that nobody resumes. */
+  #forgetOldest(): void {
+    const names = fs.readdirSync(this.#directory).filter((name) => name.endsWith('.jsonl'));
+    if (names.length < MOST_SESSIONS) return;
+    const files = names.map((name) => join(this.#directory, name));
+    const age = new Map(files.map((file) => [file, fs.statSync(file).mtimeMs]));
+    files.sort((a, b) => (age.get(a) ?? 0) - (age.get(b) ?? 0));
+    for (const file of files.slice(0, files.length - MOST_SESSIONS / 2)) fs.rmSync(file, { force: true });
   }
 
   #path(id: string): string {

@@ -28,6 +28,9 @@ export interface TurnLoopOptions {
 /** A turn to run, or what was wrong with a file that was meant to be one. */
 type Waiting = { id: string; turn: TurnFile } | { id: string; problem: string };
 
+/** Names of files are never used twice, so that many of the newest are remembered and the others forgotten. */
+const REMEMBERED = 10_000;
+
 export class TurnLoop {
   readonly #options: TurnLoopOptions;
   readonly #seenTurns = new Set<string>();
@@ -73,7 +76,7 @@ export class TurnLoop {
   #takeTurns(): void {
     for (const name of this.#options.mailbox.list('turns')) {
       if (this.#seenTurns.has(name)) continue;
-      this.#seenTurns.add(name);
+      remember(this.#seenTurns, name);
       const waiting = this.#read(name);
       if (waiting) this.#queue.push(waiting);
     }
@@ -100,7 +103,7 @@ export class TurnLoop {
   #takeControls(): void {
     for (const name of this.#options.mailbox.list('control')) {
       if (this.#seenControls.has(name)) continue;
-      this.#seenControls.add(name);
+      remember(this.#seenControls, name);
       try {
         const parsed = controlFileSchema.safeParse(this.#options.mailbox.read('control', name));
         if (!parsed.success || parsed.data.container !== this.#options.container) continue;
@@ -114,7 +117,7 @@ export class TurnLoop {
 
   #interrupt(turn: string): void {
     // Kept also for a turn whose file has not been seen yet.
-    this.#interrupted.add(turn);
+    remember(this.#interrupted, turn);
     if (this.#running?.id === turn) this.#running.abort.abort();
   }
 
@@ -189,6 +192,12 @@ export class TurnLoop {
       if (!this.#running) this.#end('idle');
     }, this.#options.idleExitMs);
   }
+}
+
+function remember(seen: Set<string>, name: string): void {
+  seen.add(name);
+  const [oldest] = seen;
+  if (seen.size > REMEMBERED && oldest !== undefined) seen.delete(oldest);
 }
 
 const notUnderstood = (problem: string): TurnOutcome => ({
