@@ -25,6 +25,7 @@ import type { RunResult } from './group-queue.ts';
 import type { Ipc } from './ipc.ts';
 import { sleep } from './lib/clock.ts';
 import type { Reach } from './lib/failpoint.ts';
+import { runEach } from './lib/run-each.ts';
 import { groupPaths } from './mailbox/layout.ts';
 import { publishTurn, removeTurn, stageTurn } from './mailbox/write.ts';
 import { refuseUnenforced } from './policy/network.ts';
@@ -263,18 +264,23 @@ export function createContainerRunner(options: ContainerRunnerOptions): Containe
     return true;
   }
 
-  /** After the commit: cleans up behind a turn and lets the queue go on. */
+  /** After the commit: cleans up behind a turn and lets the queue go on, whatever fails in between. */
   function end(id: TurnId, result: RunResult): void {
-    reach?.('turn.settled');
     const turn = db.turns.byId(id);
+    const works: (() => void)[] = [() => reach?.('turn.settled')];
     if (turn) {
-      removeTurn(groupPaths(home, turn.folder), id);
-      options.wakeDelivery(turn.chatJid);
-      if (turn.kind === 'task') options.tasksChanged(turn.chatJid);
-      const { folder: group, state, attempt } = turn;
-      log.info({ event: 'turn_ended', group, turn: id, state, attempt });
+      const { folder: group, chatJid, state, attempt } = turn;
+      works.push(
+        () => removeTurn(groupPaths(home, group), id),
+        () => options.wakeDelivery(chatJid),
+        () => turn.kind === 'task' && options.tasksChanged(chatJid),
+        () => log.info({ event: 'turn_ended', group, turn: id, state, attempt }),
+      );
     }
     gaps.delete(id);
+    runEach(works, (error) =>
+      log.error({ event: 'turn_end_failed', turn: id, err: error }, messageOf(error)),
+    );
     const entry = active.remove(id);
     if (!entry) return;
     pool.release(entry.agent);

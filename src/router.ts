@@ -11,6 +11,7 @@ import type { Db } from './db.ts';
 import { messageOf } from './errors.ts';
 import type { Clock } from './lib/clock.ts';
 import type { Reach } from './lib/failpoint.ts';
+import { runEach } from './lib/run-each.ts';
 import type { Logger } from './log.ts';
 import type { RegistryOptions } from './registry.ts';
 import { answerCommand, type ChatAnswer, isHostCommand } from './router/chat-commands.ts';
@@ -97,16 +98,8 @@ export function createRouter(options: RouterOptions): Router {
       ...[...woken.stop].map((jid) => () => options.stopTurn(jid)),
       ...(woken.chats ? [options.chatsChanged] : []),
     ];
-    for (const wake of wakes) attempt(wake);
-  }
-
-  /** The batch is stored: a file that cannot be written must not keep a message waiting, or make the batch come again. */
-  function attempt(wake: () => void): void {
-    try {
-      wake();
-    } catch (error) {
-      log.error({ event: 'wake_failed', err: error }, messageOf(error));
-    }
+    // A mirror that cannot be written must not keep a message waiting, or make the batch come again.
+    runEach(wakes, (error) => log.error({ event: 'wake_failed', err: error }, messageOf(error)));
   }
 
   /** What to do after the commit. */

@@ -61,6 +61,7 @@ function claimTask(context: ClaimContext, group: Group, run: TaskRun): Claimed |
     omitted: 0,
     sessionId: task.contextMode === 'isolated' ? null : db.agents.session(group.folder, null),
     messages: [],
+    repeats: run.turnId,
   });
   const dueMs = Date.parse(run.due);
   db.tasks.startRun(run.id, id, at, Math.max(0, nowMs - dueMs));
@@ -101,6 +102,7 @@ function claimMessages(context: ClaimContext, group: Group): Claimed | null {
     omitted,
     sessionId: db.agents.session(group.folder, null),
     messages: messages.map((m) => m.seq),
+    repeats: lastTry(db, group.chatJid)?.id ?? null,
   });
   const turn = stored(db, id);
   const prompt = renderPrompt({ groupName: group.name, timezone, nowMs, messages, omitted, attempt });

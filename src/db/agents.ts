@@ -28,8 +28,18 @@ export function agentRepository(db: Sqlite) {
     'SELECT outcome, reason FROM ipc_commands WHERE group_folder = ? AND id = ?',
   );
   const noteCommand = db.prepare(
-    `INSERT INTO ipc_commands (id, group_folder, type, outcome, reason, created_at) VALUES (?, ?, ?, ?, ?, ?)`,
+    `INSERT INTO ipc_commands (id, group_folder, type, outcome, reason, created_at, turn_id, digest)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
   );
+  const doneEarlier = db.prepare<[string, string], { times: number; reason: string | null }>(
+    `SELECT count(*) AS times, min(c.reason) AS reason
+     FROM turns me JOIN turns t ON t.chain = me.chain AND t.id <> me.id
+       JOIN ipc_commands c ON c.turn_id = t.id AND c.digest = ?
+     WHERE me.id = ? AND c.outcome = 'done'`,
+  );
+  const askedNow = db
+    .prepare<[string, string], number>('SELECT count(*) FROM ipc_commands WHERE turn_id = ? AND digest = ?')
+    .pluck();
 
   return {
     containerStarted(
@@ -64,15 +74,25 @@ export function agentRepository(db: Sqlite) {
     /** What became of this command when it was taken before; null when it is new. */
     command: (folder: Folder, id: string): { outcome: string; reason: string | null } | null =>
       command.get(folder, id) ?? null,
+    /**
+     * What came of the same thing (`digest`) in an earlier attempt of this turn. Null when none did it, or when this
+     * attempt has asked for it as often already.
+     */
+    doneInEarlierAttempt(turn: string, digest: string): string | null {
+      const earlier = doneEarlier.get(digest, turn);
+      return earlier && earlier.times > (askedNow.get(turn, digest) ?? 0) ? (earlier.reason ?? '') : null;
+    },
     noteCommand(c: {
       id: string;
       folder: Folder;
       type: string;
-      outcome: 'done' | 'refused';
+      outcome: 'done' | 'refused' | 'repeated';
       reason: string | null;
       at: Iso;
+      turn: string | null;
+      digest: string | null;
     }): void {
-      noteCommand.run(c.id, c.folder, c.type, c.outcome, c.reason, c.at);
+      noteCommand.run(c.id, c.folder, c.type, c.outcome, c.reason, c.at, c.turn, c.digest);
     },
   };
 }

@@ -76,7 +76,8 @@ CREATE TABLE turns (
   -- Order of claiming: what came before what is never asked of the wall clock, which may be set back.
   seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, chat_jid TEXT NOT NULL, group_folder TEXT NOT NULL, thread_id INTEGER, kind TEXT NOT NULL,
   state TEXT NOT NULL CHECK (state IN ('queued', 'running', 'done', 'retried', 'failed', 'stopped')),
-  attempt INTEGER NOT NULL, container_id TEXT,
+  -- chain: the first attempt's id, for all attempts at the same messages or the same run.
+  attempt INTEGER NOT NULL, chain TEXT NOT NULL, container_id TEXT,
   queued_at TEXT NOT NULL, started_at TEXT, finished_at TEXT, error_code TEXT, error TEXT,
   input_tokens INTEGER, output_tokens INTEGER, cost_usd REAL,
   -- The conversation it was to resume, NULL for a fresh one; and not before when a retried one is repeated.
@@ -129,8 +130,10 @@ CREATE TABLE model_usage (
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE ipc_commands (
-  id TEXT NOT NULL, group_folder TEXT NOT NULL, type TEXT NOT NULL, outcome TEXT NOT NULL, reason TEXT,
-  created_at TEXT NOT NULL,
+  id TEXT NOT NULL, group_folder TEXT NOT NULL, type TEXT NOT NULL,
+  -- done, refused, or repeated: an earlier attempt of the same turn had done the same.
+  outcome TEXT NOT NULL, reason TEXT, created_at TEXT NOT NULL,
+  turn_id TEXT, digest TEXT,
   PRIMARY KEY (group_folder, id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX ipc_commands_by_age ON ipc_commands (group_folder, created_at);
@@ -141,6 +144,8 @@ CREATE TABLE problems (
   opened_at TEXT NOT NULL, told_at TEXT, closed_at TEXT
 ) STRICT;
 CREATE UNIQUE INDEX problems_open ON problems (kind, subject) WHERE closed_at IS NULL;
+CREATE INDEX ipc_commands_by_turn ON ipc_commands (turn_id, digest) WHERE digest IS NOT NULL;
+CREATE INDEX turns_by_chain ON turns (chain);
 
 CREATE TABLE audit_log (
   id INTEGER PRIMARY KEY AUTOINCREMENT, at TEXT NOT NULL, actor TEXT NOT NULL, group_folder TEXT,

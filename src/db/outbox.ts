@@ -72,11 +72,18 @@ export function outboxRepository(db: Sqlite) {
   const plain = db.prepare('UPDATE outbox SET reply_to = NULL, thread_id = ? WHERE id = ?');
   const recover = db.prepare<
     [],
-    { id: number; chatJid: ChatJid; threadId: number | null; turnId: TurnId | null; state: string }
+    {
+      id: number;
+      chatJid: ChatJid;
+      threadId: number | null;
+      turnId: TurnId | null;
+      text: string;
+      state: string;
+    }
   >(
     `UPDATE outbox INDEXED BY outbox_open SET state = CASE repeated WHEN 1 THEN 'failed' ELSE 'uncertain' END,
        error = 'the daemon ended while it was being sent' WHERE ${OPEN} AND state = 'sending'
-     RETURNING id, chat_jid AS chatJid, thread_id AS threadId, turn_id AS turnId, state`,
+     RETURNING id, chat_jid AS chatJid, thread_id AS threadId, turn_id AS turnId, text, state`,
   );
   const move = db.prepare(`UPDATE outbox SET chat_jid = ?, reply_to = NULL WHERE chat_jid = ? AND ${OPEN}`);
 

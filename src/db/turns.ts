@@ -88,7 +88,8 @@ const toTurn = (row: Row): Turn => ({
 export function turnRepository(db: Sqlite) {
   const insert = db.prepare(
     `INSERT INTO turns (id, chat_jid, group_folder, thread_id, kind, state, attempt, queued_at, from_seq, to_seq, omitted,
-       session_id) VALUES (?, ?, ?, ?, ?, 'queued', ?, ?, ?, ?, ?, ?)`,
+       session_id, chain)
+     VALUES (?, ?, ?, ?, ?, 'queued', ?, ?, ?, ?, ?, ?, coalesce((SELECT chain FROM turns WHERE id = ?), ?))`,
   );
   const claimMessage = db.prepare('UPDATE messages SET turn_id = ? WHERE seq = ?');
   const byId = db.prepare<[string], Row>(`SELECT ${COLUMNS} FROM turns WHERE id = ?`);
@@ -150,6 +151,8 @@ export function turnRepository(db: Sqlite) {
       omitted: number;
       sessionId: string | null;
       messages: readonly Seq[];
+      /** The attempt before, when there was one. */
+      repeats?: TurnId | null;
     }): void {
       insert.run(
         turn.id,
@@ -163,6 +166,8 @@ export function turnRepository(db: Sqlite) {
         turn.toSeq,
         turn.omitted,
         turn.sessionId,
+        turn.repeats ?? null,
+        turn.id,
       );
       for (const one of turn.messages) claimMessage.run(turn.id, one);
     },

@@ -7,10 +7,12 @@ import type { Db } from '../db.ts';
 import { messageOf, NanoClawError } from '../errors.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Reach } from '../lib/failpoint.ts';
+import { runEach } from '../lib/run-each.ts';
 import type { Logger } from '../log.ts';
 import type { Command, ResultFile } from '../protocol.ts';
 import { type ChatJid, type Folder, type Group, iso } from '../types.ts';
 import { type CommandContext, type CommandEffect, runCommand } from './commands.ts';
+import { digestOf, doneBefore } from './repeats.ts';
 
 export interface ExecuteOptions {
   db: Db;
@@ -46,14 +48,23 @@ export function execute(options: ExecuteOptions, asker: Group, command: Command)
     const before = knownResult(db, folder, id);
     if (before) return before;
     const at = iso(clock.now());
+    const turn = db.turns.openOf(asker.chatJid).find(({ state }) => state === 'running') ?? null;
+    const digest = digestOf(command);
+    const note = { id, folder, type, at, turn: turn?.id ?? null, digest };
+    const earlier = doneBefore(db, turn, digest);
+    if (earlier !== null) {
+      db.agents.noteCommand({ ...note, outcome: 'repeated', reason: earlier });
+      log.info({ event: 'command_repeated', group: folder, command: id, type, turn: turn?.id });
+      return toResult(id, true, earlier);
+    }
     try {
       effect = db.savepoint(() => runCommand(options.commands, asker, command));
-      db.agents.noteCommand({ id, folder, type, outcome: 'done', reason: effect.detail, at });
+      db.agents.noteCommand({ ...note, outcome: 'done', reason: effect.detail });
       return toResult(id, true, effect.detail);
     } catch (error) {
       const reason = refusal(error);
       if (reason === null || !db.sqlite.inTransaction) throw error;
-      db.agents.noteCommand({ id, folder, type, outcome: 'refused', reason, at });
+      db.agents.noteCommand({ ...note, outcome: 'refused', reason });
       const actor = `agent:${folder}`;
       db.audit.note({ at, actor, group: folder, action: type, outcome: 'refused', detail: reason });
       const expected = error instanceof NanoClawError;
@@ -63,17 +74,21 @@ export function execute(options: ExecuteOptions, asker: Group, command: Command)
       return toResult(id, false, reason);
     }
   });
-  options.reach?.('command.done');
-  if (effect?.wakeDelivery) options.wakeDelivery(effect.wakeDelivery);
-  if (effect?.groupsChanged) options.groupsChanged();
-  if (effect?.tasksChanged) options.tasksChanged(effect.tasksChanged);
+  const { wakeDelivery, tasksChanged, groupsChanged } = effect ?? {};
+  const wakes = [
+    () => options.reach?.('command.done'),
+    ...(wakeDelivery ? [() => options.wakeDelivery(wakeDelivery)] : []),
+    ...(tasksChanged ? [() => options.tasksChanged(tasksChanged)] : []),
+    ...(groupsChanged ? [options.groupsChanged] : []),
+  ];
+  runEach(wakes, (error) => log.error({ event: 'wake_failed', group: folder, err: error }, messageOf(error)));
   return result;
 }
 
 /** What the agent was told about this command before, or null when it was not noted. */
 export function knownResult(db: Db, folder: Folder, id: string): ResultFile | null {
   const before = db.agents.command(folder, id);
-  return before ? toResult(id, before.outcome === 'done', before.reason ?? '') : null;
+  return before ? toResult(id, before.outcome !== 'refused', before.reason ?? '') : null;
 }
 
 const toResult = (id: string, ok: boolean, text: string): ResultFile =>

@@ -208,7 +208,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     if (repeat) {
       db.transaction(() => {
         fail(entry, `result unknown twice, it may have arrived: ${reason}`);
-        if (entry.text !== LOST_NOTICE) tellLost(entry);
+        tellLost(entry);
       });
       return;
     }
@@ -217,7 +217,10 @@ export function createDelivery(options: DeliveryOptions): Delivery {
   }
 
   /** Sent twice, and nobody knows whether it arrived: no third time, but the chat hears of it. */
-  function tellLost({ id, chatJid: chat, threadId }: Pick<OutboxEntry, 'id' | 'chatJid' | 'threadId'>): void {
+  function tellLost(entry: Pick<OutboxEntry, 'id' | 'chatJid' | 'threadId' | 'text'>): void {
+    const { id, chatJid: chat, threadId } = entry;
+    // That a notice may be lost is not worth another: they would never end while the daemon keeps dying.
+    if (entry.text === LOST_NOTICE) return;
     log.error({ event: 'send_unknown_twice', chat, outbox: id }, 'a reply may not have arrived');
     const at = iso(clock.now());
     db.outbox.add({ chatJid: chat, threadId, turnId: null, replyTo: null, text: LOST_NOTICE, at });

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { groupPaths } from '../../src/mailbox/layout.ts';
 import { eventFileName } from '../../src/protocol.ts';
-import { chatJid } from '../../src/types.ts';
+import { chatJid, iso, type TurnId, turnId } from '../../src/types.ts';
 import { createMailboxWorld, send, textEvent } from '../support/mailbox.ts';
 import { FAMILY, outboxRows } from '../support/world.ts';
 
@@ -52,6 +52,50 @@ describe('a command', () => {
     expect(outboxRows(first.db)).toHaveLength(1);
     expect(first.results('family')).toMatchObject([{ id: command.id, ok: true }]);
     expect(first.left('family')).toEqual([]);
+  });
+
+  it('is not done a second time by the next attempt of its turn, and as often as it was meant', () => {
+    const { ipc, family, drop, results, db, clock } = createMailboxWorld();
+    const turns: TurnId[] = [];
+    /** Ends the attempt before, and begins one. */
+    const attempt = () => {
+      const before = turns.at(-1) ?? null;
+      const at = iso(clock.now());
+      if (before) db.turns.finish(before, 'retried', at, { code: 'crash', message: 'gone' }, null);
+      const id = turnId(randomUUID());
+      const { chatJid: jid, folder } = family;
+      const nothing = { threadId: null, fromSeq: null, toSeq: null, omitted: 0, messages: [] };
+      const row = { id, chatJid: jid, folder, kind: 'messages', attempt: turns.length + 1, at } as const;
+      db.turns.claim({ ...row, ...nothing, repeats: before });
+      db.turns.markRunning(id, 'container', at);
+      turns.push(id);
+    };
+    const ask = (...commands: { id: string }[]) => {
+      for (const command of commands) {
+        drop('family', 'messages', command);
+        ipc.drain(family.folder);
+      }
+    };
+    const texts = () => outboxRows(db).map((row) => row.text);
+
+    attempt();
+    ask(send('hello'), send('hello'), send('one'));
+    expect(texts()).toEqual(['hello', 'hello', 'one']);
+    attempt();
+    ask(send('hello'), send('two'), send('hello'), send('hello'));
+    expect(texts()).toEqual(['hello', 'hello', 'one', 'two', 'hello']);
+    attempt();
+    ask(send('one'), send('one'), send('two'), send('hello'));
+    expect(texts()).toEqual(['hello', 'hello', 'one', 'two', 'hello', 'one']);
+    expect(results('family').every(({ ok }) => ok)).toBe(true);
+
+    // Another turn means it anew.
+    db.turns.finish(turns.at(-1) ?? turnId(''), 'done', iso(clock.now()), null, null);
+    turns.length = 0;
+    attempt();
+    ask(send('hello'));
+    expect(texts().at(-1)).toBe('hello');
+    expect(texts()).toHaveLength(7);
   });
 
   it('that was refused stays refused, with one line in the audit log', () => {

@@ -320,6 +320,13 @@ describe('after a restart', () => {
       expect.stringContaining('may not have arrived'),
     ]);
     expect(states(db)).toEqual(['failed', 'sending']);
+    // A notice that is cut off twice, too, is not worth another.
+    for (const _ of [1, 2]) {
+      restart().start();
+      await clock.advance(60_000);
+    }
+    expect(telegram.asked).toHaveLength(4);
+    expect(states(db)).toEqual(['failed', 'failed']);
   });
 
   it('stop lets the send in flight end and begins no other', async () => {
