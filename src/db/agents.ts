@@ -89,10 +89,11 @@ export function agentRepository(db: Sqlite) {
       outcome: 'done' | 'refused' | 'repeated';
       reason: string | null;
       at: Iso;
-      turn: string | null;
-      digest: string | null;
+      /** The turn that asked, and what for; for what must not be done again by its next attempt. */
+      turn?: string | null;
+      digest?: string | null;
     }): void {
-      noteCommand.run(c.id, c.folder, c.type, c.outcome, c.reason, c.at, c.turn, c.digest);
+      noteCommand.run(c.id, c.folder, c.type, c.outcome, c.reason, c.at, c.turn ?? null, c.digest ?? null);
     },
   };
 }

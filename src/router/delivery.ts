@@ -16,7 +16,7 @@ import { aborted, type Clock, sleep } from '../lib/clock.ts';
 import type { Reach } from '../lib/failpoint.ts';
 import type { Logger } from '../log.ts';
 import { NetworkError, type Telegram, TelegramError } from '../telegram/api.ts';
-import { type ChatJid, chatJid, iso } from '../types.ts';
+import { type ChatJid, chatJid, type Iso, iso } from '../types.ts';
 import type { Pacing } from './pacing.ts';
 
 /** Before the text of a repeat whose first try may have arrived. */
@@ -59,6 +59,10 @@ export function createDelivery(options: DeliveryOptions): Delivery {
   /** Monotonic: what would have to wait for longer is the next daemon's. */
   let flushUntil = Number.POSITIVE_INFINITY;
   const workers = new Map<ChatJid, Promise<void>>();
+  /** When an entry that was put off is due, on the monotonic clock. */
+  const dues = new Map<number, { notBefore: Iso; at: number }>();
+  /** A daemon that keeps dying soon after its start must not use up the one repeat. */
+  const calmAt = clock.monotonic() + UNKNOWN_WAIT_MS;
 
   function wake(jid: ChatJid): void {
     if (stopped.signal.aborted || workers.has(jid)) return;
@@ -81,10 +85,9 @@ export function createDelivery(options: DeliveryOptions): Delivery {
 
   async function work(jid: ChatJid): Promise<void> {
     for (let entry = db.outbox.next(jid); entry && !stopped.signal.aborted; entry = db.outbox.next(jid)) {
-      const waitMs = entry.notBefore === null ? 0 : Date.parse(entry.notBefore) - clock.now();
-      const paceMs = pacing.delay(jid, clock.monotonic());
-      if (waitMs > 0 || paceMs > 0) {
-        const restMs = Math.min(Math.max(waitMs, paceMs), 60_000);
+      const waitMs = Math.max(restOf(entry), pacing.delay(jid, clock.monotonic()));
+      if (waitMs > 0) {
+        const restMs = Math.min(waitMs, 60_000);
         if (clock.monotonic() + restMs > flushUntil) return;
         await sleep(clock, restMs, hurry.signal.aborted ? stopped.signal : hurry.signal);
         continue;
@@ -93,7 +96,21 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     }
   }
 
+  /** Milliseconds until the entry itself may be sent. The wall clock is asked once: set back, it must not hold it up. */
+  function restOf({ id, state, notBefore }: OutboxEntry): number {
+    const now = clock.monotonic();
+    const calmMs = state === 'pending' ? 0 : calmAt - now;
+    if (notBefore === null) return calmMs;
+    let due = dues.get(id);
+    if (due?.notBefore !== notBefore) {
+      due = { notBefore, at: now + Date.parse(notBefore) - clock.now() };
+      dues.set(id, due);
+    }
+    return Math.max(due.at - now, calmMs);
+  }
+
   async function send(entry: OutboxEntry): Promise<void> {
+    dues.delete(entry.id);
     const repeat = entry.state !== 'pending';
     pacing.sent(entry.chatJid, clock.monotonic());
     db.outbox.markSending(entry.id, repeat);

@@ -64,7 +64,14 @@ describe('a command', () => {
       if (before) db.turns.finish(before, 'retried', at, { code: 'crash', message: 'gone' }, null);
       const id = turnId(randomUUID());
       const { chatJid: jid, folder } = family;
-      const nothing = { threadId: null, fromSeq: null, toSeq: null, omitted: 0, messages: [] };
+      const nothing = {
+        threadId: null,
+        fromSeq: null,
+        toSeq: null,
+        omitted: 0,
+        sessionId: null,
+        messages: [],
+      };
       const row = { id, chatJid: jid, folder, kind: 'messages', attempt: turns.length + 1, at } as const;
       db.turns.claim({ ...row, ...nothing, repeats: before });
       db.turns.markRunning(id, 'container', at);

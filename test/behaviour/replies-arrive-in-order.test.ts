@@ -180,6 +180,46 @@ describe('delivery', () => {
     expect(events('send_unknown_twice')).toHaveLength(1);
   });
 
+  it('does not wait for hours because the clock was set back, nor hurries because it was set forward', async () => {
+    const { telegram, reply, clock } = createHarness();
+    const answers = [tooMany(10), tooMany(10)];
+    telegram.onSend = (_, arrive) => {
+      const error = answers.shift();
+      if (error) throw error;
+      return arrive();
+    };
+    reply('hello');
+    await clock.advance(1000);
+    clock.jump(-3 * 3_600_000);
+    await clock.advance(10_000);
+    expect(telegram.asked).toHaveLength(2);
+    clock.jump(5 * 3_600_000);
+    await clock.advance(8000);
+    expect(texts(telegram)).toEqual([]);
+    await clock.advance(2000);
+    expect(texts(telegram)).toEqual(['hello']);
+  });
+
+  it('does not use up the one repeat in the first seconds of a daemon that keeps dying', async () => {
+    const { telegram, reply, clock, delivery, restart } = createHarness();
+    let sends = true;
+    telegram.onSend = (_, arrive) => (sends ? new Promise(() => {}) : arrive());
+    reply('hello');
+    await clock.advance(0);
+    void delivery.stop();
+    sends = false;
+    for (const _ of [1, 2, 3]) {
+      const short = restart();
+      short.start();
+      await clock.advance(4000);
+      void short.stop();
+    }
+    expect(telegram.asked).toHaveLength(1);
+    restart().start();
+    await clock.advance(10_000);
+    expect(texts(telegram)).toEqual(['↻ hello']);
+  });
+
   it('keeps a repeat a repeat while Telegram cannot be reached or says 429', async () => {
     const { telegram, reply, clock, db } = createHarness();
     const answers = [timeout(), offline(), tooMany(3), refusal(500, 'oops')];
