@@ -54,7 +54,7 @@ describe('a command', () => {
     expect(first.left('family')).toEqual([]);
   });
 
-  it('is not done a second time by the next attempt of its turn, and as often as it was meant', () => {
+  it('is not done a second time by the next attempt of its turn, and as often as it was meant', async () => {
     const { ipc, family, drop, results, db, clock } = createMailboxWorld();
     const turns: TurnId[] = [];
     /** Ends the attempt before, and begins one. */
@@ -77,22 +77,22 @@ describe('a command', () => {
       db.turns.markRunning(id, 'container', at);
       turns.push(id);
     };
-    const ask = (...commands: { id: string }[]) => {
+    const ask = async (...commands: { id: string }[]) => {
       for (const command of commands) {
         drop('family', 'messages', command);
-        ipc.drain(family.folder);
+        await ipc.drain(family.folder);
       }
     };
     const texts = () => outboxRows(db).map((row) => row.text);
 
     attempt();
-    ask(send('hello'), send('hello'), send('one'));
+    await ask(send('hello'), send('hello'), send('one'));
     expect(texts()).toEqual(['hello', 'hello', 'one']);
     attempt();
-    ask(send('hello'), send('two'), send('hello'), send('hello'));
+    await ask(send('hello'), send('two'), send('hello'), send('hello'));
     expect(texts()).toEqual(['hello', 'hello', 'one', 'two', 'hello']);
     attempt();
-    ask(send('one'), send('one'), send('two'), send('hello'));
+    await ask(send('one'), send('one'), send('two'), send('hello'));
     expect(texts()).toEqual(['hello', 'hello', 'one', 'two', 'hello', 'one']);
     expect(results('family').every(({ ok }) => ok)).toBe(true);
 
@@ -100,7 +100,7 @@ describe('a command', () => {
     db.turns.finish(turns.at(-1) ?? turnId(''), 'done', iso(clock.now()), null, null);
     turns.length = 0;
     attempt();
-    ask(send('hello'));
+    await ask(send('hello'));
     expect(texts().at(-1)).toBe('hello');
     expect(texts()).toHaveLength(7);
   });
