@@ -6,7 +6,7 @@
 import path from 'node:path';
 import { healthHandler, readyHandler, statusHandler } from './app/health.ts';
 import { registerSeeds } from './app/seeds.ts';
-import { type Overrides, wire } from './app/wire.ts';
+import { type Overrides, type Wired, wire } from './app/wire.ts';
 import type { Config } from './config.ts';
 import { databaseFile } from './db/open.ts';
 import { createDb } from './db.ts';
@@ -30,6 +30,8 @@ export interface App {
   /** Idempotent. Stops taking messages, leaves running turns to their containers, closes. */
   stop(): Promise<void>;
   status(): DaemonStatus;
+  /** Resolves with the reason when a watchdog has found that only a new process can help. */
+  readonly wedged: Promise<string>;
   /** Where the HTTP server listens, after start(). */
   url(): string;
   /** Set when the built-in simulator runs. */
@@ -42,7 +44,8 @@ export function createApp(config: Config, log: Logger, overrides: Overrides = {}
   const clock = overrides.clock ?? systemClock;
   const releasers = createReleasers();
   const startedAt = clock.now();
-  let running: { url: string; status: () => DaemonStatus; simulator: Simulator | null } | undefined;
+  let running: { url: string; wired: Wired; simulator: Simulator | null } | undefined;
+  const wedged = Promise.withResolvers<string>();
   let starting: Promise<void> | undefined;
   let stopped: Promise<void> | undefined;
 
@@ -61,9 +64,9 @@ export function createApp(config: Config, log: Logger, overrides: Overrides = {}
     // The simulator and the status share one server, which must listen before the poller can talk to it.
     const simulator = config.telegram.token === null && !overrides.telegram ? openSimulator() : null;
     const handlers: Handler[] = [
-      statusHandler(() => running?.status()),
+      statusHandler(async () => running?.wired.freshStatus()),
       healthHandler,
-      readyHandler(() => (running ? notReady(running.status()) : null)),
+      readyHandler(() => (running ? notReady(running.wired.status()) : null)),
       ...(simulator ? [simulator.handle, toSimulatorPage] : []),
     ];
     const http = await startHttpServer(config.http.host, config.http.port, handlers);
@@ -95,7 +98,7 @@ export function createApp(config: Config, log: Logger, overrides: Overrides = {}
     running = {
       url: http.url,
       simulator,
-      status: wire({
+      wired: wire({
         config,
         log,
         overrides,
@@ -106,6 +109,7 @@ export function createApp(config: Config, log: Logger, overrides: Overrides = {}
         telegram,
         registry,
         url: http.url,
+        giveUp: wedged.resolve,
         reach,
       }),
     };
@@ -147,8 +151,9 @@ export function createApp(config: Config, log: Logger, overrides: Overrides = {}
     },
     status: () => {
       if (!running) throw new Error('not started');
-      return running.status();
+      return running.wired.status();
     },
+    wedged: wedged.promise,
     url: () => running?.url ?? '',
     simulator: () => running?.simulator ?? null,
   };

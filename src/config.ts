@@ -52,6 +52,8 @@ export interface Config {
   limits: { senderPerMinute: number; groupPerMinute: number; turnsPerHour: number };
   /** The shortest interval a scheduled task may have. */
   minTaskIntervalMs: number;
+  /** How long event loop, poller or database may fail before the process ends itself; 0: never. */
+  watchdogTimeoutMs: number;
   logLevel: (typeof LOG_LEVELS)[number];
   /** nanoclaw.log is set aside at maxBytes; that many older ones are kept. */
   logFile: { maxBytes: number; keep: number };
@@ -152,6 +154,7 @@ export const settingsSchema = z.object({
     .refine((zone) => isTimezone(zone.replace(/^:/, '')), 'expected an IANA time zone like Europe/Berlin')
     .transform((zone) => zone.replace(/^:/, ''))
     .optional(),
+  WATCHDOG_TIMEOUT: whole(0, 3_600_000, 'milliseconds, or 0 for no watchdogs').default(60_000),
   LOG_LEVEL: oneOf(LOG_LEVELS).default('info'),
   LOG_MAX_MB: whole(1, 10_240, 'mebibytes of one log file').default(50),
   LOG_KEEP: whole(0, 100, 'how many older log files are kept').default(5),
@@ -319,6 +322,7 @@ function toConfig(s: Settings, home: string, env: NodeJS.ProcessEnv): Config {
       turnsPerHour: s.GROUP_TURNS_PER_HOUR ?? (provider === 'claude' ? 200 : 0),
     },
     minTaskIntervalMs: s.TASK_MIN_INTERVAL,
+    watchdogTimeoutMs: s.WATCHDOG_TIMEOUT,
     logLevel: s.LOG_LEVEL,
     logFile: { maxBytes: s.LOG_MAX_MB * 1_048_576, keep: s.LOG_KEEP },
     keep: {

@@ -1,7 +1,7 @@
 /**
  * The daemon: the story of the process. Settings → log → app → start; a signal stops it in reverse, within ten
  * seconds; running turns go on in their containers and are adopted by the next daemon. Exit codes: 0 stopped,
- * 1 failed, 2 wrong settings.
+ * 1 failed, 2 wrong settings, 75 a watchdog gave up (a new process may do better).
  */
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
@@ -12,9 +12,12 @@ import { systemClock } from './lib/clock.ts';
 import { openRotatingFile, type RotatingFile } from './log/rotating-file.ts';
 import { createLogger, type Logger } from './log.ts';
 import { createNotifier } from './service/notify.ts';
+import { startLoopWatchdog } from './watchdog/event-loop.ts';
 
 const STOP_DEADLINE_MS = 9000;
 const SAME_SIGNAL_MS = 1000;
+/** EX_TEMPFAIL of sysexits(3). */
+const EXIT_WATCHDOG = 75;
 
 process.exitCode = await run();
 
@@ -22,14 +25,12 @@ async function run(): Promise<number> {
   let config: Config;
   let log: Logger;
   let file: RotatingFile;
+  let logFile: string;
   try {
     config = loadConfig();
     mkdirSync(config.home, { recursive: true });
-    file = openRotatingFile({
-      ...config.logFile,
-      file: path.join(config.home, 'nanoclaw.log'),
-      now: Date.now,
-    });
+    logFile = path.join(config.home, 'nanoclaw.log');
+    file = openRotatingFile({ ...config.logFile, file: logFile, now: Date.now });
     log = openLog(config, file);
   } catch (error) {
     return explain(error);
@@ -40,6 +41,7 @@ async function run(): Promise<number> {
     manager: serviceManagerOf(),
     onProblem: (why) => log.warn({ event: 'notify_failed' }, `systemd could not be told: ${why}`),
   });
+  if (config.watchdogTimeoutMs > 0) startLoopWatchdog({ limitMs: config.watchdogTimeoutMs, logFile });
   const ended = watchProcess(app, log, () => service.stopping());
   try {
     log.info({ event: 'starting', home: config.home, pid: process.pid }, 'NanoClaw starts');
@@ -100,6 +102,10 @@ function watchProcess(app: App, log: Logger, onStop: () => void): Promise<number
         stop(signal, 0);
       });
     }
+    void app.wedged.then((reason) => {
+      log.fatal({ event: 'watchdog_exit', reason }, `ending: ${reason}`);
+      stop('watchdog', EXIT_WATCHDOG);
+    });
     const crash = (error: unknown) => {
       log.fatal({ event: 'crashed', err: error }, messageOf(error));
       stop('crash', 1);

@@ -15,6 +15,8 @@ export interface DaemonStatus {
   /** Whether agents are held to their group's network policy; null until the runtime is ready. */
   network: { enforced: boolean | null; reason: string | null };
   poller: PollerStatus;
+  /** Updates that wait at Telegram, as it said when the status was asked for; null when it did not. */
+  pendingAtTelegram: number | null;
   queue: { running: string[]; waiting: string[]; backingOff: string[] };
   agents: { group: string; container: string; state: string }[];
   turnsRunning: number;
@@ -66,7 +68,7 @@ export function describeStatus(s: DaemonStatus): string {
       ? ['FAILPOINTS ARE ON: this daemon fails on purpose. Never run it like this for people.']
       : []),
     `Up since ${s.startedAt} (${age(now - Date.parse(s.startedAt))})`,
-    `Telegram: ${telegram}`,
+    `Telegram: ${telegram}${s.pendingAtTelegram === null ? '' : `, ${s.pendingAtTelegram} updates wait there`}`,
     `Agents: ${s.runtime.name}, ${s.provider}, ${s.runtime.ready ? 'ready' : `NOT ready: ${s.runtime.problem ?? 'starting'}`}`,
     ...(s.network.enforced === false
       ? [`Network rules: NOT enforced: ${s.network.reason ?? 'the runtime cannot'}`]

@@ -37,7 +37,17 @@ const LEVELS: readonly (readonly string[])[] = [
     'backup',
     'service',
   ],
-  ['router', 'group-queue', 'container-runner', 'ipc', 'task-scheduler', 'retention', 'status', 'problems'],
+  [
+    'router',
+    'group-queue',
+    'container-runner',
+    'ipc',
+    'task-scheduler',
+    'retention',
+    'status',
+    'problems',
+    'watchdog',
+  ],
   ['index', 'app', 'cli', 'commands'],
 ];
 /** Modules of this level know each other as types only; app.ts wires them. */

@@ -3,6 +3,7 @@
  * /status is the whole story. All three answer with JSON and change nothing.
  */
 
+import { messageOf } from '../errors.ts';
 import { type Handler, sendJson } from '../http/server.ts';
 import type { DaemonStatus } from '../status.ts';
 
@@ -24,12 +25,13 @@ export function readyHandler(reasons: () => string[] | null): Handler {
 }
 
 /** GET /status, for the command line. */
-export function statusHandler(status: () => DaemonStatus | undefined): Handler {
+export function statusHandler(status: () => Promise<DaemonStatus | undefined>): Handler {
   return (req, res) => {
     if (req.url !== '/status' || req.method !== 'GET') return false;
-    const current = status();
-    if (current) sendJson(res, 200, current);
-    else sendJson(res, 503, { error: 'starting' });
+    status().then(
+      (current) => sendJson(res, current ? 200 : 503, current ?? { error: 'starting' }),
+      (error: unknown) => sendJson(res, 500, { error: messageOf(error) }),
+    );
     return true;
   };
 }

@@ -4,6 +4,7 @@
  */
 import type { Config } from '../config.ts';
 import { type ContainerRunner, createContainerRunner } from '../container-runner.ts';
+import { databaseFile } from '../db/open.ts';
 import type { Db } from '../db.ts';
 import { messageOf } from '../errors.ts';
 import { createGroupQueue, type GroupQueue } from '../group-queue.ts';
@@ -35,9 +36,13 @@ import { senderRulesFile, watchSenderRules } from '../sender-rules.ts';
 import { type DaemonStatus, describeStatus } from '../status.ts';
 import { createTaskScheduler, type TaskScheduler } from '../task-scheduler.ts';
 import type { TaskRules } from '../tasks.ts';
-import type { Telegram } from '../telegram/api.ts';
+import type { Telegram, TelegramLink } from '../telegram/api.ts';
+import { POLL_GRACE_S } from '../telegram/api.ts';
+import { createPendingCount } from '../telegram/pending-count.ts';
 import { createPoller, POLL_TIMEOUT_S } from '../telegram/poller.ts';
 import { type ChatJid, type Group, iso } from '../types.ts';
+import { createDatabaseWatchdog, freeBytes } from '../watchdog/database.ts';
+import { createPollWatchdog } from '../watchdog/poll.ts';
 import { type AgentsReady, bootAgents } from './boot-agents.ts';
 import { openProxies } from './open-proxies.ts';
 
@@ -46,12 +51,14 @@ export interface Overrides {
   clock?: Clock;
   random?: Random;
   fileEvents?: FileEvents;
-  telegram?: Telegram;
+  telegram?: Telegram & Partial<TelegramLink>;
   runtime?: AgentRuntime;
   pacing?: PacingLimits;
   pollTimeoutS?: number;
   /** How long a stop goes on sending. */
   flushMs?: number;
+  /** False: nobody looks whether poller and database still work. */
+  watchdogs?: boolean;
   sweepMs?: number;
   reconcileMs?: number;
   scheduleLookMs?: number;
@@ -65,9 +72,11 @@ export interface WireParts {
   releasers: Releasers;
   startedAt: number;
   db: Db;
-  telegram: Telegram;
+  telegram: Telegram & Partial<TelegramLink>;
   registry: RegistryOptions;
   url: string;
+  /** A watchdog has found that this process cannot go on. */
+  giveUp: (reason: string) => void;
   /** Where a test has the daemon fail. */
   reach?: Reach | undefined;
 }
@@ -80,8 +89,14 @@ const FLUSH_MS = 4000;
 /** A boot that asks a slow engine just now is not waited for. */
 const BOOT_PATIENCE_MS = 1000;
 
-/** Starts everything but the agents, whose runtime may have to be waited for. Returns the daemon's status. */
-export function wire(parts: WireParts): () => DaemonStatus {
+export interface Wired {
+  status(): DaemonStatus;
+  /** The same, after Telegram was asked how much waits there: three seconds at most. */
+  freshStatus(): Promise<DaemonStatus>;
+}
+
+/** Starts everything but the agents, whose runtime may have to be waited for. */
+export function wire(parts: WireParts): Wired {
   const { config, log, overrides, clock, releasers, startedAt, db, telegram, registry, url, reach } = parts;
   const stopping = new AbortController();
 
@@ -306,6 +321,7 @@ export function wire(parts: WireParts): () => DaemonStatus {
     const rules = senderRules();
     return { file: rules.file, problem: rules.problem, unknown: rules.unknownOf(db.groups.all()) };
   };
+  const pending = createPendingCount(telegram, clock);
   const status = (): DaemonStatus => ({
     pid: process.pid,
     startedAt: iso(startedAt),
@@ -323,6 +339,7 @@ export function wire(parts: WireParts): () => DaemonStatus {
         ? late.runtime.runtime.networkEnforcement()
         : { enforced: null, reason: null },
     poller: poller.status(),
+    pendingAtTelegram: pending.known(),
     queue: queue.status(),
     agents: runner.status().agents,
     turnsRunning: runner.status().turns,
@@ -358,6 +375,20 @@ export function wire(parts: WireParts): () => DaemonStatus {
   releasers.add(() => allowlistWatch.close());
   releasers.add(() => scheduler.stop());
   releasers.add(() => poller.stop());
+  if (overrides.watchdogs !== false && config.watchdogTimeoutMs > 0) {
+    const { probe } = telegram;
+    const watched = { clock, log: child('watchdog'), problems, giveUp: parts.giveUp };
+    const limitMs = config.watchdogTimeoutMs;
+    const pollLimitMs = Math.max(limitMs, ((overrides.pollTimeoutS ?? POLL_TIMEOUT_S) + POLL_GRACE_S) * 1000);
+    const watchdogs = [
+      createPollWatchdog({ ...watched, poller, limitMs: pollLimitMs, probe: probe ? () => probe() : null }),
+      createDatabaseWatchdog({ ...watched, db, file: databaseFile(config.home), limitMs, freeBytes }),
+    ];
+    for (const watchdog of watchdogs) {
+      watchdog.start();
+      releasers.add(() => watchdog.stop());
+    }
+  }
   const booting = (async () => {
     runner.away(null);
     const runtime = await choose();
@@ -385,7 +416,13 @@ export function wire(parts: WireParts): () => DaemonStatus {
     await Promise.race([booting, sleep(clock, BOOT_PATIENCE_MS, waited.signal)]);
     waited.abort();
   });
-  return status;
+  return {
+    status,
+    async freshStatus() {
+      await pending.ask();
+      return status();
+    },
+  };
 }
 
 function memoryInUse(): DaemonStatus['memory'] {

@@ -4,7 +4,9 @@
  * "Telegram said no" (TelegramError) and "the network failed" (NetworkError) are different things: only of the
  * second the result may be unknown. No retry happens here; that is the outbox' business.
  */
-import { Api, GrammyError, HttpError, InputFile } from 'grammy';
+import http from 'node:http';
+import https from 'node:https';
+import { Api, type ApiClientOptions, GrammyError, HttpError, InputFile } from 'grammy';
 import type { Update } from 'grammy/types';
 import { messageOf } from '../errors.ts';
 import { ALLOWED_UPDATES } from './update.ts';
@@ -29,6 +31,14 @@ export interface Telegram {
   administrators(chatJid: string, signal: AbortSignal): Promise<string[]>;
   /** Updates that wait at Telegram's side, and the webhook, if one is set. */
   webhookInfo(): Promise<{ pending: number; url: string }>;
+}
+
+/** The connection itself, for the watchdog on the poller. */
+export interface TelegramLink {
+  /** A getMe over a connection of its own, within ten seconds. Rejects when there is no good answer. */
+  probe(): Promise<void>;
+  /** Polls from now on over a new connection; what is in flight on the old one fails. */
+  reconnect(): void;
 }
 
 export interface OutgoingMessage {
@@ -69,6 +79,7 @@ export class NetworkError extends Error {
 }
 
 const SEND_TIMEOUT_S = 60;
+const PROBE_TIMEOUT_S = 10;
 /** Above the poll's own time, for the way there and back. */
 export const POLL_GRACE_S = 10;
 /** Errors that happen before anything is written to a connection. */
@@ -82,9 +93,19 @@ const NEVER_SENT = new Set([
   'EADDRNOTAVAIL',
 ]);
 
-export function createTelegram(token: string, apiRoot: string, pollTimeoutS: number): Telegram {
+export function createTelegram(
+  token: string,
+  apiRoot: string,
+  pollTimeoutS: number,
+): Telegram & TelegramLink {
   const sender = new Api(token, { apiRoot, timeoutSeconds: SEND_TIMEOUT_S });
-  const poller = new Api(token, { apiRoot, timeoutSeconds: pollTimeoutS + POLL_GRACE_S });
+  // grammY shares its connections among all that talk to one server; those of the polls are to be renewed alone.
+  const connect = (timeoutSeconds: number, keepAlive: boolean) => {
+    const agent = new (apiRoot.startsWith('https:') ? https : http).Agent({ keepAlive });
+    const config = { agent, compress: true } as ApiClientOptions['baseFetchConfig'];
+    return { api: new Api(token, { apiRoot, timeoutSeconds, baseFetchConfig: config ?? {} }), agent };
+  };
+  let poller = connect(pollTimeoutS + POLL_GRACE_S, true);
   const options = (m: OutgoingMessage) => ({
     ...(m.threadId === null ? {} : { message_thread_id: m.threadId }),
     ...(m.replyTo === null
@@ -94,7 +115,7 @@ export function createTelegram(token: string, apiRoot: string, pollTimeoutS: num
   return {
     getMe: (signal) =>
       call(async () => {
-        const me = await poller.getMe(signal as never);
+        const me = await poller.api.getMe(signal as never);
         return {
           id: me.id,
           username: me.username,
@@ -104,7 +125,7 @@ export function createTelegram(token: string, apiRoot: string, pollTimeoutS: num
       }),
     getUpdates: (offset, timeoutS, signal) =>
       call(() =>
-        poller.getUpdates(
+        poller.api.getUpdates(
           { offset, timeout: timeoutS, limit: 100, allowed_updates: [...ALLOWED_UPDATES] },
           signal as never,
         ),
@@ -137,6 +158,20 @@ export function createTelegram(token: string, apiRoot: string, pollTimeoutS: num
         const info = await sender.getWebhookInfo();
         return { pending: info.pending_update_count, url: info.url ?? '' };
       }),
+    probe: () =>
+      call(async () => {
+        const own = connect(PROBE_TIMEOUT_S, false);
+        try {
+          await own.api.getMe();
+        } finally {
+          own.agent.destroy();
+        }
+      }),
+    reconnect() {
+      const { agent } = poller;
+      poller = connect(pollTimeoutS + POLL_GRACE_S, true);
+      agent.destroy();
+    },
   };
 }
 

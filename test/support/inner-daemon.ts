@@ -90,6 +90,8 @@ export class InnerDaemon {
       clock: this.clock,
       telegram: { ...this.telegram, ...this.#polling.telegram },
       runtime: this.agent.runtime,
+      // They write to the database twice a minute, and these clocks run for weeks.
+      watchdogs: false,
       pacing: { perChatMs: 0, groupPerMinute: 10_000, overallPerSecond: 10_000 },
     });
     await this.app.start();
