@@ -5,8 +5,9 @@
  */
 import path from 'node:path';
 import { healthHandler, readyHandler, statusHandler } from './app/health.ts';
+import type { Overrides } from './app/overrides.ts';
 import { registerSeeds } from './app/seeds.ts';
-import { type Overrides, type Wired, wire } from './app/wire.ts';
+import { type Wired, wire } from './app/wire.ts';
 import type { Config } from './config.ts';
 import { databaseFile } from './db/open.ts';
 import { createDb } from './db.ts';

@@ -4,18 +4,17 @@
  */
 import type { Config } from '../config.ts';
 import { type ContainerRunner, createContainerRunner } from '../container-runner.ts';
-import { databaseFile } from '../db/open.ts';
 import type { Db } from '../db.ts';
 import { messageOf } from '../errors.ts';
 import { createGroupQueue, type GroupQueue } from '../group-queue.ts';
 import type { AgentProxies } from '../http/agent-proxies.ts';
 import { createTaskSnapshots, writeAvailableGroups, writeCurrentTasks } from '../ipc/snapshots.ts';
 import { createIpc, type Ipc } from '../ipc.ts';
-import { type Clock, sleep } from '../lib/clock.ts';
+import type { Clock } from '../lib/clock.ts';
 import type { Reach } from '../lib/failpoint.ts';
-import { type FileEvents, systemFileEvents } from '../lib/file-events.ts';
+import { systemFileEvents } from '../lib/file-events.ts';
 import { onPoke } from '../lib/poke.ts';
-import { type Random, systemRandom } from '../lib/random.ts';
+import { systemRandom } from '../lib/random.ts';
 import type { Releasers } from '../lib/releasers.ts';
 import type { Logger } from '../log.ts';
 import { createExtraMounts } from '../mounts/extra-mounts.ts';
@@ -25,44 +24,25 @@ import { type RegistryOptions, writeMirror } from '../registry.ts';
 import { createRetention } from '../retention.ts';
 import { createAdmins } from '../router/admins.ts';
 import { createDelivery } from '../router/delivery.ts';
-import { createPacing, type PacingLimits, TELEGRAM_LIMITS } from '../router/pacing.ts';
+import { createPacing, TELEGRAM_LIMITS } from '../router/pacing.ts';
 import { createPeople } from '../router/people.ts';
 import { createRequestLimits } from '../router/request-limits.ts';
 import { createTyping } from '../router/typing.ts';
 import { createRouter, type Router } from '../router.ts';
-import type { AgentRuntime } from '../runtime/agent-runtime.ts';
 import { type ChosenRuntime, chooseRuntime } from '../runtime/choose-runtime.ts';
 import { senderRulesFile, watchSenderRules } from '../sender-rules.ts';
 import { type DaemonStatus, describeStatus } from '../status.ts';
 import { createTaskScheduler, type TaskScheduler } from '../task-scheduler.ts';
 import type { TaskRules } from '../tasks.ts';
 import type { Telegram, TelegramLink } from '../telegram/api.ts';
-import { POLL_GRACE_S } from '../telegram/api.ts';
 import { createPendingCount } from '../telegram/pending-count.ts';
 import { createPoller, POLL_TIMEOUT_S } from '../telegram/poller.ts';
 import { type ChatJid, type Group, iso } from '../types.ts';
-import { createDatabaseWatchdog, freeBytes } from '../watchdog/database.ts';
-import { createPollWatchdog } from '../watchdog/poll.ts';
-import { type AgentsReady, bootAgents } from './boot-agents.ts';
+import { type AgentsReady, startBooting } from './boot-agents.ts';
+import { memoryInUse } from './health.ts';
 import { openProxies } from './open-proxies.ts';
-
-/** Parts of the world that a test may bring itself. */
-export interface Overrides {
-  clock?: Clock;
-  random?: Random;
-  fileEvents?: FileEvents;
-  telegram?: Telegram & Partial<TelegramLink>;
-  runtime?: AgentRuntime;
-  pacing?: PacingLimits;
-  pollTimeoutS?: number;
-  /** How long a stop goes on sending. */
-  flushMs?: number;
-  /** False: nobody looks whether poller and database still work. */
-  watchdogs?: boolean;
-  sweepMs?: number;
-  reconcileMs?: number;
-  scheduleLookMs?: number;
-}
+import type { Overrides } from './overrides.ts';
+import { startWatchdogs } from './start-watchdogs.ts';
 
 export interface WireParts {
   config: Config;
@@ -86,8 +66,6 @@ const SWEEP_MS = process.platform === 'linux' ? 5000 : 500;
 
 /** With the three seconds for sends in flight, and those before, well within the ten seconds of a stop. */
 const FLUSH_MS = 4000;
-/** A boot that asks a slow engine just now is not waited for. */
-const BOOT_PATIENCE_MS = 1000;
 
 export interface Wired {
   status(): DaemonStatus;
@@ -98,7 +76,6 @@ export interface Wired {
 /** Starts everything but the agents, whose runtime may have to be waited for. */
 export function wire(parts: WireParts): Wired {
   const { config, log, overrides, clock, releasers, startedAt, db, telegram, registry, url, reach } = parts;
-  const stopping = new AbortController();
 
   const child = (component: string) => log.child({ component });
   const late: {
@@ -375,47 +352,25 @@ export function wire(parts: WireParts): Wired {
   releasers.add(() => allowlistWatch.close());
   releasers.add(() => scheduler.stop());
   releasers.add(() => poller.stop());
-  if (overrides.watchdogs !== false && config.watchdogTimeoutMs > 0) {
-    const { probe } = telegram;
-    const watched = { clock, log: child('watchdog'), problems, giveUp: parts.giveUp };
-    const limitMs = config.watchdogTimeoutMs;
-    const pollLimitMs = Math.max(limitMs, ((overrides.pollTimeoutS ?? POLL_TIMEOUT_S) + POLL_GRACE_S) * 1000);
-    const watchdogs = [
-      createPollWatchdog({ ...watched, poller, limitMs: pollLimitMs, probe: probe ? () => probe() : null }),
-      createDatabaseWatchdog({ ...watched, db, file: databaseFile(config.home), limitMs, freeBytes }),
-    ];
-    for (const watchdog of watchdogs) {
-      watchdog.start();
-      releasers.add(() => watchdog.stop());
-    }
+  if (overrides.watchdogs !== false) {
+    const { pollTimeoutS } = overrides;
+    const { giveUp } = parts;
+    const shared = { config, clock, log: child('watchdog'), db, problems };
+    releasers.add(startWatchdogs({ ...shared, telegram, poller, pollTimeoutS, giveUp }));
   }
-  const booting = (async () => {
-    runner.away(null);
-    const runtime = await choose();
-    late.runtime = runtime;
-    await bootAgents({
-      runtime,
-      clock,
-      log,
-      provider: config.provider,
-      signal: stopping.signal,
-      recover: runner.recover,
-      chatsWithWork: runner.chatsWithWork,
-      wake: queue.wake,
-      state: agentsReady,
-      away: runner.away,
-      back: runner.back,
-    });
-  })().catch((error: unknown) => {
-    agentsReady.problem = messageOf(error);
-    log.error({ event: 'runtime_failed', err: error }, 'agents cannot run');
+  const booting = startBooting({
+    choose,
+    chosen(runtime) {
+      late.runtime = runtime;
+    },
+    clock,
+    log,
+    provider: config.provider,
+    runner,
+    wake: queue.wake,
+    state: agentsReady,
   });
-  releasers.add(async () => {
-    stopping.abort();
-    const waited = new AbortController();
-    await Promise.race([booting, sleep(clock, BOOT_PATIENCE_MS, waited.signal)]);
-    waited.abort();
-  });
+  releasers.add(booting.stop);
   return {
     status,
     async freshStatus() {
@@ -423,9 +378,4 @@ export function wire(parts: WireParts): Wired {
       return status();
     },
   };
-}
-
-function memoryInUse(): DaemonStatus['memory'] {
-  const { rss, heapUsed } = process.memoryUsage();
-  return { rssBytes: rss, heapUsedBytes: heapUsed };
 }
