@@ -47,6 +47,8 @@ export function copyOut(
     if (!opened.startsWith(realRoot + path.sep)) throw refused(leadsOut(relative));
     const info = fstatSync(fd);
     if (!info.isFile()) throw refused(`"${clip(relative)}" is not a regular file`);
+    if (info.nlink > 1)
+      throw refused(`"${clip(relative)}" has a second name (hard link); expected a copy of its own`);
     if (info.size === 0) throw refused(`"${clip(relative)}" is empty`);
     if (info.size > limit)
       throw refused(`"${clip(relative)}" has ${info.size} bytes; Telegram takes at most ${limit}`);

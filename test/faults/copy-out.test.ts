@@ -2,6 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import {
   existsSync,
+  linkSync,
   mkdirSync,
   readFileSync,
   rmSync,
@@ -86,6 +87,11 @@ describe('copying out of a group’s folder', () => {
     ['a link to itself', (file) => symlinkSync('thing', file), /cannot be opened/],
     ['a dangling link', (file) => symlinkSync('nowhere', file), /does not exist/],
     ['nothing', () => {}, /does not exist/],
+    [
+      'a second name of another file',
+      (file) => linkSync(path.join(path.dirname(file), 'own.txt'), file),
+      /hard link/,
+    ],
     ['empty', (file) => writeFileSync(file, ''), /is empty/],
     [
       'a sparse gigabyte',
