@@ -11,6 +11,7 @@ import type { BenchContext, Figure } from './figure.ts';
 import { cli } from './figures/cli.ts';
 import { ingest } from './figures/ingest.ts';
 import { memory } from './figures/memory.ts';
+import { proxy } from './figures/proxy.ts';
 import { startUp } from './figures/start.ts';
 import { tasks } from './figures/tasks.ts';
 import { warmInbound } from './figures/warm-inbound.ts';
@@ -18,6 +19,7 @@ import { describeMachine, type Results, tableOf, writeResults } from './report.t
 import { bareAgent, bareHost } from './support/bare-line.ts';
 import { bareTimers } from './support/bare-timers.ts';
 import { type Cleanups, createCleanups } from './support/cleanups.ts';
+import { bareModel, bareProxies } from './support/proxy-parts.ts';
 
 const FIGURES: Record<string, Figure> = {
   'warm-inbound': warmInbound,
@@ -26,12 +28,15 @@ const FIGURES: Record<string, Figure> = {
   start: startUp,
   cli,
   memory,
+  proxy,
 };
 
 const [first = '', ...rest] = process.argv.slice(2);
 if (first === '--bare-host') bareHost(rest[0] ?? '', Number(rest[1]));
 else if (first === '--bare-agent') bareAgent(rest[0] ?? '');
 else if (first === '--bare-timers') await bareTimers();
+else if (first === '--bare-model') await bareModel();
+else if (first === '--bare-proxies') await bareProxies(rest[0] ?? '', rest[1] ?? '', rest[2] ?? '');
 else process.exit(await run(process.argv.slice(2)));
 
 async function run(args: readonly string[]): Promise<number> {
