@@ -1,9 +1,11 @@
 /**
- * A batch of messages as the XML that the agent reads. Pure. Nothing that people write can leave its element:
- * all text and attributes are escaped, characters that XML forbids are replaced.
+ * A batch of messages as the XML that the agent reads. Pure. Nothing that people write can leave its element, nor
+ * begin a line of its own outside of one: all text and attributes are escaped (prompt/xml.ts), and a test reads the
+ * result back into exactly the same messages.
  */
 import { BoundedMap } from './lib/bounded-map.ts';
 import { formatDuration } from './next-run/duration.ts';
+import { escapeAttribute, escapeText } from './prompt/xml.ts';
 import type { StoredMessage } from './types.ts';
 
 /** Limits of one prompt: messages, and bytes of the rendered messages in UTF-8. */
@@ -51,8 +53,8 @@ const LATE_MS = 60_000;
 export function renderTaskPrompt(input: TaskPromptInput): string {
   const lateMs = input.nowMs - input.dueMs;
   const attributes = [
-    `id="${escapeXml(input.taskId)}"`,
-    `schedule="${escapeXml(input.schedule)}"`,
+    `id="${escapeAttribute(input.taskId)}"`,
+    `schedule="${escapeAttribute(input.schedule)}"`,
     `due="${localTime(input.dueMs, input.timezone)}"`,
     ...(lateMs > LATE_MS ? [`late_by="${formatDuration(lateMs)}"`] : []),
     ...(input.missed > 0 ? [`missed_runs="${input.missed}"`] : []),
@@ -60,13 +62,13 @@ export function renderTaskPrompt(input: TaskPromptInput): string {
   return [
     contextLine(input),
     ...(input.attempt > 1 ? [repeatNote(input.attempt)] : []),
-    `<scheduled_task ${attributes.join(' ')}>${escapeXml(input.prompt)}</scheduled_task>`,
+    `<scheduled_task ${attributes.join(' ')}>${escapeText(input.prompt)}</scheduled_task>`,
     '<note>Nobody has written just now: this is a scheduled task of this group. What you answer is sent to the chat. If there is nothing worth saying, answer with <internal>nothing to say</internal> alone.</note>',
   ].join('\n');
 }
 
 function contextLine(input: { groupName: string; timezone: string; nowMs: number }): string {
-  return `<context group="${escapeXml(input.groupName)}" timezone="${escapeXml(input.timezone)}" now="${localTime(input.nowMs, input.timezone)}"/>`;
+  return `<context group="${escapeAttribute(input.groupName)}" timezone="${escapeAttribute(input.timezone)}" now="${localTime(input.nowMs, input.timezone)}"/>`;
 }
 
 function repeatNote(attempt: number): string {
@@ -77,17 +79,18 @@ function repeatNote(attempt: number): string {
 export function renderMessage(m: StoredMessage, timezone: string): string {
   const attributes = [
     `id="${m.messageId}"`,
-    `sender="${escapeXml(m.senderName)}"`,
-    `sender_id="${escapeXml(m.sender)}"`,
+    `sender="${escapeAttribute(m.senderName)}"`,
+    `sender_id="${escapeAttribute(m.sender)}"`,
     `time="${localTime(Date.parse(m.timestamp), timezone)}"`,
     ...(m.threadId === null ? [] : [`topic="${m.threadId}"`]),
     ...(m.forNina ? ['for_you="yes"'] : []),
     ...(m.editedAt === null ? [] : ['edited="yes"']),
+    ...(m.forwardedFrom === null ? [] : [`forwarded_from="${escapeAttribute(m.forwardedFrom)}"`]),
   ];
   const quote = m.replyTo
-    ? `<reply_to id="${m.replyTo.messageId}" sender="${escapeXml(m.replyTo.name)}">${escapeXml(shorten(m.replyTo.text))}</reply_to>`
+    ? `<reply_to id="${m.replyTo.messageId}" sender="${escapeAttribute(m.replyTo.name)}">${escapeText(shorten(m.replyTo.text))}</reply_to>`
     : '';
-  return `<message ${attributes.join(' ')}>${quote}${escapeXml(m.content)}</message>`;
+  return `<message ${attributes.join(' ')}>${quote}${escapeText(m.content)}</message>`;
 }
 
 /** `2026-11-02 09:00:05 Mon`, in the zone. */
@@ -115,25 +118,6 @@ function formatter(timeZone: string): Intl.DateTimeFormat {
   });
   formatters.set(timeZone, made);
   return made;
-}
-
-const ENTITIES: Record<string, string> = {
-  '&': '&amp;',
-  '<': '&lt;',
-  '>': '&gt;',
-  '"': '&quot;',
-  "'": '&apos;',
-};
-
-/** For text and attribute values alike. What XML 1.0 cannot hold (controls, lone surrogates) becomes U+FFFD. */
-export function escapeXml(text: string): string {
-  return (
-    text
-      .toWellFormed()
-      // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what XML 1.0 forbids
-      .replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/g, '\ufffd')
-      .replace(/[&<>"']/g, (c) => ENTITIES[c] ?? c)
-  );
 }
 
 function shorten(text: string): string {

@@ -208,6 +208,7 @@ export function createRouter(options: RouterOptions): Router {
       triggerKind: verdict.kind ?? null,
       request: verdict.disposition === null ? requestFor(bot, message, group) : null,
       replyTo: message.replyTo,
+      forwardedFrom: message.forwardedFrom,
       receivedAt: iso(clock.now()),
     });
     if (stored === null) return;
@@ -237,7 +238,9 @@ export function createRouter(options: RouterOptions): Router {
   function judge(bot: BotIdentity, message: IncomingMessage, group: Group): VerdictOn {
     if (message.service) return { disposition: 'service' };
     if (message.senderIsBot) return { disposition: 'not_allowed', reason: 'sent by another bot' };
-    const command = commandOf(message.text, message.entities, bot.username);
+    // What was forwarded are somebody else's words: shown to Nina, but no command to the daemon.
+    const command =
+      message.forwardedFrom === null ? commandOf(message.text, message.entities, bot.username) : null;
     const standing = options.people.standing(group, message.sender);
     if (!standing.admitted) {
       if (command) refused(message, group, `/${command.name}: ${standing.reason}`);
@@ -278,8 +281,12 @@ export function createRouter(options: RouterOptions): Router {
 
   const kindOf = (bot: BotIdentity, message: IncomingMessage, group: Group): TriggerKind | null =>
     triggerOf({
-      text: message.text,
-      entities: message.entities,
+      // The name of a file is not what the sender says.
+      text: ' '.repeat(message.ownFrom) + message.text.slice(message.ownFrom),
+      entities:
+        message.forwardedFrom === null
+          ? message.entities
+          : message.entities.filter(({ type }) => type !== 'bot_command'),
       repliesToBot: message.replyTo?.senderId === String(bot.id),
       botUsername: bot.username,
       trigger: group.trigger,

@@ -76,6 +76,8 @@ export interface NewMessage {
   /** The words without the mention, when it is meant for Nina. */
   request: string | null;
   replyTo: { messageId: number; name: string; text: string } | null;
+  /** Whose words these are, when the sender only passed them on. */
+  forwardedFrom: string | null;
   receivedAt: Iso;
 }
 
@@ -91,6 +93,7 @@ export interface StoredMessage {
   forNina: boolean;
   request: string | null;
   replyTo: { messageId: number; name: string; text: string } | null;
+  forwardedFrom: string | null;
   editedAt: Iso | null;
 }
 

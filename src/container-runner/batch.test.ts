@@ -24,6 +24,7 @@ function chatOf(lines: readonly Line[], shown = 0): MessageRepository {
       forNina: nina === true,
       request: null,
       replyTo: null,
+      forwardedFrom: null,
       editedAt: null,
     }),
   );

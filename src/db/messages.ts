@@ -19,11 +19,12 @@ interface Row {
   reply_to_message_id: number | null;
   reply_to_name: string | null;
   reply_to_text: string | null;
+  forwarded_from: string | null;
   edited_at: string | null;
 }
 
 const COLUMNS = `seq, message_id, thread_id, sender, sender_name, content, timestamp, disposition, turn_id, request,
-  reply_to_message_id, reply_to_name, reply_to_text, edited_at`;
+  reply_to_message_id, reply_to_name, reply_to_text, forwarded_from, edited_at`;
 
 const toMessage = (row: Row): StoredMessage => ({
   seq: row.seq as Seq,
@@ -39,14 +40,16 @@ const toMessage = (row: Row): StoredMessage => ({
     row.reply_to_message_id === null
       ? null
       : { messageId: row.reply_to_message_id, name: row.reply_to_name ?? '', text: row.reply_to_text ?? '' },
+  forwardedFrom: row.forwarded_from,
   editedAt: row.edited_at as Iso | null,
 });
 
 export function messageRepository(db: Sqlite) {
   const insert = db.prepare(
     `INSERT INTO messages (chat_jid, message_id, thread_id, sender, sender_name, content, timestamp, is_bot_message,
-       turn_id, disposition, reason, trigger_kind, request, reply_to_message_id, reply_to_name, reply_to_text, received_at)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (chat_jid, message_id) DO NOTHING`,
+       turn_id, disposition, reason, trigger_kind, request, reply_to_message_id, reply_to_name, reply_to_text, forwarded_from,
+       received_at)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (chat_jid, message_id) DO NOTHING`,
   );
   const byId = db.prepare<[string, number], Row>(
     `SELECT ${COLUMNS} FROM messages WHERE chat_jid = ? AND message_id = ?`,
@@ -112,6 +115,7 @@ export function messageRepository(db: Sqlite) {
         m.replyTo?.messageId ?? null,
         m.replyTo?.name ?? null,
         m.replyTo?.text ?? null,
+        m.forwardedFrom,
         m.receivedAt,
       );
       return done.changes === 0 ? null : (Number(done.lastInsertRowid) as Seq);

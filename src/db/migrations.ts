@@ -63,7 +63,7 @@ CREATE TABLE messages (
   is_bot_message INTEGER NOT NULL DEFAULT 0, turn_id TEXT,
   -- NULL: meant for Nina and not settled yet. See docs/durability.md for the values.
   disposition TEXT, reason TEXT, trigger_kind TEXT, request TEXT,
-  reply_to_message_id INTEGER, reply_to_name TEXT, reply_to_text TEXT,
+  reply_to_message_id INTEGER, reply_to_name TEXT, reply_to_text TEXT, forwarded_from TEXT,
   edited_at TEXT, edited_content TEXT, received_at TEXT NOT NULL,
   UNIQUE (chat_jid, message_id)
 ) STRICT;

@@ -176,6 +176,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
         triggerKind: null,
         request: null,
         replyTo: null,
+        forwardedFrom: null,
         receivedAt: at,
       });
     });

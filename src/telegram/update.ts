@@ -28,7 +28,11 @@ export interface IncomingMessage {
   senderIsBot: boolean;
   timestamp: Iso;
   text: string;
+  /** Where in `text` the sender's own words begin: behind the words for an attachment. */
+  ownFrom: number;
   entities: readonly Entity[];
+  /** Who wrote it, when the sender only passed it on. */
+  forwardedFrom: string | null;
   replyTo: { messageId: number; name: string; text: string; senderId: string } | null;
   /** A change in the chat (someone joined, a new title, …) rather than something that was said. */
   service: boolean;
@@ -123,7 +127,9 @@ function toIncoming(m: Message): IncomingMessage {
     senderIsBot: from.isBot,
     timestamp: seconds(m.date),
     text: prefix === null ? said : said === '' ? prefix : `${prefix} ${said}`,
+    ownFrom: shift,
     entities: entitiesOf(m, shift),
+    forwardedFrom: forwardedFrom(m),
     // In a topic, every message "replies" to the one that opened the topic; that is no reply.
     replyTo:
       reply && !('forum_topic_created' in reply && reply.forum_topic_created)
@@ -149,10 +155,28 @@ function senderOf(m: Message): { id: string; name: string; isBot: boolean } {
       isBot: false,
     };
   if (!m.from) return { id: '0', name: 'unknown', isBot: false };
-  const name =
-    [m.from.first_name, m.from.last_name].filter(Boolean).join(' ') || m.from.username || String(m.from.id);
-  return { id: String(m.from.id), name, isBot: m.from.is_bot };
+  return { id: String(m.from.id), name: nameOf(m.from), isBot: m.from.is_bot };
 }
+
+function forwardedFrom(m: Message): string | null {
+  const origin = m.forward_origin;
+  if (!origin) return null;
+  switch (origin.type) {
+    case 'user':
+      return nameOf(origin.sender_user);
+    case 'hidden_user':
+      return origin.sender_user_name;
+    case 'chat':
+      return toChat(origin.sender_chat as Message['chat']).name;
+    case 'channel':
+      return toChat(origin.chat as Message['chat']).name;
+    default:
+      return 'somebody';
+  }
+}
+
+const nameOf = (user: { id: number; first_name: string; last_name?: string; username?: string }): string =>
+  [user.first_name, user.last_name].filter(Boolean).join(' ') || user.username || String(user.id);
 
 function entitiesOf(m: Message, shift: number): Entity[] {
   const raw: readonly MessageEntity[] = m.entities ?? m.caption_entities ?? [];
@@ -162,30 +186,43 @@ function entitiesOf(m: Message, shift: number): Entity[] {
 const seconds = (unix: number): Iso => iso((Number.isFinite(unix) ? unix : 0) * 1000);
 
 function attachmentText(m: Message): string | null {
-  if (m.sticker) return `[sticker ${m.sticker.emoji ?? ''}]`.replace(' ]', ']');
+  if (m.sticker) return inBrackets('sticker', m.sticker.emoji);
   if (m.animation) return '[animation]';
   if (m.photo) return '[photo]';
   if (m.video) return '[video]';
   if (m.video_note) return '[video message]';
-  if (m.voice) return `[voice message, ${m.voice.duration} s]`;
-  if (m.audio) return `[audio ${m.audio.file_name ?? m.audio.title ?? ''}]`.replace(' ]', ']');
-  if (m.document) return `[file ${m.document.file_name ?? ''}]`.replace(' ]', ']');
-  if (m.location) return `[location ${m.location.latitude}, ${m.location.longitude}]`;
-  if (m.contact) return `[contact ${m.contact.first_name} ${m.contact.phone_number}]`;
-  if (m.poll) return `[poll: ${m.poll.question} – ${m.poll.options.map((o) => o.text).join(' / ')}]`;
-  if (m.dice) return `[dice ${m.dice.emoji} ${m.dice.value}]`;
+  if (m.voice) return inBrackets(`voice message, ${m.voice.duration} s`);
+  if (m.audio) return inBrackets('audio', m.audio.file_name ?? m.audio.title);
+  if (m.document) return inBrackets('file', m.document.file_name);
+  if (m.location) return inBrackets(`location ${m.location.latitude}, ${m.location.longitude}`);
+  if (m.contact) return inBrackets('contact', `${m.contact.first_name} ${m.contact.phone_number}`);
+  if (m.poll)
+    return inBrackets('poll:', `${m.poll.question} – ${m.poll.options.map((o) => o.text).join(' / ')}`);
+  if (m.dice) return inBrackets(`dice ${m.dice.emoji} ${m.dice.value}`);
   return null;
+}
+
+const MOST_IN_BRACKETS = 1000;
+
+/** Names and titles are people's words, too: they end neither the brackets nor the line. */
+function inBrackets(what: string, words = ''): string {
+  const plain = words
+    .replace(/[\p{Cc}\u2028\u2029\s]+/gu, ' ')
+    .replaceAll('[', '(')
+    .replaceAll(']', ')');
+  const short = plain.length > MOST_IN_BRACKETS ? `${plain.slice(0, MOST_IN_BRACKETS)}…` : plain;
+  return `[${`${what} ${short}`.trim()}]`;
 }
 
 function serviceText(m: Message): string | null {
   const names = (people: readonly { first_name: string }[]) => people.map((p) => p.first_name).join(', ');
-  if (m.new_chat_members) return `[joined: ${names(m.new_chat_members)}]`;
-  if (m.left_chat_member) return `[left: ${names([m.left_chat_member])}]`;
-  if (m.new_chat_title) return `[new title: ${m.new_chat_title}]`;
+  if (m.new_chat_members) return inBrackets('joined:', names(m.new_chat_members));
+  if (m.left_chat_member) return inBrackets('left:', names([m.left_chat_member]));
+  if (m.new_chat_title) return inBrackets('new title:', m.new_chat_title);
   if (m.migrate_to_chat_id !== undefined) return '[the group became a supergroup]';
   if (m.migrate_from_chat_id !== undefined) return '[the group became this supergroup]';
   if (m.pinned_message) return '[a message was pinned]';
-  if (m.forum_topic_created) return `[topic created: ${m.forum_topic_created.name}]`;
+  if (m.forum_topic_created) return inBrackets('topic created:', m.forum_topic_created.name);
   if (m.group_chat_created || m.supergroup_chat_created) return '[the group was created]';
   const said = m.text !== undefined || m.caption !== undefined || attachmentText(m) !== null;
   return said ? null : '[service message]';

@@ -153,6 +153,7 @@ export function storeMessage(db: Db, jid: ChatJid, messageId: number, more: Part
     triggerKind: 'mention',
     request: null,
     replyTo: null,
+    forwardedFrom: null,
     receivedAt: at,
     ...more,
   });

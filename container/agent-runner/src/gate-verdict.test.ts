@@ -55,3 +55,7 @@ test('data is JSON that cannot leave its element, and is cut off at a limit', ()
   expect(long).toMatch(/^\n<gate_data cut_off="yes" bytes="40002">"ü+<\/gate_data>$/);
   expect(Buffer.byteLength(long)).toBeLessThan(GATE_DATA_BYTES + 100);
 });
+
+test('hidden characters in the data are shown', () => {
+  expect(withGateData('p', 'a\u202eb\u{e0041}')).toBe('p\n<gate_data>"a&#x202E;b&#xE0041;"</gate_data>');
+});

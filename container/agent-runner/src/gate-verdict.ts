@@ -68,4 +68,11 @@ function fromJson(text: string): unknown {
 const ENTITIES: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;' };
 /** For text between tags. JSON has escaped the controls that XML forbids, but not U+FFFE and U+FFFF. */
 const escapeXml = (text: string): string =>
-  text.replace(/[&<>]/g, (c) => ENTITIES[c] ?? c).replace(/[\ufffe\uffff]/g, '\ufffd');
+  text
+    .replace(/[&<>]/g, (c) => ENTITIES[c] ?? c)
+    .replace(/[\ufffe\uffff]/g, '\ufffd')
+    // Nobody would see these.
+    .replace(
+      /[[\p{Cf}\u007f-\u009f\u2028\u2029]--[\u200c\u200d]]/gv,
+      (c) => `&#x${(c.codePointAt(0) ?? 0).toString(16).toUpperCase()};`,
+    );
