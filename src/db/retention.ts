@@ -46,7 +46,10 @@ export function retentionRepository(db: Sqlite) {
     .prepare<[number | string, string], string>(
       `SELECT id FROM turns t WHERE seq = ? AND NOT ${OPEN_TURN}
          AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.turn_id = t.id AND (o.${OPEN_REPLY} OR o.sent_at >= ?))
-         AND NOT EXISTS (SELECT 1 FROM task_runs r WHERE r.turn_id = t.id AND r.state <> 'finished')
+         -- A later attempt asks what the earlier ones have done.
+         AND NOT EXISTS (SELECT 1 FROM turns c WHERE c.chain = t.chain AND c.${OPEN_TURN})
+         AND NOT EXISTS (SELECT 1 FROM turns c JOIN task_runs r ON r.turn_id = c.id
+           WHERE c.chain = t.chain AND r.state <> 'finished')
          AND NOT EXISTS (SELECT 1 FROM messages m WHERE m.turn_id = t.id AND m.disposition IS NULL)
          AND NOT EXISTS (SELECT 1 FROM messages m INDEXED BY messages_open WHERE m.chat_jid = t.chat_jid
            AND m.disposition IS NULL AND m.seq > t.from_seq AND m.seq <= t.to_seq)`,
@@ -81,7 +84,8 @@ export function retentionRepository(db: Sqlite) {
   );
   const command = db.prepare<[string, string, number]>(
     `DELETE FROM ipc_commands WHERE (group_folder, id) IN (SELECT group_folder, id FROM ipc_commands
-       WHERE group_folder = ? AND created_at < ? ORDER BY created_at LIMIT ?)`,
+       WHERE group_folder = ? AND created_at < ?
+         AND NOT EXISTS (SELECT 1 FROM turns t WHERE t.id = ipc_commands.turn_id) ORDER BY created_at LIMIT ?)`,
   );
   const nextCommander = db
     .prepare<[string], string | null>('SELECT min(group_folder) FROM ipc_commands WHERE group_folder > ?')
@@ -171,7 +175,10 @@ export function retentionRepository(db: Sqlite) {
     updates: (before: Iso, limit: number): number => update.run(before, limit).changes,
     /** All updates, also those that could not be applied. */
     failedUpdates: (before: Iso, limit: number): number => failedUpdate.run(before, limit).changes,
-    /** Only after the folder's mailbox was emptied: a file that lies there may be a command that is noted here. */
+    /**
+     * Those whose turn is gone, too. Only after the folder's mailbox was emptied: a file that lies there may be a command
+     * that is noted here.
+     */
     commands: (folder: Folder, before: Iso, limit: number): number =>
       command.run(folder, before, limit).changes,
     /** The next folder in order that has notes of commands; '' for the first. */

@@ -8,7 +8,8 @@ import { databaseFile } from '../../src/db/open.ts';
 import { groupPaths } from '../../src/mailbox/layout.ts';
 import { createRetention, type RetentionOptions } from '../../src/retention.ts';
 import { type Folder, iso, type TurnId, turnId } from '../../src/types.ts';
-import { createTestLog, createWorld, storeMessage } from '../support/world.ts';
+import { createMailboxWorld, send } from '../support/mailbox.ts';
+import { createTestLog, createWorld, outboxRows, storeMessage } from '../support/world.ts';
 
 const DAY = 86_400_000;
 const MINUTE = 60_000;
@@ -167,6 +168,32 @@ describe('retention', () => {
     await clock.advance(2 * MINUTE);
     expect(drained).toEqual(['family', 'gone']);
     expect(count('ipc_commands')).toBe(0);
+  });
+
+  it('a command file that a crash left long ago is not done again, and leaves with its note', async () => {
+    const { ipc, family, drop, left, db, clock, home } = createMailboxWorld();
+    const command = send('hello');
+    const name = drop('family', 'messages', command);
+    await ipc.drain(family.folder);
+    // The daemon died before it could remove the file; since then nobody has looked, as the group was quiet.
+    drop('family', 'messages', command, name);
+    clock.jump(100 * DAY);
+    const days = 30 * DAY;
+    const retention = createRetention({
+      db,
+      home,
+      clock,
+      log: createTestLog().log,
+      keep: { updatesMs: days, historyMs: days, turnLogsMs: days, auditMs: days, messagesMs: null },
+      drain: ipc.emptied,
+      agentsReady: () => true,
+    });
+    onTestFinished(() => retention.stop());
+    retention.start();
+    await clock.advance(2 * MINUTE);
+    expect(left('family')).toEqual([]);
+    expect(db.sqlite.prepare('SELECT count(*) FROM ipc_commands').pluck().get()).toBe(0);
+    expect(outboxRows(db)).toHaveLength(1);
   });
 
   it('removes the logs of turns that ended long ago, and of none that is open', async () => {

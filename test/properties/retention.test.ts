@@ -28,6 +28,9 @@ const turn = fc.record({
     { maxLength: 2 },
   ),
   run: fc.option(fc.constantFrom('due', 'running', 'finished'), { nil: null }),
+  /** It is a later attempt of the turn so many before. */
+  after: fc.constantFrom(0, 0, 1, 2),
+  commands: fc.array(age, { maxLength: 2 }),
 });
 const world = fc.record({
   turns: fc.array(turn, { maxLength: 12 }),
@@ -165,12 +168,22 @@ function fill(db: Db, { turns, loose, keep }: World, now: number): { stay: Set<s
       turn_id: turnId,
       finished_at: state === 'finished' ? at(days) : null,
     });
+  const addCommand = (days: number, turnId: string | null): string => {
+    const row = { group_folder: 'family', type: 'send_message', outcome: 'done', created_at: at(days) };
+    const id = `command-${++count}`;
+    insert('ipc_commands', { ...row, id, turn_id: turnId });
+    return id;
+  };
   const addContainer = (name: string, days: number, ended: boolean): void => {
     const row = { group_folder: 'family', runtime: 'docker', started_at: at(days) };
     insert('containers', { ...row, name, ended_at: ended ? at(days) : null });
   };
 
   const open: { chat: string; seq: number }[] = [];
+  /** By the turn's place: which turn the attempts began with. */
+  const chains: string[] = [];
+  for (const [i, { after }] of turns.entries())
+    chains.push(chains[after === 0 ? i : i - after] ?? `turn-${i}`);
   const stored = turns.map((turn, i) => {
     const id = `turn-${i}`;
     const from = Number(db.sqlite.prepare('SELECT coalesce(max(seq), 0) FROM messages').pluck().get());
@@ -192,6 +205,7 @@ function fill(db: Db, { turns, loose, keep }: World, now: number): { stay: Set<s
       kind: turn.kind,
       state: turn.state,
       attempt: 1,
+      chain: chains[i] ?? id,
       container_id: `container-of-${id}`,
       queued_at: at(turn.age),
       finished_at: isOpen(turn.state) ? null : at(turn.age),
@@ -199,7 +213,8 @@ function fill(db: Db, { turns, loose, keep }: World, now: number): { stay: Set<s
       to_seq: to,
     });
     addContainer(`container-of-${id}`, turn.age, true);
-    return { ...turn, id, messages, from, to, replies, runId };
+    const commands = turn.commands.map((days) => ({ days, id: addCommand(days, id) }));
+    return { ...turn, id, chain: chains[i], messages, from, to, replies, runId, commands };
   });
 
   for (const turn of stored) {
@@ -207,12 +222,15 @@ function fill(db: Db, { turns, loose, keep }: World, now: number): { stay: Set<s
     const repliesSettled = turn.replies.every((r) => isSettled(r.state));
     const sentLately = turn.replies.some((r) => r.state === 'sent' && !isOld(r.age, keep.historyMs));
     const needed = open.some((m) => m.chat === turn.chat && m.seq > turn.from && m.seq <= turn.to);
-    const runOver = turn.run === null || turn.run === 'finished';
-    const goes =
-      ended && repliesSettled && !sentLately && !needed && runOver && isOld(turn.age, keep.historyMs);
+    // All attempts at the same thing: the next one asks what the others have done.
+    const over = stored
+      .filter((other) => other.chain === turn.chain)
+      .every((other) => !isOpen(other.state) && (other.run === null || other.run === 'finished'));
+    const goes = over && repliesSettled && !sentLately && !needed && isOld(turn.age, keep.historyMs);
     sort(`turns ${turn.id}`, goes);
     for (const reply of turn.replies) sort(`outbox ${reply.id}`, goes);
     if (turn.runId !== null) sort(`task_runs ${turn.runId}`, goes);
+    for (const c of turn.commands) sort(`ipc_commands ${c.id}`, goes && isOld(c.days, keep.historyMs));
     sort(`containers container-of-${turn.id}`, ended && isOld(turn.age, keep.historyMs));
     for (const m of turn.messages) {
       const free = !m.owned || (ended && repliesSettled);
@@ -259,11 +277,8 @@ function fill(db: Db, { turns, loose, keep }: World, now: number): { stay: Set<s
     insert('inbox', { ...row, error: failed ? 'cannot be applied' : null });
     sort(`inbox ${i}`, (!failed && isOld(days, keep.updatesMs)) || isOld(days, keep.historyMs));
   });
-  loose.commands.forEach(({ age: days }, i) => {
-    const row = { group_folder: 'family', type: 'send_message', outcome: 'done', created_at: at(days) };
-    insert('ipc_commands', { ...row, id: `command-${i}` });
-    sort(`ipc_commands command-${i}`, isOld(days, keep.historyMs));
-  });
+  for (const { age: days } of loose.commands)
+    sort(`ipc_commands ${addCommand(days, null)}`, isOld(days, keep.historyMs));
   return { stay, go };
 }
 
