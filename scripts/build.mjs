@@ -26,9 +26,10 @@ const ENTRIES = {
   'agent-runner': 'container/agent-runner/src/main.ts',
   bench: 'bench/main.ts',
   soak: 'bench/soak.ts',
+  simulate: 'simulation/main.ts',
 };
 /** Where these are missing, the rest is built without. */
-const OPTIONAL = new Set(['bench', 'soak']);
+const OPTIONAL = new Set(['bench', 'soak', 'simulate']);
 const COPIES = { 'simulator-page': 'src/simulator/page' };
 /**
  * Stay in node_modules: better-sqlite3 is native; grammy's HTTP client uses deprecated parts of Node, which Node lets pass

@@ -108,8 +108,12 @@ export function createContainerRunner(options: ContainerRunnerOptions): Containe
   const active = createActiveTurns({
     ...options,
     pool,
-    settle: (entry) =>
-      end(entry.turn.id, settleEnding(entry, { code: 'crash', message: 'the agent is gone' })),
+    settle(entry) {
+      void drained(entry.agent.folder).then(() => {
+        if (stopping || !db.sqlite.open || active.get(entry.turn.id) !== entry) return;
+        end(entry.turn.id, settleEnding(entry, { code: 'crash', message: 'the agent is gone' }));
+      });
+    },
   });
   const standstill = createStandstill({
     ...options,
@@ -290,15 +294,20 @@ export function createContainerRunner(options: ContainerRunnerOptions): Containe
   function agentEnded(agent: Agent, exit: AgentExit): void {
     options.ipc().detach(agent.folder);
     if (stopping || !db.sqlite.open) return;
-    const settle = () => {
+    void drained(agent.folder).then(() => {
       if (stopping || !db.sqlite.open) return;
       for (const entry of active.all().filter((a) => a.agent === agent)) {
         end(entry.turn.id, settleEnding(entry, failureOfExit(exit, options.memoryMb)));
       }
-    };
-    // What it still said counts. Where that cannot be read now, ipc has logged why.
-    void options.ipc().drain(agent.folder).then(settle, settle);
+    });
   }
+
+  /** What an agent still said before its end counts. Where that cannot be read now, ipc has logged why. */
+  const drained = (folder: Folder): Promise<void> =>
+    options
+      .ipc()
+      .drain(folder)
+      .catch(() => {});
 
   async function recover(): Promise<void> {
     await recoverTurns({

@@ -16,6 +16,7 @@ const BUILD_INPUTS = [
   'src',
   'container/agent-runner/src',
   'bench',
+  'simulation',
   'scripts/build.mjs',
   'package.json',
   'package-lock.json',

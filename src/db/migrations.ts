@@ -97,7 +97,7 @@ CREATE TABLE outbox (
   text TEXT NOT NULL, file_path TEXT,
   state TEXT NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'sending', 'sent', 'uncertain', 'failed')),
   attempts INTEGER NOT NULL DEFAULT 0, repeated INTEGER NOT NULL DEFAULT 0, not_before TEXT, sent_message_id INTEGER,
-  error TEXT, created_at TEXT NOT NULL, sent_at TEXT
+  error TEXT, created_at TEXT NOT NULL, tried_at TEXT, sent_at TEXT
 ) STRICT;
 CREATE INDEX outbox_open ON outbox (chat_jid, id) WHERE state IN ('pending', 'sending', 'uncertain');
 CREATE INDEX outbox_by_turn ON outbox (turn_id) WHERE turn_id IS NOT NULL;

@@ -36,6 +36,10 @@ interface Row {
   not_before: string | null;
 }
 
+/** More than may be sent in a minute. */
+const NEWEST = 2000;
+/** By the waits between the tries of one entry. */
+const MOST_TRIES_A_MINUTE = 5;
 const OPEN = "state IN ('pending', 'sending', 'uncertain')";
 
 export function outboxRepository(db: Sqlite) {
@@ -59,7 +63,8 @@ export function outboxRepository(db: Sqlite) {
     .prepare<[], string | null>(`SELECT min(created_at) FROM outbox INDEXED BY outbox_open WHERE ${OPEN}`)
     .pluck();
   const sending = db.prepare(
-    "UPDATE outbox SET state = 'sending', attempts = attempts + 1, repeated = max(repeated, ?) WHERE id = ?",
+    `UPDATE outbox SET state = 'sending', attempts = attempts + 1, repeated = max(repeated, ?), tried_at = ?
+       WHERE id = ?`,
   );
   const sent = db.prepare(
     "UPDATE outbox SET state = 'sent', sent_message_id = ?, sent_at = ?, error = NULL WHERE id = ?",
@@ -84,6 +89,11 @@ export function outboxRepository(db: Sqlite) {
     `UPDATE outbox INDEXED BY outbox_open SET state = CASE repeated WHEN 1 THEN 'failed' ELSE 'uncertain' END,
        error = 'the daemon ended while it was being sent' WHERE ${OPEN} AND state = 'sending'
      RETURNING id, chat_jid AS chatJid, thread_id AS threadId, turn_id AS turnId, text, state`,
+  );
+  const TRY = `id, chat_jid AS chatJid, tried_at AS at, min(attempts, ${MOST_TRIES_A_MINUTE}) AS times FROM outbox`;
+  const tried = db.prepare<[Iso, Iso], { chatJid: ChatJid; at: Iso; times: number }>(
+    `SELECT ${TRY} WHERE id > (SELECT max(id) FROM outbox) - ${NEWEST} AND tried_at >= ?
+     UNION SELECT ${TRY} INDEXED BY outbox_open WHERE ${OPEN} AND tried_at >= ? ORDER BY at`,
   );
   const move = db.prepare(`UPDATE outbox SET chat_jid = ?, reply_to = NULL WHERE chat_jid = ? AND ${OPEN}`);
 
@@ -134,8 +144,8 @@ export function outboxRepository(db: Sqlite) {
       count: count.get() ?? 0,
       oldest: (oldest.get() ?? null) as Iso | null,
     }),
-    markSending(id: number, repeat: boolean): void {
-      sending.run(+repeat, id);
+    markSending(id: number, repeat: boolean, at: Iso): void {
+      sending.run(+repeat, at, id);
     },
     markSent(id: number, sentMessageId: number, at: Iso): void {
       sent.run(sentMessageId, at, id);
@@ -154,6 +164,8 @@ export function outboxRepository(db: Sqlite) {
     detach(id: number, threadId: number | null): void {
       plain.run(threadId, id);
     },
+    /** What was tried since then, oldest first: for each entry its last try, and how many it may have been. */
+    triedSince: (since: Iso) => tried.all(since, since),
     /** The chat has a new id. What was replied to has none there. */
     move(from: ChatJid, to: ChatJid): void {
       move.run(to, from);

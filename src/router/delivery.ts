@@ -24,6 +24,8 @@ export const REPEAT_MARK = '↻ ';
 const LOST_NOTICE = 'A message of mine may not have arrived: the connection broke twice while I sent it.';
 const UNKNOWN_WAIT_MS = 5000;
 const IN_FLIGHT_MS = 3000;
+/** The longest window of a limit. */
+const REMEMBERED_MS = 60_000;
 const OUTAGE_STEPS_MS = [1000, 2000, 5000, 10_000, 20_000, 30_000];
 
 export interface DeliveryOptions {
@@ -113,7 +115,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     dues.delete(entry.id);
     const repeat = entry.state !== 'pending';
     pacing.sent(entry.chatJid, clock.monotonic());
-    db.outbox.markSending(entry.id, repeat);
+    db.outbox.markSending(entry.id, repeat, iso(clock.now()));
     const message = {
       chatJid: entry.chatJid,
       threadId: entry.threadId,
@@ -259,8 +261,17 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     log.warn({ event: 'send_postponed', chat: entry.chatJid, outbox: entry.id, waitMs }, reason);
   }
 
+  /** Telegram's limits do not begin anew with us: what an earlier daemon sent in the last minute counts. */
+  function rememberTries(): void {
+    for (const { chatJid: jid, at, times } of db.outbox.triedSince(iso(clock.now() - REMEMBERED_MS))) {
+      const agoMs = Math.max(0, clock.now() - Date.parse(at));
+      for (let n = 0; n < times; n += 1) pacing.sent(jid, clock.monotonic() - agoMs);
+    }
+  }
+
   return {
     start() {
+      rememberTries();
       db.transaction(() => {
         const recovered = db.outbox.recover();
         if (recovered.length === 0) return;

@@ -1,0 +1,93 @@
+/** What was to be sent against what Telegram was asked and what arrived. */
+import type { Db } from '../../src/db.ts';
+import { REPEAT_MARK } from '../../src/router/delivery.ts';
+import type { SendRequest, SimulatedTelegram } from '../world/telegram.ts';
+import type { World } from '../world/world.ts';
+
+interface Row {
+  id: number;
+  chat_jid: string;
+  turn_id: string | null;
+  text: string;
+  state: string;
+  error: string | null;
+  sent_message_id: number | null;
+}
+
+const LOST_NOTICE = /may not have arrived/;
+
+export function checkOutbox(world: World, telegram: SimulatedTelegram, db: Db): void {
+  const rows = db.sqlite
+    .prepare<[], Row>('SELECT id, chat_jid, turn_id, text, state, error, sent_message_id FROM outbox ORDER BY id')
+    .all();
+  const byEntry = new Map<number, SendRequest[]>();
+  for (const request of telegram.requests) {
+    if (request.outboxId === null) {
+      world.violated('G2', `something was sent that is in no outbox: ${request.text.slice(0, 60)}`);
+      continue;
+    }
+    const requests = byEntry.get(request.outboxId) ?? [];
+    requests.push(request);
+    byEntry.set(request.outboxId, requests);
+  }
+  const known = new Set(rows.map(({ id }) => id));
+  for (const id of byEntry.keys())
+    if (!known.has(id)) world.violated('G2', `entry ${id} was sent and is not in the outbox`);
+  for (const row of rows) checkEntry(world, row, byEntry.get(row.id) ?? [], rows);
+  checkOrder(world, telegram);
+}
+
+function checkEntry(world: World, row: Row, requests: SendRequest[], rows: readonly Row[]): void {
+  const arrived = requests.filter(({ messageId }) => messageId !== null);
+  const marked = ({ text }: SendRequest) => text === REPEAT_MARK + row.text;
+  const which = `entry ${row.id} (“${row.text.slice(0, 40)}”)`;
+  const unmarkedArrivals = arrived.filter((request) => !marked(request)).length;
+  if (unmarkedArrivals > 1) world.violated('G2', `${which} arrived ${unmarkedArrivals} times unmarked`);
+  if (arrived.length - unmarkedArrivals > 1) world.violated('G2', `${which} was repeated more than once`);
+  checkRequests(world, which, row, requests, marked);
+  if (row.state === 'sent') {
+    if (!arrived.some(({ messageId }) => messageId === row.sent_message_id))
+      world.violated('G1', `${which} counts as sent as message ${row.sent_message_id}, which never arrived`);
+  } else if (row.state === 'failed') {
+    world.count('replies given up');
+    const last = requests.at(-1);
+    const isUnknownTwice = requests.length > 1 && last !== undefined && (!last.asked || marked(last)) && last.told !== 'no';
+    if (!isUnknownTwice) world.violated('G1', `${which} was given up: ${row.error}`);
+    else if (!LOST_NOTICE.test(row.text) && !rows.some((r) => r.id > row.id && LOST_NOTICE.test(r.text)))
+      world.violated('G4', `${which} may be lost, and the chat was not told`);
+  } else world.violated('G1', `${which} is still ${row.state}`);
+}
+
+/** A repeat bears the mark when, and only when, an earlier try may have arrived; and there is one. */
+function checkRequests(
+  world: World,
+  which: string,
+  row: Row,
+  requests: readonly SendRequest[],
+  marked: (request: SendRequest) => boolean,
+): void {
+  let unknown = false;
+  let repeated = false;
+  for (const request of requests) {
+    const isMarked = request.asked ? marked(request) : unknown;
+    if (request.asked && !isMarked && request.text !== row.text) world.violated('G1', `${which} was sent with another text`);
+    if (repeated) world.violated('G2', `${which} was sent again after its repeat`);
+    if (unknown && !isMarked) world.violated('G2', `${which} was repeated without the mark`);
+    if (!unknown && isMarked) world.violated('G2', `${which} bears the mark without a reason`);
+    if (request.told === 'no') continue;
+    if (isMarked) repeated = true;
+    unknown = true;
+  }
+}
+
+/** In each place the replies arrive in the order in which they were written. */
+function checkOrder(world: World, telegram: SimulatedTelegram): void {
+  const last = new Map<string, number>();
+  for (const { place, outboxId } of telegram.arrivals) {
+    if (outboxId === null) continue;
+    const before = last.get(place) ?? 0;
+    if (outboxId < before)
+      world.violated('G1', `in ${place} entry ${outboxId} arrived after entry ${before}`);
+    last.set(place, Math.max(before, outboxId));
+  }
+}

@@ -1,0 +1,126 @@
+/** Commands that agents leave while they work: good ones, refused ones, the same one twice, and files that are none. */
+import { COMMAND_DIRECTORY, type CommandType } from '../../src/protocol.ts';
+import type { Agent, Step } from './agent.ts';
+import type { Rng } from './rng.ts';
+import type { World } from './world.ts';
+
+/** A command as it was left in a mailbox, once or more often. */
+export interface CommandRecord {
+  id: string;
+  folder: string;
+  type: CommandType;
+  /** The text or prompt, which no other command has; null when it has none. */
+  token: string | null;
+}
+
+export interface AgentCommands {
+  readonly left: CommandRecord[];
+  plan(agent: Agent): Step[];
+}
+
+const ZONES = [
+  'Europe/Berlin',
+  'America/New_York',
+  'Australia/Lord_Howe',
+  'America/Santiago',
+  'Africa/Casablanca',
+  'Asia/Kathmandu',
+  'UTC',
+] as const;
+const CRONS = [
+  '30 2 * * *',
+  '15 1 * * *',
+  '0 9 * * 1-5',
+  '0 */6 * * *',
+  '45 3 * * 0',
+  '5 0 1,15 * *',
+  '0 12 * * 1',
+] as const;
+/** Open ones in all. */
+const MOST_TASKS = 9;
+const INTERVALS = ['6h', '36h', '1d', '100m', '7d', '13h'] as const;
+
+/** `openTasks`: ids of tasks that could be changed, any group's. */
+export function createCommands(world: World, rng: Rng, openTasks: () => string[]): AgentCommands {
+  const left: CommandRecord[] = [];
+  let tokens = 0;
+  const token = () => {
+    tokens += 1;
+    return tokens;
+  };
+
+  function plan(agent: Agent): Step[] {
+    const steps: Step[] = [];
+    for (let n = rng.between(1, 3); n > 0; n -= 1) {
+      const what = rng.weighted({ send: 6, schedule: 3, change: 5, refresh: 1, bad: 2, elsewhere: 1 });
+      if (what === 'bad') steps.push({ afterMs: rng.between(10, 900), do: () => leaveBad(agent) });
+      else steps.push(...commandSteps(agent, what));
+    }
+    return steps;
+  }
+
+  function commandSteps(
+    agent: Agent,
+    what: 'send' | 'schedule' | 'change' | 'refresh' | 'elsewhere',
+  ): Step[] {
+    const id = rng.uuid();
+    let command: { type: CommandType; [key: string]: unknown } | undefined;
+    let files = 0;
+    const leave = () => {
+      if (!command) {
+        command = make(what);
+        const of = command.text ?? command.prompt;
+        left.push({ id, folder: agent.folder, type: command.type, token: typeof of === 'string' ? of : null });
+        world.count('commands');
+      }
+      files += 1;
+      agent.put(`out/${COMMAND_DIRECTORY[command.type]}`, `${id}-${files}.json`, { id, ...command });
+    };
+    const steps = [{ afterMs: rng.between(10, 900), do: leave }];
+    // It did not hear of the first one's result, say.
+    if (world.faults && rng.chance(0.15)) steps.push({ afterMs: rng.between(0, 3000), do: leave });
+    return steps;
+  }
+
+  function make(
+    what: 'send' | 'schedule' | 'change' | 'refresh' | 'elsewhere',
+  ): { type: CommandType; [key: string]: unknown } {
+    if (what === 'refresh') return { type: 'refresh_groups' };
+    if (what === 'send') return { type: 'send_message', text: `[c${token()}] by the way` };
+    if (what === 'elsewhere')
+      return { type: 'send_message', text: `[c${token()}] to you`, chat_jid: rng.pick(['-2001', '-2002', '99']) };
+    const known = openTasks();
+    if (known.length === 0 || (what === 'schedule' && known.length < MOST_TASKS)) return schedule();
+    const task_id = rng.pick(known);
+    return rng.weighted({ pause: 3, resume: 4, cancel: 2, run: 3, update: 2 }) === 'update'
+      ? { type: 'update_task', task_id, ...timing() }
+      : {
+          type: rng.pick(['pause_task', 'resume_task', 'cancel_task', 'run_task', 'resume_task'] as const),
+          task_id,
+        };
+  }
+
+  function schedule(): { type: CommandType; [key: string]: unknown } {
+    const misfire = rng.pick(['run_once', 'skip', 'within:2h', undefined]);
+    const context_mode = rng.pick(['group', 'isolated', undefined]);
+    return { type: 'schedule_task', prompt: `look at #t${token()}`, ...timing(), misfire, context_mode };
+  }
+
+  function timing(): Record<string, unknown> {
+    const timezone = rng.pick(ZONES);
+    const type = rng.weighted({ cron: 5, interval: 3, once: 3 });
+    if (type === 'cron') return { schedule_type: type, schedule_value: rng.pick(CRONS), timezone };
+    if (type === 'interval') return { schedule_type: type, schedule_value: rng.pick(INTERVALS), timezone };
+    const at = new Date(world.timeline.wall() + rng.between(1, 4 * 24 * 60) * 60_000).toISOString();
+    return { schedule_type: type, schedule_value: at.slice(0, 16), timezone };
+  }
+
+  function leaveBad(agent: Agent): void {
+    const directory = rng.pick(['out/messages', 'out/tasks'] as const);
+    const content = rng.pick(['not json', '{"id":1}', '[]', `{"id":"${rng.uuid()}","type":"unknown"}`, '{}']);
+    world.count('bad files');
+    agent.put(directory, `bad-${token()}.json`, content);
+  }
+
+  return { left, plan };
+}

@@ -1,0 +1,334 @@
+/**
+ * Telegram, as far as the daemon can see it: chats with messages of their own count, updates that stay until they are
+ * confirmed, and requests that may meet any fate on their way. Keeps what was asked and what arrived, for the checks.
+ */
+import type { Update } from 'grammy/types';
+import {
+  type BotIdentity,
+  NetworkError,
+  type OutgoingMessage,
+  type Telegram,
+  TelegramError,
+} from '../../src/telegram/api.ts';
+import type { Daemon } from './daemon.ts';
+import { createNetwork, type Fate, type Network } from './network.ts';
+import type { Rng } from './rng.ts';
+import type { World } from './world.ts';
+
+export const BOT: BotIdentity = { id: 4242, username: 'nina_bot', name: 'Nina', readsAllMessages: true };
+
+export interface Chat {
+  id: number;
+  title: string;
+  type: 'private' | 'group' | 'supergroup';
+  topics: number[];
+  /** Of the place as people know it; stays when the id changes. */
+  place: string;
+  lastMessageId: number;
+  movedTo: number | null;
+}
+
+/** One try to send something. */
+export interface SendRequest {
+  /** False when the daemon died just before it would have asked. */
+  asked: boolean;
+  chat: number;
+  place: string;
+  outboxId: number | null;
+  text: string;
+  at: number;
+  /** Set when it arrived. */
+  messageId: number | null;
+  fate: Fate;
+  /** What the daemon was told, if it lived to hear it. */
+  told: 'yes' | 'no' | 'unknown' | null;
+}
+
+export interface Arrival {
+  chat: number;
+  place: string;
+  messageId: number;
+  text: string;
+  outboxId: number | null;
+  at: number;
+}
+
+interface Poll {
+  daemon: Daemon;
+  offset: number;
+  answer(updates: Update[]): void;
+}
+
+const RESET_MS = 40;
+const TIMEOUT_MS = 60_000;
+const OFFERED = 100;
+
+export class SimulatedTelegram {
+  readonly chats = new Map<number, Chat>();
+  readonly arrivals: Arrival[] = [];
+  readonly requests: SendRequest[] = [];
+  /** Given to the daemon, not confirmed yet. */
+  updates: Update[] = [];
+  lastUpdateId = 1000;
+  readonly #world: World;
+  readonly #network: Network;
+  readonly #rng: Rng;
+  #poll: Poll | null = null;
+  #confirmed: Update[] = [];
+  /** When an update was confirmed, in monotonic milliseconds. */
+  readonly confirmedAt = new Map<number, number>();
+  /** Called when a request to send has arrived. */
+  onArrival: (daemon: Daemon) => void = () => {};
+  onRequest: (request: SendRequest) => void = () => {};
+
+  constructor(world: World) {
+    this.#world = world;
+    this.#network = createNetwork(world);
+    this.#rng = world.rng('telegram');
+  }
+
+  addChat(id: number, title: string, type: Chat['type'], topics: number[] = []): Chat {
+    const chat: Chat = { id, title, type, topics, place: title, lastMessageId: 0, movedTo: null };
+    this.chats.set(id, chat);
+    return chat;
+  }
+
+  chat(id: number): Chat {
+    const chat = this.chats.get(id);
+    if (!chat) throw new Error(`no chat ${id}`);
+    return chat;
+  }
+
+  nextMessageId(chat: Chat): number {
+    chat.lastMessageId += 1;
+    return chat.lastMessageId;
+  }
+
+  /** Something has happened in a chat: Telegram keeps it until the bot confirms it. */
+  offer(update: Omit<Update, 'update_id'>): number {
+    this.lastUpdateId += this.#rng.chance(0.02) ? 2 : 1;
+    const offered = { ...update, update_id: this.lastUpdateId } as Update;
+    this.updates.push(offered);
+    this.#answerPoll();
+    return offered.update_id;
+  }
+
+  connection(daemon: Daemon): Telegram {
+    const ask = <T>(where: string, work: (answer: (value: T) => void, refuse: (error: Error) => void) => void) => {
+      daemon.touch(where);
+      return new Promise<T>((resolve, reject) => {
+        work(resolve, reject);
+      });
+    };
+    return {
+      getMe: (signal) =>
+        ask('getMe', (answer, refuse) => {
+          onAbort(signal, refuse);
+          this.#request(daemon, this.#network.fate(), () => BOT, answer, refuse);
+        }),
+      getUpdates: (offset, timeoutS, signal) =>
+        ask('getUpdates', (answer, refuse) => {
+          onAbort(signal, refuse);
+          this.#getUpdates(daemon, offset, timeoutS, answer, refuse);
+        }),
+      sendMessage: (message) =>
+        ask('sendMessage', (answer, refuse) => {
+          this.#send(daemon, message, answer, refuse);
+        }),
+      sendDocument: (message) =>
+        ask('sendDocument', (answer, refuse) => {
+          this.#send(daemon, message, answer, refuse);
+        }),
+      sendTyping: () =>
+        ask('sendTyping', (answer, refuse) => {
+          const fate = this.#network.fate();
+          const delay = fate === 'request-lost' ? TIMEOUT_MS : this.#network.latency();
+          this.#world.timeline.in(
+            delay,
+            () => (fate === 'ok' || fate === 'late' ? answer(undefined) : refuse(lost(fate))),
+            daemon,
+          );
+        }),
+      administrators: (_chat, signal) =>
+        ask('administrators', (answer, refuse) => {
+          onAbort(signal, refuse);
+          this.#request(daemon, this.#network.fate(), () => ['1001'], answer, refuse);
+        }),
+      webhookInfo: () =>
+        ask('webhookInfo', (answer, refuse) => {
+          const info = () => ({ pending: this.updates.length, url: '' });
+          this.#request(daemon, this.#network.fate(), info, answer, refuse);
+        }),
+    };
+  }
+
+  /** `arrive` happens at Telegram's side, whether the daemon still lives or not. */
+  #request<T>(
+    daemon: Daemon,
+    fate: Fate,
+    arrive: () => T,
+    answer: (value: T) => void,
+    refuse: (error: Error) => void,
+  ): void {
+    const { timeline } = this.#world;
+    const there = this.#network.latency();
+    const back = fate === 'late' ? 20_000 : this.#network.latency();
+    const fail = (delay: number, error: Error) => {
+      timeline.in(delay, () => refuse(error), daemon);
+    };
+    if (fate === 'unreachable') return fail(RESET_MS, lost(fate));
+    if (fate === 'request-lost') return fail(this.#rng.chance(0.5) ? TIMEOUT_MS : RESET_MS, lost(fate));
+    if (fate === 'server-error') return fail(there, new TelegramError(502, 'Bad Gateway'));
+    if (fate === 'too-many')
+      return fail(there, new TelegramError(429, 'Too Many Requests', this.#rng.between(1, 40)));
+    if (fate === 'conflict')
+      return fail(there, new TelegramError(409, 'Conflict: terminated by other getUpdates request'));
+    // What a dying process has written to its socket may still go out.
+    const goesOut = this.#rng.chance(0.5);
+    timeline.in(there, () => {
+      if (!daemon.alive && !goesOut) return;
+      let result: T;
+      try {
+        result = arrive();
+      } catch (error) {
+        if (!(error instanceof TelegramError)) throw error;
+        return fail(back, error);
+      }
+      if (fate === 'answer-lost') fail(this.#rng.chance(0.5) ? TIMEOUT_MS : RESET_MS, lost(fate));
+      else timeline.in(back, () => answer(result), daemon);
+    });
+  }
+
+  #getUpdates(
+    daemon: Daemon,
+    offset: number,
+    timeoutS: number,
+    answer: (updates: Update[]) => void,
+    refuse: (error: Error) => void,
+  ): void {
+    const { timeline } = this.#world;
+    const fate = this.#network.fate();
+    const arrive = () => {
+      this.#confirm(offset);
+    };
+    const hold = () => {
+      if (fate !== 'ok') return answer(this.#pending(offset)); // a long poll that comes late is one that was cut short
+      const poll: Poll = { daemon, offset, answer };
+      this.#poll = poll;
+      this.#answerPoll();
+      const end = () => {
+        if (this.#poll !== poll) return;
+        this.#poll = null;
+        answer([]);
+      };
+      timeline.in(timeoutS * 1000, end, daemon);
+    };
+    this.#request(daemon, fate, arrive, hold, refuse);
+  }
+
+  #confirm(offset: number): void {
+    const confirmed = this.updates.filter((update) => update.update_id < offset);
+    if (confirmed.length === 0) return;
+    for (const { update_id } of confirmed) this.confirmedAt.set(update_id, this.#world.timeline.now);
+    this.updates = this.updates.filter((update) => update.update_id >= offset);
+    this.#confirmed = [...this.#confirmed, ...confirmed].slice(-20);
+  }
+
+  #pending(offset: number): Update[] {
+    const pending = this.updates.filter((update) => update.update_id >= offset).slice(0, OFFERED);
+    if (!this.#world.faults || pending.length === 0 || !this.#rng.chance(0.03)) return pending;
+    // Once in a while something comes again.
+    this.#world.count('updates offered again');
+    const again = this.#confirmed.length > 0 ? [this.#rng.pick(this.#confirmed)] : [];
+    return [...again, ...pending, this.#rng.pick(pending)];
+  }
+
+  #answerPoll(): void {
+    const poll = this.#poll;
+    if (!poll?.daemon.alive) return;
+    const updates = this.#pending(poll.offset);
+    if (updates.length === 0) return;
+    this.#poll = null;
+    this.#world.timeline.in(this.#network.latency(), () => poll.answer(updates), poll.daemon);
+  }
+
+  #send(
+    daemon: Daemon,
+    message: OutgoingMessage,
+    answer: (id: number) => void,
+    refuse: (error: Error) => void,
+  ): void {
+    const world = this.#world;
+    const chat = this.chats.get(Number(message.chatJid));
+    const drawn = this.#network.fate();
+    const fate = drawn === 'conflict' ? 'ok' : drawn;
+    const request: SendRequest = {
+      asked: true,
+      chat: Number(message.chatJid),
+      place: chat?.place ?? message.chatJid,
+      outboxId: daemon.sendingId,
+      text: message.text,
+      at: world.timeline.now,
+      messageId: null,
+      fate,
+      told: null,
+    };
+    daemon.sendingId = null;
+    this.requests.push(request);
+    this.onRequest(request);
+    world.note('send', { chat: message.chatJid, outbox: request.outboxId, text: message.text.slice(0, 60), fate });
+    this.#request(
+      daemon,
+      fate,
+      () => {
+        this.onArrival(daemon);
+        return this.#arrive(message, request);
+      },
+      (id) => {
+        request.told = 'yes';
+        answer(id);
+      },
+      (error) => {
+        request.told = error instanceof NetworkError && error.delivered === 'unknown' ? 'unknown' : 'no';
+        refuse(error);
+      },
+    );
+  }
+
+  /** Nobody can tell this from a request that was lost. */
+  neverAsked(outboxId: number): void {
+    const at = this.#world.timeline.now;
+    const nothing = { chat: 0, place: '', text: '', messageId: null, fate: 'request-lost', told: null } as const;
+    this.requests.push({ ...nothing, asked: false, outboxId, at });
+  }
+
+  #arrive(message: OutgoingMessage, request: SendRequest): number {
+    const chat = this.chats.get(Number(message.chatJid));
+    if (!chat) throw new TelegramError(400, 'Bad Request: chat not found');
+    if (chat.movedTo !== null) {
+      const what = 'Bad Request: group chat was upgraded to a supergroup chat';
+      throw new TelegramError(400, what, null, chat.movedTo);
+    }
+    if (message.threadId !== null && !chat.topics.includes(message.threadId))
+      throw new TelegramError(400, 'Bad Request: message thread not found');
+    const messageId = this.nextMessageId(chat);
+    request.messageId = messageId;
+    const { text } = message;
+    const at = this.#world.timeline.now;
+    this.arrivals.push({ chat: chat.id, place: chat.place, messageId, text, outboxId: request.outboxId, at });
+    this.#world.note('arrived', { chat: chat.id, messageId, outbox: request.outboxId });
+    return messageId;
+  }
+}
+
+function onAbort(signal: AbortSignal, refuse: (error: Error) => void): void {
+  const aborted = () => refuse(new NetworkError('aborted', 'unknown'));
+  if (signal.aborted) aborted();
+  else signal.addEventListener('abort', aborted, { once: true });
+}
+
+function lost(fate: Fate): NetworkError {
+  return fate === 'unreachable'
+    ? new NetworkError('the connection to the Bot API failed (ECONNREFUSED)', 'no')
+    : new NetworkError('the connection to the Bot API failed (ECONNRESET)', 'unknown');
+}
