@@ -66,7 +66,11 @@ export async function runHistory(options: HistoryOptions): Promise<History> {
   }
 }
 
-async function live(options: HistoryOptions, root: string, trace: ReturnType<typeof createTrace>): Promise<World> {
+async function live(
+  options: HistoryOptions,
+  root: string,
+  trace: ReturnType<typeof createTrace>,
+): Promise<World> {
   const beginning = new World(options.seed, trace, root, 0).rng('beginning');
   const startsAt = Date.parse(`${beginning.pick(BEGINNINGS)}T00:00:00Z`) + beginning.between(0, DAY);
   const world = new World(options.seed, trace, root, startsAt);
@@ -99,7 +103,8 @@ async function live(options: HistoryOptions, root: string, trace: ReturnType<typ
       if (method === 'claim') dirty.opened = true;
       else if (method === 'finish') dirty.turns.add(String(args[0]));
       else if (method === 'markRunning') for (const agent of engine.living()) agent.lookSoon();
-    } else if (repository === 'groups' && ['insert', 'remove', 'migrate', 'update'].includes(method)) dirty.groups = true;
+    } else if (repository === 'groups' && ['insert', 'remove', 'migrate', 'update'].includes(method))
+      dirty.groups = true;
   };
   const sampleAll = (db: Db) => {
     registrations.sample(db);
@@ -180,9 +185,9 @@ async function live(options: HistoryOptions, root: string, trace: ReturnType<typ
   register({ chatJid: '1001', name: 'Main', folder: 'main', isMain: true });
   register({ chatJid: '-2001', name: 'Family', folder: 'family', timezone: 'America/New_York' });
   register({ chatJid: '-2002', name: 'Work', folder: 'work', requiresTrigger: false });
-  people.settleIn(main, { noTrigger: true, isMain: true, burstEvery: 7 * HOUR });
-  people.settleIn(family, { noTrigger: false, isMain: false, burstEvery: 4 * HOUR });
-  people.settleIn(work, { noTrigger: true, isMain: false, burstEvery: 6 * HOUR });
+  people.settleIn(main, { noTrigger: true, isMain: true, burstEvery: 10 * HOUR });
+  people.settleIn(family, { noTrigger: false, isMain: false, burstEvery: 6 * HOUR });
+  people.settleIn(work, { noTrigger: true, isMain: false, burstEvery: 9 * HOUR });
   people.settleIn(club, { noTrigger: false, isMain: false, burstEvery: 7 * HOUR });
   timeline.in(beginning.between(0, options.days * DAY), () => people.moveOn(family));
   const comeAndGo = () => {
@@ -201,7 +206,8 @@ async function live(options: HistoryOptions, root: string, trace: ReturnType<typ
 
   // ------------------------------------------------------------ it happens
   const onRejection = (error: unknown) => {
-    if (!world.killedNow) world.violated('daemon', `a promise was rejected and nobody cared: ${String(error)}`);
+    if (!world.killedNow)
+      world.violated('daemon', `a promise was rejected and nobody cared: ${String(error)}`);
   };
   async function play(until: number, isOver: () => boolean = () => false): Promise<void> {
     for (;;) {
@@ -211,7 +217,8 @@ async function live(options: HistoryOptions, root: string, trace: ReturnType<typ
         happened = timeline.step(until);
       } catch (error) {
         happened = true;
-        if (!(error instanceof Killed)) world.violated('daemon', `an exception nobody caught: ${show(error)}`);
+        if (!(error instanceof Killed))
+          world.violated('daemon', `an exception nobody caught: ${show(error)}`);
       }
       await settle();
       look();

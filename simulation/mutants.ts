@@ -35,14 +35,14 @@ export const MUTANTS: Record<string, Mutant> = {
   },
   'telegram-lies': {
     breaks: 'G1',
-    what: 'one send in fifty is answered with an id, and nothing was posted',
+    what: 'one send in fifteen is answered with an id, and nothing was posted',
     telegram(telegram) {
       let n = 0;
       return {
         ...telegram,
         sendMessage(message) {
           n += 1;
-          return n % 50 === 0 ? Promise.resolve(1_000_000 + n) : telegram.sendMessage(message);
+          return n % 15 === 0 ? Promise.resolve(1_000_000 + n) : telegram.sendMessage(message);
         },
       };
     },
@@ -64,7 +64,8 @@ export const MUTANTS: Record<string, Mutant> = {
     what: 'the messages of a turn that is done wait again',
     db(db) {
       const settleMessages: Db['turns']['settleMessages'] = (turn, disposition, reason) => {
-        if (disposition === 'answered' && turn.attempt === 1 && turn.id.endsWith('0')) db.turns.releaseMessages(turn);
+        if (disposition === 'answered' && turn.attempt === 1 && turn.id.endsWith('0'))
+          db.turns.releaseMessages(turn);
         else db.turns.settleMessages(turn, disposition, reason);
       };
       return { ...db, turns: { ...db.turns, settleMessages } };
@@ -100,7 +101,8 @@ export const MUTANTS: Record<string, Mutant> = {
       ...db,
       outbox: {
         ...db.outbox,
-        add: (entry: Parameters<Db['outbox']['add']>[0]) => (/^I could not/.test(entry.text) ? 0 : db.outbox.add(entry)),
+        add: (entry: Parameters<Db['outbox']['add']>[0]) =>
+          /^I could not/.test(entry.text) ? 0 : db.outbox.add(entry),
       },
     }),
   },

@@ -137,6 +137,7 @@ export function createContainerRunner(options: ContainerRunnerOptions): Containe
     const group = db.groups.byJid(jid);
     if (!group) {
       db.messages.disposeOpen(jid, 'unregistered', 'the chat is not registered');
+      db.tasks.skipWaitingIn(jid, 'the chat is not registered', iso(clock.now()));
       return 'idle';
     }
     // A chat whose id has changed comes here by its new key while its turn goes on under the old one.

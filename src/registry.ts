@@ -121,8 +121,8 @@ export function changeGroup(options: RegistryOptions, group: Group, changed: str
 
 /** A task whose group is gone is not retried for ever. */
 function pauseTasksOf({ db, now }: RegistryOptions, group: Group): void {
-  for (const task of db.tasks.ofGroup(group.folder).filter((t) => t.status === 'active')) {
-    db.tasks.setStatus(task.id, 'paused', 'the group was unregistered');
+  for (const task of db.tasks.ofGroup(group.folder)) {
+    if (task.status === 'active') db.tasks.setStatus(task.id, 'paused', 'the group was unregistered');
     db.tasks.skipWaiting(task.id, 'the group was unregistered', now());
   }
 }

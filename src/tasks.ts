@@ -147,6 +147,8 @@ export function cancelTask(rules: TaskRules, task: Task): Task {
 export function runTaskNow(rules: TaskRules, task: Task, origin: string): void {
   open(task);
   const { db } = rules;
+  if (db.groups.byFolder(task.folder) === null)
+    throw invalid(`the group of task ${task.id} is not registered`);
   if (db.tasks.openRun(task.id)) throw invalid(`task ${task.id} is waiting to run or running already`);
   if (!db.tasks.addRun({ taskId: task.id, chatJid: task.chatJid, due: iso(rules.now()), origin })) {
     throw invalid(`task ${task.id} has just been run`);

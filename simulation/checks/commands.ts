@@ -32,12 +32,16 @@ export function checkCommands(
     const times = effects[type].get(token) ?? 0;
     const expected = noted?.outcome === 'done' ? 1 : 0;
     if (times === expected) continue;
-    world.violated(times > expected ? 'G2' : 'G1', `${which} had its effect ${times} times; expected ${expected}`);
+    world.violated(
+      times > expected ? 'G2' : 'G1',
+      `${which} had its effect ${times} times; expected ${expected}`,
+    );
   }
   for (const { folder } of db.groups.all()) {
     for (const directory of [MAILBOX.messages, MAILBOX.tasks]) {
       const left = readdirSync(path.join(groupPaths(world.home, folder).mailbox, directory));
-      if (left.length > 0) world.violated('G1', `${left.length} files were left in ${folder}/${directory}: ${left[0]}`);
+      if (left.length > 0)
+        world.violated('G1', `${left.length} files were left in ${folder}/${directory}: ${left[0]}`);
     }
   }
 }
@@ -56,5 +60,8 @@ function checkAnswer(
   }
   const result = resultFileSchema.parse(JSON.parse(readFileSync(file, 'utf8')));
   if (result.ok !== (noted?.outcome === 'done'))
-    world.violated('G4', `${which} was answered “${result.ok ? 'ok' : 'refused'}”, and became ${noted?.outcome}`);
+    world.violated(
+      'G4',
+      `${which} was answered “${result.ok ? 'ok' : 'refused'}”, and became ${noted?.outcome}`,
+    );
 }

@@ -95,7 +95,10 @@ function checkOne(
     world.violated('G1', `${which} lost its last edit`);
   if (row.disposition === 'answered') checkAnswered(world, db, which, row, answers);
   if (row.disposition === 'failed') checkFailed(world, db, which, row);
-  if (row.disposition === 'stopped' && !written.some((w) => w.place === one.place && w.texts[0]?.startsWith('/stop')))
+  if (
+    row.disposition === 'stopped' &&
+    !written.some((w) => w.place === one.place && w.texts[0]?.startsWith('/stop'))
+  )
     world.violated('G1', `${which} was stopped, and nobody wanted that`);
   if (row.disposition === 'unregistered' && isRegistered)
     world.violated('G1', `${which} became unregistered in a chat that was not`);

@@ -18,7 +18,9 @@ const LOST_NOTICE = /may not have arrived/;
 
 export function checkOutbox(world: World, telegram: SimulatedTelegram, db: Db): void {
   const rows = db.sqlite
-    .prepare<[], Row>('SELECT id, chat_jid, turn_id, text, state, error, sent_message_id FROM outbox ORDER BY id')
+    .prepare<[], Row>(
+      'SELECT id, chat_jid, turn_id, text, state, error, sent_message_id FROM outbox ORDER BY id',
+    )
     .all();
   const byEntry = new Map<number, SendRequest[]>();
   for (const request of telegram.requests) {
@@ -51,7 +53,8 @@ function checkEntry(world: World, row: Row, requests: SendRequest[], rows: reado
   } else if (row.state === 'failed') {
     world.count('replies given up');
     const last = requests.at(-1);
-    const isUnknownTwice = requests.length > 1 && last !== undefined && (!last.asked || marked(last)) && last.told !== 'no';
+    const isUnknownTwice =
+      requests.length > 1 && last !== undefined && (!last.asked || marked(last)) && last.told !== 'no';
     if (!isUnknownTwice) world.violated('G1', `${which} was given up: ${row.error}`);
     else if (!LOST_NOTICE.test(row.text) && !rows.some((r) => r.id > row.id && LOST_NOTICE.test(r.text)))
       world.violated('G4', `${which} may be lost, and the chat was not told`);
@@ -70,7 +73,8 @@ function checkRequests(
   let repeated = false;
   for (const request of requests) {
     const isMarked = request.asked ? marked(request) : unknown;
-    if (request.asked && !isMarked && request.text !== row.text) world.violated('G1', `${which} was sent with another text`);
+    if (request.asked && !isMarked && request.text !== row.text)
+      world.violated('G1', `${which} was sent with another text`);
     if (repeated) world.violated('G2', `${which} was sent again after its repeat`);
     if (unknown && !isMarked) world.violated('G2', `${which} was repeated without the mark`);
     if (!unknown && isMarked) world.violated('G2', `${which} bears the mark without a reason`);

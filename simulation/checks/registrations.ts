@@ -16,7 +16,9 @@ export function createRegistrations(world: World, telegram: SimulatedTelegram): 
   return {
     sample(db) {
       const { now } = world.timeline;
-      const places = new Set(db.groups.all().map((g) => telegram.chats.get(Number(g.chatJid))?.place ?? g.chatJid));
+      const places = new Set(
+        db.groups.all().map((g) => telegram.chats.get(Number(g.chatJid))?.place ?? g.chatJid),
+      );
       for (const place of places)
         if (of(place).at(-1)?.to !== null) spans.set(place, [...of(place), { from: now, to: null }]);
       for (const [place, list] of spans) {
@@ -26,6 +28,7 @@ export function createRegistrations(world: World, telegram: SimulatedTelegram): 
     },
     throughout: (place, from, to) =>
       of(place).some((span) => span.from <= from && (span.to === null || span.to > to)),
-    sometime: (place, from, to) => of(place).some((span) => span.from <= to && (span.to === null || span.to >= from)),
+    sometime: (place, from, to) =>
+      of(place).some((span) => span.from <= to && (span.to === null || span.to >= from)),
   };
 }

@@ -51,7 +51,10 @@ export function createTaskChecks(world: World): TaskChecks {
     if (next === null) return;
     const expected = nextRun(scheduleOf(task), world.timeline.wall());
     if (expected !== next)
-      world.violated('G1', `task ${task.id} begins with ${show(next)}; by its schedule it is ${show(expected)}`);
+      world.violated(
+        'G1',
+        `task ${task.id} begins with ${show(next)}; by its schedule it is ${show(expected)}`,
+      );
   }
 
   /** next_run has moved on: past what? */
@@ -92,7 +95,8 @@ export function createTaskChecks(world: World): TaskChecks {
         "SELECT task_id, due FROM task_runs WHERE state <> 'finished' OR outcome IS NULL",
       )
       .all();
-    for (const run of open) world.violated('G1', `the run of task ${run.task_id} due ${run.due} has no outcome`);
+    for (const run of open)
+      world.violated('G1', `the run of task ${run.task_id} due ${run.due} has no outcome`);
   }
 
   return {

@@ -24,7 +24,12 @@ export function checkOpenTurns(world: World, db: Db): void {
 }
 
 /** After each step in which these turns have ended: none was given up while its agent was at it. */
-export function checkEndedTurns(world: World, db: Db, engine: SimulatedEngine, ids: ReadonlySet<string>): void {
+export function checkEndedTurns(
+  world: World,
+  db: Db,
+  engine: SimulatedEngine,
+  ids: ReadonlySet<string>,
+): void {
   for (const id of ids) {
     const turn = db.turns.byId(id);
     if (turn?.state !== 'retried' && turn?.state !== 'failed') continue;
@@ -65,7 +70,10 @@ function checkTurn(world: World, db: Db, record: TurnRecord, reply: string): voi
   if (record.finished !== 'ok') world.violated('G1', `${which} is done, and its agent never finished it`);
   const said = stripInternal(record.said.join('\n\n'));
   if (squeezed(reply) !== squeezed(said))
-    world.violated('G1', `${which}: the reply is “${reply.slice(0, 60)}”; its agent said “${said.slice(0, 60)}”`);
+    world.violated(
+      'G1',
+      `${which}: the reply is “${reply.slice(0, 60)}”; its agent said “${said.slice(0, 60)}”`,
+    );
 }
 
 /** No due instant is run twice: of the turns that were begun for a run at most one ended well. */
@@ -74,7 +82,8 @@ function checkRuns(world: World, db: Db, begun: ReadonlyMap<string, number>): vo
   for (const [turn, run] of begun) {
     if (db.turns.byId(turn)?.state !== 'done') continue;
     const before = done.get(run);
-    if (before !== undefined) world.violated('G2', `task run ${run} was done by two turns: ${before} and ${turn}`);
+    if (before !== undefined)
+      world.violated('G2', `task run ${run} was done by two turns: ${before} and ${turn}`);
     done.set(run, turn);
   }
 }

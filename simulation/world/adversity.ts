@@ -58,7 +58,11 @@ export function createAdversity(world: World, telegram: SimulatedTelegram): Adve
     downtime() {
       if (!world.faults) return SECOND;
       const which = rng.weighted({ seconds: 16, minutes: 4, hours: 2 });
-      return { seconds: rng.between(500, 8000), minutes: rng.around(10 * MINUTE), hours: rng.around(4 * HOUR) }[which];
+      return {
+        seconds: rng.between(500, 8000),
+        minutes: rng.around(10 * MINUTE),
+        hours: rng.around(4 * HOUR),
+      }[which];
     },
     starting(daemon) {
       // Deaths come in series: what a start repairs must stand being cut off, too.

@@ -70,7 +70,12 @@ export function createCommands(world: World, rng: Rng, openTasks: () => string[]
       if (!command) {
         command = make(what);
         const of = command.text ?? command.prompt;
-        left.push({ id, folder: agent.folder, type: command.type, token: typeof of === 'string' ? of : null });
+        left.push({
+          id,
+          folder: agent.folder,
+          type: command.type,
+          token: typeof of === 'string' ? of : null,
+        });
         world.count('commands');
       }
       files += 1;
@@ -82,13 +87,18 @@ export function createCommands(world: World, rng: Rng, openTasks: () => string[]
     return steps;
   }
 
-  function make(
-    what: 'send' | 'schedule' | 'change' | 'refresh' | 'elsewhere',
-  ): { type: CommandType; [key: string]: unknown } {
+  function make(what: 'send' | 'schedule' | 'change' | 'refresh' | 'elsewhere'): {
+    type: CommandType;
+    [key: string]: unknown;
+  } {
     if (what === 'refresh') return { type: 'refresh_groups' };
     if (what === 'send') return { type: 'send_message', text: `[c${token()}] by the way` };
     if (what === 'elsewhere')
-      return { type: 'send_message', text: `[c${token()}] to you`, chat_jid: rng.pick(['-2001', '-2002', '99']) };
+      return {
+        type: 'send_message',
+        text: `[c${token()}] to you`,
+        chat_jid: rng.pick(['-2001', '-2002', '99']),
+      };
     const known = openTasks();
     if (known.length === 0 || (what === 'schedule' && known.length < MOST_TASKS)) return schedule();
     const task_id = rng.pick(known);

@@ -27,7 +27,16 @@ export interface Agents extends AgentLife {
   readonly commands: CommandRecord[];
 }
 
-type Course = 'answers' | 'slow' | 'dies' | 'out-of-memory' | 'silent' | 'error' | 'empty' | 'internal' | 'long';
+type Course =
+  | 'answers'
+  | 'slow'
+  | 'dies'
+  | 'out-of-memory'
+  | 'silent'
+  | 'error'
+  | 'empty'
+  | 'internal'
+  | 'long';
 const COURSES: Record<Course, number> = {
   answers: 800,
   slow: 35,

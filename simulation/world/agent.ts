@@ -115,7 +115,8 @@ export class Agent {
     const directory = path.join(this.mailbox, MAILBOX.control);
     for (const name of existsSync(directory) ? readdirSync(directory) : []) {
       const control = controlFileSchema.parse(JSON.parse(readFileSync(path.join(directory, name), 'utf8')));
-      if (control.container !== this.name || control.type !== 'interrupt' || control.turn !== turn.id) continue;
+      if (control.container !== this.name || control.type !== 'interrupt' || control.turn !== turn.id)
+        continue;
       if (!this.#life.obeys()) continue;
       this.event(turn, { type: 'turn_finished', status: 'interrupted' });
       return;

@@ -18,9 +18,9 @@ import { type RegistryOptions, writeMirror } from '../../src/registry.ts';
 import type { AgentRuntime } from '../../src/runtime/agent-runtime.ts';
 import type { Telegram } from '../../src/telegram/api.ts';
 import { iso } from '../../src/types.ts';
-import { type Observer, watchDb } from './watched-db.ts';
 import type { Rng } from './rng.ts';
 import type { Owner } from './timeline.ts';
+import { type Observer, watchDb } from './watched-db.ts';
 import type { World } from './world.ts';
 
 /** Thrown into a daemon where it is killed, and at every call that it still makes. */

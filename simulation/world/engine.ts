@@ -10,9 +10,9 @@ import type {
   AgentRuntime,
 } from '../../src/runtime/agent-runtime.ts';
 import type { Folder } from '../../src/types.ts';
+import type { AgentLife } from './agent.ts';
 import { Agent } from './agent.ts';
 import type { Daemon } from './daemon.ts';
-import type { AgentLife } from './agent.ts';
 import type { Rng } from './rng.ts';
 import type { World } from './world.ts';
 
@@ -44,7 +44,8 @@ export class SimulatedEngine {
     this.#world.count('engine outages');
     const takesAll = this.#rng.chance(0.5);
     this.#world.note('engine down', { takesAll });
-    if (takesAll) for (const agent of this.living()) agent.end({ code: 137, oomKilled: false, lastOutput: '' });
+    if (takesAll)
+      for (const agent of this.living()) agent.end({ code: 137, oomKilled: false, lastOutput: '' });
     timeline.in(this.#rng.around(OUTAGE), () => {
       this.#down = false;
       this.#world.note('engine up', {});
@@ -106,7 +107,10 @@ export class SimulatedEngine {
     if (this.containers.has(launch.name)) throw new Error(`the name ${launch.name} is taken`);
     const others = this.of(launch.folder);
     if (others.length > 0)
-      this.#world.violated('G2', `group ${launch.folder} has two agents at once: ${others[0]?.name} and ${launch.name}`);
+      this.#world.violated(
+        'G2',
+        `group ${launch.folder} has two agents at once: ${others[0]?.name} and ${launch.name}`,
+      );
     const agent = new Agent(this.#world, this.#life, launch.name, launch.folder);
     this.containers.set(launch.name, agent);
     this.#world.count('agents');
@@ -139,7 +143,11 @@ export class SimulatedEngine {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     timeline.in(this.#rng.between(5, 400), () => {
       if (this.#down) {
-        timeline.in(1, () => reject(new NanoClawError('ENGINE_DOWN', 'the Docker engine does not answer')), daemon);
+        timeline.in(
+          1,
+          () => reject(new NanoClawError('ENGINE_DOWN', 'the Docker engine does not answer')),
+          daemon,
+        );
         return;
       }
       agent.end({ code: 137, oomKilled: false, lastOutput: '' });

@@ -47,11 +47,7 @@ const SENDERS = [
   { id: 1003, is_bot: false, first_name: 'Çağla' },
 ];
 
-export function createPeople(
-  world: World,
-  telegram: SimulatedTelegram,
-  openTasks: () => string[],
-): People {
+export function createPeople(world: World, telegram: SimulatedTelegram, openTasks: () => string[]): People {
   const rng: Rng = world.rng('people');
   const written: Written[] = [];
   let tokens = 0;
@@ -61,7 +57,13 @@ export function createPeople(
     const burst = () => {
       if (!world.faults) return;
       while (at.movedTo !== null) at = telegram.chat(at.movedTo);
-      for (let n = rng.weighted({ 1: 6, 2: 3, 4: 2, 9: 1 } as Record<string, number>), left = Number(n), delay = 0; left > 0; left -= 1) {
+      for (
+        let n = rng.weighted({ 1: 6, 2: 3, 4: 2, 9: 1 } as Record<string, number>),
+          left = Number(n),
+          delay = 0;
+        left > 0;
+        left -= 1
+      ) {
         delay += rng.chance(0.4) ? rng.between(0, 900) : rng.around(15_000);
         world.timeline.in(delay, () => write(at, habits));
       }
@@ -96,7 +98,13 @@ export function createPeople(
       raw,
     });
     world.count('messages');
-    world.note('written', { chat: chat.id, messageId: raw.message_id, update, kind: actual, text: text.slice(0, 50) });
+    world.note('written', {
+      chat: chat.id,
+      messageId: raw.message_id,
+      update,
+      kind: actual,
+      text: text.slice(0, 50),
+    });
   }
 
   function saying(kind: Kind, token: string, habits: PlaceHabits): Partial<Message> {
@@ -130,7 +138,13 @@ export function createPeople(
     if (!last) return null;
     const from = { id: BOT.id, is_bot: true, first_name: BOT.name };
     return {
-      reply_to_message: { message_id: last.messageId, date: 0, chat: { id: chat.id, type: 'group' }, from, text: last.text.slice(0, 100) },
+      reply_to_message: {
+        message_id: last.messageId,
+        date: 0,
+        chat: { id: chat.id, type: 'group' },
+        from,
+        text: last.text.slice(0, 100),
+      },
     } as unknown as Partial<Message>;
   }
 
@@ -148,7 +162,9 @@ export function createPeople(
 
   /** Somebody changes one of the last messages: other words, or Nina is meant now, or no longer. */
   function edit(chat: Chat, habits: PlaceHabits): void {
-    const recent = written.filter((w) => w.chat === chat.id && (w.kind === 'request' || w.kind === 'context'));
+    const recent = written.filter(
+      (w) => w.chat === chat.id && (w.kind === 'request' || w.kind === 'context'),
+    );
     const one = recent.at(-rng.between(1, 4));
     if (!one || one.raw.text === undefined) return;
     const kind: Kind = habits.noTrigger || rng.chance(0.6) ? 'request' : 'context';
@@ -184,4 +200,9 @@ export function createPeople(
 const chatOf = (chat: Chat) =>
   chat.type === 'private'
     ? { id: chat.id, type: 'private', first_name: chat.title }
-    : { id: chat.id, type: chat.type, title: chat.title, ...(chat.topics.length > 0 ? { is_forum: true } : {}) };
+    : {
+        id: chat.id,
+        type: chat.type,
+        title: chat.title,
+        ...(chat.topics.length > 0 ? { is_forum: true } : {}),
+      };

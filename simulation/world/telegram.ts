@@ -114,7 +114,10 @@ export class SimulatedTelegram {
   }
 
   connection(daemon: Daemon): Telegram {
-    const ask = <T>(where: string, work: (answer: (value: T) => void, refuse: (error: Error) => void) => void) => {
+    const ask = <T>(
+      where: string,
+      work: (answer: (value: T) => void, refuse: (error: Error) => void) => void,
+    ) => {
       daemon.touch(where);
       return new Promise<T>((resolve, reject) => {
         work(resolve, reject);
@@ -276,7 +279,12 @@ export class SimulatedTelegram {
     daemon.sendingId = null;
     this.requests.push(request);
     this.onRequest(request);
-    world.note('send', { chat: message.chatJid, outbox: request.outboxId, text: message.text.slice(0, 60), fate });
+    world.note('send', {
+      chat: message.chatJid,
+      outbox: request.outboxId,
+      text: message.text.slice(0, 60),
+      fate,
+    });
     this.#request(
       daemon,
       fate,
@@ -298,7 +306,14 @@ export class SimulatedTelegram {
   /** Nobody can tell this from a request that was lost. */
   neverAsked(outboxId: number): void {
     const at = this.#world.timeline.now;
-    const nothing = { chat: 0, place: '', text: '', messageId: null, fate: 'request-lost', told: null } as const;
+    const nothing = {
+      chat: 0,
+      place: '',
+      text: '',
+      messageId: null,
+      fate: 'request-lost',
+      told: null,
+    } as const;
     this.requests.push({ ...nothing, asked: false, outboxId, at });
   }
 

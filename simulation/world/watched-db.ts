@@ -2,7 +2,12 @@
 import type { Db } from '../../src/db.ts';
 
 /** Told of every call of a repository that returned, committed or not. */
-export type Observer = (repository: string, method: string, args: readonly unknown[], result: unknown) => void;
+export type Observer = (
+  repository: string,
+  method: string,
+  args: readonly unknown[],
+  result: unknown,
+) => void;
 
 type Method = (...args: unknown[]) => unknown;
 
@@ -10,7 +15,8 @@ export function watchDb(db: Db, touch: (where: string) => void, observe: Observe
   const watched: Record<string, unknown> = {};
   for (const [name, part] of Object.entries(db) as [string, unknown][]) {
     watched[name] = part;
-    if (typeof part === 'function') watched[name] = watchMethod('db', name, part.bind(db) as Method, touch, observe);
+    if (typeof part === 'function')
+      watched[name] = watchMethod('db', name, part.bind(db) as Method, touch, observe);
     else if (name !== 'sqlite' && part !== null && typeof part === 'object')
       watched[name] = watchRepository(name, part as Record<string, unknown>, touch, observe);
   }

@@ -7,7 +7,7 @@ import { createRng, type Rng } from './rng.ts';
 import { Timeline } from './timeline.ts';
 import type { Trace } from './trace.ts';
 
-export type Guarantee = 'G1' | 'G2' | 'G3' | 'G4' | 'limits' | 'daemon';
+export type Guarantee = 'G1' | 'G2' | 'G3' | 'G4' | 'limits' | 'daemon' | 'determinism';
 
 export interface Violation {
   guarantee: Guarantee;

@@ -124,6 +124,8 @@ export function groupRepository(db: Sqlite) {
     "UPDATE task_runs SET chat_jid = ? WHERE chat_jid = ? AND state <> 'finished'",
     'UPDATE registered_groups SET former_jid = chat_jid, chat_jid = ? WHERE chat_jid = ?',
   ].map((sql) => db.prepare(sql));
+  // A folder that is registered again, perhaps for another chat, brings its tasks along.
+  const takeTasks = db.prepare('UPDATE scheduled_tasks SET chat_jid = ? WHERE group_folder = ?');
   const find = (row: GroupRow | undefined) => (row === undefined ? null : toGroup(row));
 
   return {
@@ -146,6 +148,7 @@ export function groupRepository(db: Sqlite) {
         g.addedAt,
         g.formerJid,
       );
+      takeTasks.run(g.chatJid, g.folder);
     },
     update(
       g: Pick<

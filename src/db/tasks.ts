@@ -211,6 +211,11 @@ export function taskRepository(db: Sqlite) {
     `UPDATE task_runs SET state = 'finished', outcome = 'skipped', reason = ?, finished_at = ? WHERE task_id = ? AND state = 'due'`,
   );
 
+  const skipOpenIn = db.prepare(
+    `UPDATE task_runs INDEXED BY task_runs_waiting SET state = 'finished', outcome = 'skipped', reason = ?, finished_at = ?
+     WHERE chat_jid = ? AND state = 'due'`,
+  );
+
   const find = (row: Row | undefined): Task | null => (row === undefined ? null : toTask(row));
   const findRun = (row: Row | undefined): TaskRun | null => (row === undefined ? null : toRun(row));
 
@@ -353,6 +358,10 @@ export function taskRepository(db: Sqlite) {
     /** What waits of a task that is not to run any more. */
     skipWaiting(taskId: string, reason: string, at: Iso): void {
       skipOpen.run(reason, at, taskId);
+    },
+    /** What waits in a chat where nothing is to run any more. */
+    skipWaitingIn(jid: ChatJid, reason: string, at: Iso): void {
+      skipOpenIn.run(reason, at, jid);
     },
   };
 }

@@ -149,6 +149,25 @@ describe('delivery', () => {
     expect(texts(telegram)).toEqual(['patience', 'and order']);
   });
 
+  it('keeps the limits across a restart', async () => {
+    const { clock, telegram, delivery, reply, restart } = createHarness();
+    delivery.start();
+    for (let n = 0; n < 18; n += 1) reply(`${n}`);
+    await clock.advance(20_000);
+    expect(telegram.arrived).toHaveLength(18);
+    for (let n = 0; n < 5; n += 1) reply(`later ${n}`);
+    await clock.advance(500);
+    void delivery.stop();
+    restart().start();
+    await clock.advance(120_000);
+    const times = telegram.asked.map(({ at }) => at);
+    expect(times).toHaveLength(23);
+    times.forEach((at, n) => {
+      expect(at - (times[n - 1] ?? -1000)).toBeGreaterThanOrEqual(1000);
+      expect(at - (times[n - 20] ?? -60_000)).toBeGreaterThanOrEqual(60_000);
+    });
+  });
+
   it('repeats a send whose result is unknown exactly once, marked', async () => {
     const { telegram, reply, clock, db } = createHarness();
     let lost = 0;
