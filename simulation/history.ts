@@ -205,9 +205,8 @@ async function live(
   timeline.in(beginning.between(0, DAY), comeAndGo);
 
   // ------------------------------------------------------------ it happens
-  const onRejection = (error: unknown) => {
-    if (!world.killedNow)
-      world.violated('daemon', `a promise was rejected and nobody cared: ${String(error)}`);
+  const onStray = (error: unknown) => {
+    if (!world.killedNow) world.violated('daemon', `an error that nobody caught: ${show(error)}`);
   };
   async function play(until: number, isOver: () => boolean = () => false): Promise<void> {
     for (;;) {
@@ -231,7 +230,8 @@ async function live(
     return openWork(db) === 0 && engine.living().every((agent) => agent.turn === null);
   };
 
-  process.on('unhandledRejection', onRejection);
+  const strays = ['unhandledRejection', 'uncaughtException'];
+  for (const stray of strays) process.on(stray, onStray);
   try {
     startDaemon();
     await play(options.days * DAY);
@@ -256,7 +256,7 @@ async function live(
     world.daemon?.kill('the end');
     return world;
   } finally {
-    process.off('unhandledRejection', onRejection);
+    for (const stray of strays) process.off(stray, onStray);
   }
 }
 

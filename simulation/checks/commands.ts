@@ -1,12 +1,15 @@
 /** Each command that an agent left has had its effect once, and one answer that tells the truth about it. */
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import path from 'node:path';
 import type { Db } from '../../src/db.ts';
 import { groupPaths } from '../../src/mailbox/layout.ts';
-import { MAILBOX, resultFileSchema } from '../../src/protocol.ts';
+import { MAILBOX } from '../../src/protocol.ts';
 import type { CommandRecord } from '../world/agent-commands.ts';
 import type { World } from '../world/world.ts';
 import type { Registrations } from './registrations.ts';
+
+/** Lost file events on both sides, and the looks that make up for them. */
+const PATIENCE_MS = 150_000;
 
 export function checkCommands(
   world: World,
@@ -27,7 +30,7 @@ export function checkCommands(
     const place = folder;
     if (!noted && registrations.throughout(place, 0, world.timeline.now))
       world.violated('G1', `${which} was never taken`);
-    checkAnswer(world, which, folder, id, noted);
+    checkAnswer(world, which, command, noted);
     if (token === null || (type !== 'send_message' && type !== 'schedule_task')) continue;
     const times = effects[type].get(token) ?? 0;
     const expected = noted?.outcome === 'done' ? 1 : 0;
@@ -46,22 +49,17 @@ export function checkCommands(
   }
 }
 
+/** Its agent is told what became of it, if both it and a daemon live long enough. */
 function checkAnswer(
   world: World,
   which: string,
-  folder: string,
-  id: string,
+  { answer, leftAt, agent }: CommandRecord,
   noted: { outcome: string } | null,
 ): void {
-  const file = path.join(groupPaths(world.home, folder).mailbox, MAILBOX.results, `${id}.json`);
-  if (!existsSync(file)) {
-    if (noted) world.violated('G1', `${which} got no answer`);
-    return;
-  }
-  const result = resultFileSchema.parse(JSON.parse(readFileSync(file, 'utf8')));
-  if (result.ok !== (noted?.outcome === 'done'))
-    world.violated(
-      'G4',
-      `${which} was answered “${result.ok ? 'ok' : 'refused'}”, and became ${noted?.outcome}`,
-    );
+  if (answer !== null && answer !== noted?.outcome)
+    world.violated('G4', `${which} was answered “${answer}”, and became ${noted?.outcome}`);
+  const until = leftAt + PATIENCE_MS;
+  const isOverdue =
+    agent.endedAt > until && world.lives.some(({ from, to }) => from <= leftAt && to >= until);
+  if (answer === null && isOverdue) world.violated('G1', `${which} got no answer`);
 }

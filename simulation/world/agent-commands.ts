@@ -11,6 +11,11 @@ export interface CommandRecord {
   type: CommandType;
   /** The text or prompt, which no other command has; null when it has none. */
   token: string | null;
+  agent: Agent;
+  /** Monotonic milliseconds. */
+  leftAt: number;
+  /** What its agent was told; null: nothing yet. */
+  answer: 'done' | 'refused' | null;
 }
 
 export interface AgentCommands {
@@ -70,11 +75,18 @@ export function createCommands(world: World, rng: Rng, openTasks: () => string[]
       if (!command) {
         command = make(what);
         const of = command.text ?? command.prompt;
-        left.push({
+        const record: CommandRecord = {
           id,
           folder: agent.folder,
           type: command.type,
           token: typeof of === 'string' ? of : null,
+          agent,
+          leftAt: world.timeline.now,
+          answer: null,
+        };
+        left.push(record);
+        agent.await(id, (ok) => {
+          record.answer = ok ? 'done' : 'refused';
         });
         world.count('commands');
       }

@@ -5,7 +5,13 @@
 import { existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { groupPaths } from '../../src/mailbox/layout.ts';
-import { controlFileSchema, MAILBOX, type TurnFile, turnFileSchema } from '../../src/protocol.ts';
+import {
+  controlFileSchema,
+  MAILBOX,
+  resultFileSchema,
+  type TurnFile,
+  turnFileSchema,
+} from '../../src/protocol.ts';
 import type { AgentExit } from '../../src/runtime/agent-runtime.ts';
 import type { Daemon } from './daemon.ts';
 import type { World } from './world.ts';
@@ -30,6 +36,10 @@ const LOOK_MS = 30_000;
 export class Agent {
   exit: AgentExit | null = null;
   turn: TurnFile | null = null;
+  /** Monotonic milliseconds; infinite while it lives. */
+  endedAt = Number.POSITIVE_INFINITY;
+  /** Commands whose answer it has not seen yet. */
+  readonly #asked = new Map<string, (ok: boolean) => void>();
   readonly watchers: { daemon: Daemon; tell: () => void }[] = [];
   readonly name: string;
   readonly folder: string;
@@ -72,7 +82,22 @@ export class Agent {
     this.#world.timeline.in(2, () => this.#look(), this);
   }
 
+  /** It wants to know what becomes of a command. */
+  await(command: string, answered: (ok: boolean) => void): void {
+    this.#asked.set(command, answered);
+  }
+
+  #readAnswers(): void {
+    for (const [id, answered] of this.#asked) {
+      const file = path.join(this.mailbox, MAILBOX.results, `${id}.json`);
+      if (!existsSync(file)) continue;
+      this.#asked.delete(id);
+      answered(resultFileSchema.parse(JSON.parse(readFileSync(file, 'utf8'))).ok);
+    }
+  }
+
   #look(): void {
+    this.#readAnswers();
     if (this.turn) {
       this.#heed(this.turn);
       return;
@@ -103,6 +128,7 @@ export class Agent {
       step.afterMs,
       () => {
         if (this.turn !== turn) return; // it was interrupted
+        this.#readAnswers();
         step.do();
         if (this.alive) this.#next(turn, rest);
       },
@@ -152,6 +178,7 @@ export class Agent {
   end(exit: AgentExit): void {
     if (this.exit) return;
     this.exit = exit;
+    this.endedAt = this.#world.timeline.now;
     this.turn = null;
     this.#world.note('container ended', { name: this.name, code: exit.code, oom: exit.oomKilled });
     this.tellWatchers();

@@ -88,6 +88,7 @@ export class Daemon implements Owner {
   start(): void {
     const world = this.#world;
     world.daemon = this;
+    world.lives.push({ from: world.timeline.now, to: Number.POSITIVE_INFINITY });
     world.note('daemon starts', { number: this.number, wall: iso(world.timeline.wall()) });
     try {
       this.#wire();
@@ -183,6 +184,8 @@ export class Daemon implements Owner {
     this.alive = false;
     world.killedNow = true;
     world.daemon = null;
+    const life = world.lives.at(-1);
+    if (life) life.to = world.timeline.now;
     if (this.sendingId !== null) this.#parts.neverAsked(this.sendingId);
     world.note('daemon gone', { number: this.number, how, calls: this.#calls });
     if (this.db?.sqlite.open) this.db.sqlite.close();

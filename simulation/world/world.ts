@@ -26,6 +26,8 @@ export class World {
   faults = true;
   /** The daemon that runs now. */
   daemon: Daemon | null = null;
+  /** When daemons lived, in monotonic milliseconds. */
+  readonly lives: { from: number; to: number }[] = [];
   /** A daemon was killed during this step. */
   killedNow = false;
   readonly seed: number;
