@@ -2,7 +2,7 @@
  * Known bugs, to be put into the daemon on purpose: a check that reports none of them checks nothing. Each names the
  * guarantee that it breaks.
  */
-import type { Overrides } from '../src/app/wire.ts';
+import type { Overrides } from '../src/app/overrides.ts';
 import type { Db } from '../src/db.ts';
 import { nextRun } from '../src/next-run.ts';
 import type { AgentRuntime } from '../src/runtime/agent-runtime.ts';

@@ -6,7 +6,8 @@
 import { mkdirSync, renameSync } from 'node:fs';
 import path from 'node:path';
 import pino from 'pino';
-import { type Overrides, wire } from '../../src/app/wire.ts';
+import type { Overrides } from '../../src/app/overrides.ts';
+import { wire } from '../../src/app/wire.ts';
 import { loadConfig } from '../../src/config.ts';
 import { databaseFile } from '../../src/db/open.ts';
 import { createDb, type Db } from '../../src/db.ts';
@@ -129,7 +130,9 @@ export class Daemon implements Owner {
       config,
       log: this.#log(),
       overrides: {
+        // An hour's poll costs as much as a minute's, and the watchdogs look every few seconds.
         pollTimeoutS: 3600,
+        watchdogs: false,
         sweepMs: 60_000,
         reconcileMs: 300_000,
         scheduleLookMs: 300_000,
@@ -149,6 +152,7 @@ export class Daemon implements Owner {
       telegram: parts.telegram(this),
       registry,
       url: 'http://127.0.0.1:0',
+      giveUp: (reason) => this.kill(reason),
       reach,
     });
   }
