@@ -8,6 +8,7 @@ import { poke } from '../lib/poke.ts';
 import {
   checkSchedule,
   DEFAULT_LIMITS,
+  nextRun,
   previewSchedule,
   ScheduleError,
   type ScheduleLimits,
@@ -197,9 +198,8 @@ function previewCommand(tasks: Command): void {
     .option('--count <n>', 'how many', '5')
     .option('--json', 'machine-readable')
     .action((value: string, options: Output & { tz: string; from?: string; count: string }) => {
-      const from = options.from === undefined ? Date.now() : Date.parse(options.from);
+      const from = options.from === undefined ? Date.now() : fromOf(options.from, options.tz);
       const count = Number(options.count);
-      if (!Number.isFinite(from)) throw usage('--from: expected an instant like 2026-03-28T12:00:00Z');
       if (!Number.isInteger(count) || count < 1 || count > 1000)
         throw usage('--count: expected a whole number from 1 to 1000');
       try {
@@ -214,6 +214,19 @@ function previewCommand(tasks: Command): void {
         throw error instanceof ScheduleError ? new NanoClawError('TASK_INVALID', error.message) : error;
       }
     });
+}
+
+/** An instant; without an offset on the zone's clock, as everywhere, and not on that of this process. */
+function fromOf(text: string, timezone: string): number {
+  try {
+    const at = nextRun({ type: 'once', value: text, timezone, anchor: 0 }, -Infinity);
+    if (at !== null) return at;
+  } catch (error) {
+    if (!(error instanceof ScheduleError || error instanceof RangeError)) throw error;
+  }
+  throw usage(
+    '--from: expected an instant like 2026-03-28T12:00:00Z, or a time in the zone like 2026-03-28T12:00',
+  );
 }
 
 /** As they will be judged when it is saved; settings that cannot be read are no reason to say nothing. */

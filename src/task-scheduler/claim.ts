@@ -99,19 +99,55 @@ function pause(db: Db, task: Task, now: number, reason: string): Claim {
   return { runs: false, late: false, paused: reason };
 }
 
-/** All instants from next_run up to now, oldest first, and the first one after. */
-function dueInstants(task: Task, now: number): { instants: number[]; unlisted: number; next: number | null } {
+/** So many missed instants are counted one by one; more are "so many at least". */
+export const MAX_COUNTED = 50_000;
+
+interface Due {
+  /** Oldest first, at most MAX_MISSED_ROWS and one; of more than MAX_COUNTED the latest alone. */
+  instants: number[];
+  /** Earlier ones that get no row. */
+  unlisted: number;
+  /** The first one after now. */
+  next: number | null;
+}
+
+/**
+ * All instants from next_run up to now. Its work is bounded: a clock that jumps by decades must not hold up the
+ * daemon while every minute of them is looked at.
+ */
+export function dueInstants(
+  task: Pick<Task, 'scheduleType' | 'scheduleValue' | 'timezone' | 'anchor' | 'nextRun'>,
+  now: number,
+  nextAfter: typeof nextRun = nextRun,
+): Due {
   const schedule = scheduleOf(task);
   const instants: number[] = [];
   let unlisted = 0;
   let next: number | null = task.nextRun === null ? null : Date.parse(task.nextRun);
   while (next !== null && next <= now) {
+    if (instants.length + unlisted === MAX_COUNTED) {
+      const latest = latestInstant((after) => nextAfter(schedule, after), next, now);
+      return { instants: [latest], unlisted: MAX_COUNTED, next: nextAfter(schedule, latest) };
+    }
     instants.push(next);
     if (instants.length > MAX_MISSED_ROWS) {
       instants.shift();
       unlisted += 1;
     }
-    next = nextRun(schedule, next);
+    next = nextAfter(schedule, next);
   }
   return { instants, unlisted, next };
+}
+
+/** The last instant up to `now`, by halving the time in which it must lie. `known` is one of them. */
+function latestInstant(nextAfter: (after: number) => number | null, known: number, now: number): number {
+  let latest = known;
+  let none = now; // nothing lies between here and now
+  while (none - latest > 1) {
+    const middle = Math.floor((latest + none) / 2);
+    const next = nextAfter(middle);
+    if (next !== null && next <= now) latest = next;
+    else none = middle;
+  }
+  return latest;
 }

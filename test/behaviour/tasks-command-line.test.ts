@@ -56,6 +56,16 @@ describe('preview', () => {
     });
   });
 
+  it('reads --from without an offset on the clock of the task’s zone, not of this process', () => {
+    const next = (from: string) =>
+      (json('0 9 * * *', '--tz', 'Pacific/Auckland', '--from', from, '--count', '1') as { next: string[] })
+        .next;
+    expect(next('2026-06-01T08:00')).toEqual(['2026-05-31T21:00:00.000Z']);
+    expect(next('2026-06-01T10:00')).toEqual(['2026-06-01T21:00:00.000Z']);
+    expect(next('2026-06-01T08:00:00Z')).toEqual(['2026-06-01T21:00:00.000Z']);
+    expect(next('2026-06-01')).toEqual(['2026-05-31T21:00:00.000Z']);
+  });
+
   it('says the rule for days when both fields are given', () => {
     const both = json('0 9 13 * 5', '--tz', 'UTC', '--from', '2026-11-01T00:00:00Z', '--count', '2');
     expect(both).toEqual({
