@@ -19,7 +19,7 @@ export interface SoakOptions {
 }
 
 const MOST_AGENTS = 10;
-const LOG = { maxMb: 1, keep: 2 };
+const LOG = { maxMb: 1, keep: 1 };
 /** So short that each bound is reached well before the second half of an hour. */
 const SETTINGS = {
   MAX_CONCURRENT_CONTAINERS: String(MOST_AGENTS),
@@ -170,7 +170,7 @@ function report(
       .map(([key, value]) => `${key} ${String(value)}`)
       .join(', ');
   return [
-    `${minutes} min at ${rate} messages a second over ${groups} groups; growth and median are of the second half`,
+    `${minutes} min at ${rate} messages a second over ${groups} groups; growth and median are of the second half, memory by its floors`,
     ...aligned,
     `messages: ${named(counts)}`,
     `open at the end: ${named(open)}`,

@@ -9,11 +9,12 @@ type Metric = Exclude<keyof Sample, 'minute'>;
 interface Bound {
   metric: Metric;
   name: string;
-  /** Growth in the second half: at most this share of its median, or this much, whichever is more. */
-  share: number;
-  least: number;
+  /** Growth in the second half: a tenth of its median, or this much, whichever is more. Left out: any. */
+  least?: number;
   /** Never more than this. */
   most?: number;
+  /** By the lowest value of each five minutes: what is left after garbage was collected. A leak lifts it. */
+  floor?: true;
 }
 
 export interface Judged {
@@ -28,22 +29,25 @@ export interface Judged {
   good: boolean;
 }
 
-/** Garbage collection and warm agents come and go: a tenth up or down within half an hour is no trend. */
+/** Warm agents come and go: a tenth up or down within half an hour is no trend. */
 const BOUNDS: readonly Bound[] = [
-  { metric: 'rss', name: 'resident memory (MiB)', share: 0.1, least: 10 },
-  { metric: 'heap', name: 'heap in use (MiB)', share: 0.1, least: 6 },
-  { metric: 'fds', name: 'open files', share: 0.1, least: 6, most: 500 },
-  { metric: 'database', name: 'database (MiB)', share: 0.1, least: 1 },
-  { metric: 'wal', name: 'WAL (MiB)', share: 0.1, least: 4, most: 24 },
-  { metric: 'rows', name: 'rows', share: 0.1, least: 300 },
-  { metric: 'log', name: 'logs (MiB)', share: 0.1, least: 0.5 },
-  { metric: 'mailbox', name: 'mailbox files', share: 0.1, least: 20 },
-  { metric: 'turnLogs', name: 'turn logs', share: 0.1, least: 30 },
-  { metric: 'copies', name: 'copies to send', share: 0.1, least: 5 },
-  { metric: 'backlog', name: 'outbox backlog', share: 0.1, least: 20 },
-  { metric: 'unanswered', name: 'unanswered', share: 0.1, least: 20 },
+  { metric: 'rss', name: 'resident memory (MiB)', least: 10, floor: true },
+  { metric: 'heap', name: 'heap in use (MiB)', least: 6, floor: true },
+  { metric: 'fds', name: 'open files', least: 6, most: 500 },
+  { metric: 'database', name: 'database (MiB)', least: 1 },
+  { metric: 'wal', name: 'WAL (MiB)', least: 4, most: 24 },
+  { metric: 'rows', name: 'rows', least: 300 },
+  // Fills what it may have, and no more: the run gives the limit.
+  { metric: 'log', name: 'logs (MiB)' },
+  { metric: 'mailbox', name: 'mailbox files', least: 20 },
+  { metric: 'turnLogs', name: 'turn logs', least: 30 },
+  { metric: 'copies', name: 'copies to send', least: 5 },
+  { metric: 'backlog', name: 'outbox backlog', least: 20 },
+  { metric: 'unanswered', name: 'unanswered', least: 20 },
 ];
+const SHARE = 0.1;
 const SHORTEST_TREND_MINUTES = 10;
+const FLOOR_MINUTES = 5;
 
 /** `most` gives limits that the run's own settings set. */
 export function judge(samples: readonly Sample[], most: Partial<Record<Metric, number>> = {}): Judged[] {
@@ -52,14 +56,13 @@ export function judge(samples: readonly Sample[], most: Partial<Record<Metric, n
   return BOUNDS.map((bound) => {
     const values = samples.map((sample) => sample[bound.metric]);
     const recent = half.map((sample) => sample[bound.metric]);
+    const points = half.map((sample) => [sample.minute, sample[bound.metric]] as const);
     const limit = most[bound.metric] ?? bound.most;
-    const allowedGrowth = Math.max(bound.share * medianOf(recent), bound.least);
-    const growth =
-      end < SHORTEST_TREND_MINUTES
-        ? null
-        : slopeOf(half.map((sample) => [sample.minute, sample[bound.metric]])) * (end / 2);
+    const mayGrow = bound.least === undefined ? null : Math.max(SHARE * medianOf(recent), bound.least);
+    const tooShort = end < SHORTEST_TREND_MINUTES;
+    const growth = tooShort ? null : slopeOf(bound.floor ? floorsOf(points) : points) * (end / 2);
     const largest = Math.max(...values);
-    const allowed = `${growth === null ? '' : `+${allowedGrowth.toFixed(1)}`}${limit === undefined ? '' : ` ≤ ${limit}`}`;
+    const allowed = `${tooShort || mayGrow === null ? '' : `+${mayGrow.toFixed(1)}`}${limit === undefined ? '' : ` ≤ ${limit}`}`;
     return {
       name: bound.name,
       first: values[0] ?? 0,
@@ -68,13 +71,28 @@ export function judge(samples: readonly Sample[], most: Partial<Record<Metric, n
       last: values.at(-1) ?? 0,
       growth,
       allowed: allowed.trim(),
-      good: (growth === null || growth <= allowedGrowth) && (limit === undefined || largest <= limit),
+      good:
+        (growth === null || mayGrow === null || growth <= mayGrow) &&
+        (limit === undefined || largest <= limit),
     };
   });
 }
 
+type Point = readonly [x: number, y: number];
+
+/** The lowest point of each window. */
+function floorsOf(points: readonly Point[]): Point[] {
+  const floors = new Map<number, Point>();
+  for (const point of points) {
+    const window = Math.floor(point[0] / FLOOR_MINUTES);
+    const lowest = floors.get(window);
+    if (!lowest || point[1] < lowest[1]) floors.set(window, point);
+  }
+  return [...floors.values()];
+}
+
 /** By Theil and Sen, the median of the slopes between all pairs: single peaks do not move it. Per unit of x. */
-export function slopeOf(points: readonly (readonly [x: number, y: number])[]): number {
+export function slopeOf(points: readonly Point[]): number {
   const slopes: number[] = [];
   points.forEach(([x, y], i) => {
     for (const [later, value] of points.slice(i + 1)) if (later > x) slopes.push((value - y) / (later - x));

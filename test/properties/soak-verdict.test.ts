@@ -31,8 +31,10 @@ it('finds nothing in a flat run, whatever the noise, single peaks and a warm-up'
       fc.array(fc.double({ min: -1, max: 1, noNaN: true }), { minLength: 241, maxLength: 241 }),
       (noise) => {
         const samples = hour((minute) => ({
-          rss: 120 - (minute < 20 ? 40 : 0) + 3 * (noise[minute * 4] ?? 0) + (minute % 15 === 0 ? 50 : 0),
-          heap: 30 + 4 * (noise[minute * 4] ?? 0),
+          // Garbage piles up and is collected, at no fixed times.
+          rss: 120 - (minute < 20 ? 40 : 0) + 50 * Math.abs(noise[minute * 4] ?? 0) + 15 * (minute % 4),
+          heap: 30 + 20 * Math.abs(noise[minute * 4] ?? 0) + (minute % 15 === 0 ? 50 : 0),
+          fds: 60 + 4 * (noise[minute * 4] ?? 0),
         }));
         expect(growing(samples)).toEqual([]);
       },
@@ -41,7 +43,9 @@ it('finds nothing in a flat run, whatever the noise, single peaks and a warm-up'
   );
 });
 
-it.each(Object.keys(FLAT) as (keyof typeof FLAT)[])('finds a steady growth of %s', (metric) => {
+/** The log has a fixed bound, and fills it. */
+const JUDGED = (Object.keys(FLAT) as (keyof typeof FLAT)[]).filter((metric) => metric !== 'log');
+it.each(JUDGED)('finds a steady growth of %s', (metric) => {
   // As much again within the hour, and enough to matter.
   const whole = 2 * FLAT[metric] + 100;
   expect(growing(hour((minute) => ({ [metric]: FLAT[metric] + (whole * minute) / 60 })))).toHaveLength(1);
@@ -51,6 +55,7 @@ it('does not judge the trend of a short run, but its fixed bounds', () => {
   const short = hour((minute) => ({ rss: 100 + 50 * minute })).slice(0, 20);
   expect(growing(short)).toEqual([]);
   expect(growing(short.map((sample) => ({ ...sample, wal: 100 })))).toEqual(['WAL (MiB)']);
+  expect(judge(short, { log: 2 }).filter(({ good }) => !good)).toMatchObject([{ name: 'logs (MiB)' }]);
 });
 
 it('takes the slope of a line, and that of a line with wild points', () => {
