@@ -29,7 +29,7 @@ import {
   type TaskRules,
   taskRecord,
 } from '../tasks.ts';
-import { chatJid } from '../types.ts';
+import { chatJid, iso } from '../types.ts';
 import { type Output, print, table, withDb } from './context.ts';
 
 export function tasksCommand(program: Command): void {
@@ -140,6 +140,7 @@ function addCommand(tasks: Command): void {
           },
           'operator',
         );
+        audit(db, task, 'schedule_task');
         const preview = previewOf(rules, task, group);
         print(
           options,
@@ -164,7 +165,9 @@ function changeCommands(tasks: Command): void {
     if (name === 'resume') command.option('--missed', 'also one run for what was missed');
     command.action((id: string, options: Output & { missed?: boolean }) =>
       change((db, rules) => {
-        const text = act(rules, findTask(rules, id, null), options);
+        const task = findTask(rules, id, null);
+        const text = act(rules, task, options);
+        audit(db, task, `${name}_task`);
         print(options, toJson(findTask({ db }, id, null)), text);
       }),
     );
@@ -250,6 +253,11 @@ function change(work: (db: Db, rules: TaskRules) => void): Promise<void> {
     db.transaction(() => work(db, rules));
     poke(config.home);
   });
+}
+
+function audit(db: Db, task: Task, action: string): void {
+  const at = iso(Date.now());
+  db.audit.note({ at, actor: 'operator', group: task.folder, action, outcome: 'done', detail: task.id });
 }
 
 function groupOf(db: Db, which: string) {

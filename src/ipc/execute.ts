@@ -1,6 +1,6 @@
 /**
  * A command, done once: its effect and the note that it happened (or why not) are one transaction. One that was
- * noted before is only answered again. Refusals are audited.
+ * noted before is only answered again. Refusals are audited, and what main does in other groups.
  */
 import { isStorageFailure } from '../db/open.ts';
 import type { Db } from '../db.ts';
@@ -10,7 +10,7 @@ import type { Reach } from '../lib/failpoint.ts';
 import { runEach } from '../lib/run-each.ts';
 import type { Logger } from '../log.ts';
 import type { Command, ResultFile } from '../protocol.ts';
-import { type ChatJid, type Folder, type Group, iso } from '../types.ts';
+import { type ChatJid, type Folder, type Group, type Iso, iso } from '../types.ts';
 import { type CommandContext, type CommandEffect, runCommand } from './commands.ts';
 import { digestOf, doneBefore } from './repeats.ts';
 
@@ -60,6 +60,7 @@ export function execute(options: ExecuteOptions, asker: Group, command: Command)
     try {
       effect = db.savepoint(() => runCommand(options.commands, asker, command));
       db.agents.noteCommand({ ...note, outcome: 'done', reason: effect.detail });
+      auditElsewhere(db, asker, type, effect, at);
       return toResult(id, true, effect.detail);
     } catch (error) {
       const reason = refusal(error);
@@ -83,6 +84,21 @@ export function execute(options: ExecuteOptions, asker: Group, command: Command)
   ];
   runEach(wakes, (error) => log.error({ event: 'wake_failed', group: folder, err: error }, messageOf(error)));
   return result;
+}
+
+/** What a group does to itself is in ipc_commands; registrations are audited where they happen. */
+function auditElsewhere(db: Db, asker: Group, action: string, effect: CommandEffect, at: Iso): void {
+  const concerned = effect.tasksChanged ?? effect.wakeDelivery;
+  if (concerned === undefined || concerned === asker.chatJid) return;
+  const group = db.groups.byJid(concerned)?.folder ?? null;
+  db.audit.note({
+    at,
+    actor: `agent:${asker.folder}`,
+    group,
+    action,
+    outcome: 'done',
+    detail: effect.detail,
+  });
 }
 
 /** What the agent was told about this command before, or null when it was not noted. */
