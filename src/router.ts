@@ -7,29 +7,19 @@
  */
 import type { Update } from 'grammy/types';
 import { isStorageFailure } from './db/open.ts';
-import type { Db } from './db.ts';
 import { messageOf } from './errors.ts';
-import type { Clock } from './lib/clock.ts';
 import type { Reach } from './lib/failpoint.ts';
 import { runEach } from './lib/run-each.ts';
 import type { Logger } from './log.ts';
-import type { RegistryOptions } from './registry.ts';
-import { answerCommand, type ChatAnswer, isHostCommand } from './router/chat-commands.ts';
-import type { People, Standing } from './router/people.ts';
+import { createJudge, type JudgeOptions } from './router/judge.ts';
 import { splitText, stripInternal } from './router/reply-text.ts';
-import type { OverLimit, RequestLimits } from './router/request-limits.ts';
 import { createStrangers } from './router/strangers.ts';
-import type { TaskRules } from './tasks.ts';
 import type { BotIdentity } from './telegram/api.ts';
 import { type Incoming, type IncomingMessage, parseUpdate } from './telegram/update.ts';
-import { commandOf, requestOf, type TriggerKind, triggerOf } from './trigger.ts';
-import { type ChatJid, type Disposition, type Group, type Iso, iso, type TurnId } from './types.ts';
+import { type ChatJid, type Group, type Iso, iso, type TurnId } from './types.ts';
 
-export interface RouterOptions {
-  db: Db;
-  clock: Clock;
+export interface RouterOptions extends JudgeOptions {
   log: Logger;
-  assistantName: string;
   /** There is a message to answer in this chat. */
   wakeQueue: (jid: ChatJid) => void;
   /** There is something to send to this chat. */
@@ -39,11 +29,6 @@ export interface RouterOptions {
   tasksChanged: (jid: ChatJid) => void;
   /** Somebody wants the chat's running turn to end. */
   stopTurn: (jid: ChatJid) => void;
-  tasks: TaskRules;
-  registry: RegistryOptions;
-  people: People;
-  limits: RequestLimits;
-  describe: () => string;
   reach?: Reach | undefined;
 }
 
@@ -71,6 +56,7 @@ export interface Router {
 export function createRouter(options: RouterOptions): Router {
   const { db, clock, log } = options;
   const strangers = createStrangers(options);
+  const judge = createJudge(options);
 
   function accept(bot: BotIdentity, updates: readonly Update[], nextOffset: number): void {
     const woken: Woken = {
@@ -192,7 +178,7 @@ export function createRouter(options: RouterOptions): Router {
   }
 
   function store(bot: BotIdentity, message: IncomingMessage, group: Group, woken: Woken): void {
-    const verdict = judge(bot, message, group);
+    const verdict = judge.judge(bot, message, group);
     const stored = db.messages.insert({
       chatJid: group.chatJid,
       messageId: message.messageId,
@@ -206,7 +192,7 @@ export function createRouter(options: RouterOptions): Router {
       disposition: verdict.disposition,
       reason: verdict.reason ?? null,
       triggerKind: verdict.kind ?? null,
-      request: verdict.disposition === null ? requestFor(bot, message, group) : null,
+      request: verdict.disposition === null ? judge.requestFor(bot, message, group) : null,
       replyTo: message.replyTo,
       forwardedFrom: message.forwardedFrom,
       receivedAt: iso(clock.now()),
@@ -228,74 +214,6 @@ export function createRouter(options: RouterOptions): Router {
     }
   }
 
-  interface VerdictOn {
-    disposition: Disposition | null;
-    reason?: string;
-    kind?: TriggerKind;
-    answer?: ChatAnswer;
-  }
-
-  function judge(bot: BotIdentity, message: IncomingMessage, group: Group): VerdictOn {
-    if (message.service) return { disposition: 'service' };
-    if (message.senderIsBot) return { disposition: 'not_allowed', reason: 'sent by another bot' };
-    // What was forwarded are somebody else's words: shown to Nina, but no command to the daemon.
-    const command =
-      message.forwardedFrom === null ? commandOf(message.text, message.entities, bot.username) : null;
-    const standing = options.people.standing(group, message.sender);
-    if (!standing.admitted) {
-      if (command) refused(message, group, `/${command.name}: ${standing.reason}`);
-      return turnedAway(standing);
-    }
-    if (command && isHostCommand(command.name)) {
-      const over = command.name === 'stop' ? null : options.limits.check(group, message.sender);
-      if (over !== null) return tooMuch(over);
-      const { assistantName, describe, tasks, registry } = options;
-      const { sender } = message;
-      const replyTo = message.replyTo?.messageId ?? null;
-      const answer = answerCommand(
-        { db, tasks, registry, group, sender, replyTo, assistantName, describe },
-        command,
-      );
-      return { disposition: 'host_command', reason: `/${command.name}`, answer };
-    }
-    const kind = kindOf(bot, message, group);
-    if (kind === null) return { disposition: 'not_for_nina' };
-    const over = options.limits.check(group, message.sender);
-    return over === null ? { disposition: null, kind } : tooMuch(over);
-  }
-
-  const tooMuch = ({ reason, tell }: OverLimit): VerdictOn => ({
-    disposition: 'not_allowed',
-    reason,
-    ...(tell === null ? {} : { answer: { text: tell } }),
-  });
-
-  function refused(message: IncomingMessage, group: Group, detail: string): void {
-    const actor = `telegram:${message.sender}`;
-    const entry = { actor, group: group.folder, action: 'chat_command', outcome: 'refused', detail } as const;
-    db.audit.note({ at: iso(clock.now()), ...entry });
-  }
-
-  const turnedAway = ({ others, reason }: Extract<Standing, { admitted: false }>): VerdictOn =>
-    others === 'drop' ? { disposition: 'not_allowed', reason } : { disposition: 'not_for_nina', reason };
-
-  const kindOf = (bot: BotIdentity, message: IncomingMessage, group: Group): TriggerKind | null =>
-    triggerOf({
-      // The name of a file is not what the sender says.
-      text: ' '.repeat(message.ownFrom) + message.text.slice(message.ownFrom),
-      entities:
-        message.forwardedFrom === null
-          ? message.entities
-          : message.entities.filter(({ type }) => type !== 'bot_command'),
-      repliesToBot: message.replyTo?.senderId === String(bot.id),
-      botUsername: bot.username,
-      trigger: group.trigger,
-      requiresTrigger: group.requiresTrigger,
-    });
-
-  const requestFor = (bot: BotIdentity, message: IncomingMessage, group: Group): string =>
-    requestOf({ text: message.text, trigger: group.trigger, botUsername: bot.username });
-
   /**
    * Before an answer the edit is the message. Afterwards nothing runs again, unless the edit makes a message
    * that was only context into one for Nina. An edit of a message we never had is none of our business.
@@ -311,14 +229,9 @@ export function createRouter(options: RouterOptions): Router {
     if (known === null || known.content === message.text) return;
     const wasOpen = known.disposition === null;
     const wasContext = known.disposition === 'not_for_nina';
-    const isAdmitted = options.people.standing(group, message.sender).admitted;
-    const meant = isAdmitted ? kindOf(bot, message, group) : null;
-    // An edit that makes a question of it is a request like any other.
-    const isRequest = wasContext && meant !== null;
-    const over = isRequest ? options.limits.check(group, message.sender) : null;
-    const kind = over === null ? meant : null;
+    const kind = judge.edited(bot, message, group, wasContext);
     if ((wasOpen && !known.claimed) || (wasContext && (kind !== null || !known.claimed))) {
-      const request = kind === null ? null : requestFor(bot, message, group);
+      const request = kind === null ? null : judge.requestFor(bot, message, group);
       db.messages.replaceContent(
         known.seq,
         message.text,

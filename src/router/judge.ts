@@ -1,0 +1,120 @@
+/**
+ * What becomes of one message of a registered group: is it Nina's, the daemon's, context, or not allowed? Its commands
+ * are run here, inside the router's transaction. It wakes nobody and stores no message.
+ */
+import type { Db } from '../db.ts';
+import type { Clock } from '../lib/clock.ts';
+import type { RegistryOptions } from '../registry.ts';
+import type { TaskRules } from '../tasks.ts';
+import type { BotIdentity } from '../telegram/api.ts';
+import type { IncomingMessage } from '../telegram/update.ts';
+import { commandOf, requestOf, type TriggerKind, triggerOf } from '../trigger.ts';
+import { type Disposition, type Group, iso } from '../types.ts';
+import { answerCommand, type ChatAnswer, isHostCommand } from './chat-commands.ts';
+import type { People, Standing } from './people.ts';
+import type { OverLimit, RequestLimits } from './request-limits.ts';
+
+export interface JudgeOptions {
+  db: Db;
+  clock: Clock;
+  assistantName: string;
+  tasks: TaskRules;
+  registry: RegistryOptions;
+  people: People;
+  limits: RequestLimits;
+  /** Short lines about the daemon, for /status. */
+  describe: () => string;
+}
+
+export interface Verdict {
+  /** Null: it is Nina's, and an answer is owed. */
+  disposition: Disposition | null;
+  reason?: string;
+  kind?: TriggerKind;
+  answer?: ChatAnswer;
+}
+
+export interface Judge {
+  judge(bot: BotIdentity, message: IncomingMessage, group: Group): Verdict;
+  /** What an edited message is from now on: why it is Nina's, or null. `wasContext`: before, it was no request. */
+  edited(bot: BotIdentity, message: IncomingMessage, group: Group, wasContext: boolean): TriggerKind | null;
+  /** The sender's words without the mention. */
+  requestFor(bot: BotIdentity, message: IncomingMessage, group: Group): string;
+}
+
+export function createJudge(options: JudgeOptions): Judge {
+  const { db, clock } = options;
+
+  function judge(bot: BotIdentity, message: IncomingMessage, group: Group): Verdict {
+    if (message.service) return { disposition: 'service' };
+    if (message.senderIsBot) return { disposition: 'not_allowed', reason: 'sent by another bot' };
+    // What was forwarded are somebody else's words: shown to Nina, but no command to the daemon.
+    const command =
+      message.forwardedFrom === null ? commandOf(message.text, message.entities, bot.username) : null;
+    const standing = options.people.standing(group, message.sender);
+    if (!standing.admitted) {
+      if (command) refused(message, group, `/${command.name}: ${standing.reason}`);
+      return turnedAway(standing);
+    }
+    if (command && isHostCommand(command.name)) {
+      const over = command.name === 'stop' ? null : options.limits.check(group, message.sender);
+      if (over !== null) return tooMuch(over);
+      const { assistantName, describe, tasks, registry } = options;
+      const { sender } = message;
+      const replyTo = message.replyTo?.messageId ?? null;
+      const answer = answerCommand(
+        { db, tasks, registry, group, sender, replyTo, assistantName, describe },
+        command,
+      );
+      return { disposition: 'host_command', reason: `/${command.name}`, answer };
+    }
+    const kind = kindOf(bot, message, group);
+    if (kind === null) return { disposition: 'not_for_nina' };
+    const over = options.limits.check(group, message.sender);
+    return over === null ? { disposition: null, kind } : tooMuch(over);
+  }
+
+  const tooMuch = ({ reason, tell }: OverLimit): Verdict => ({
+    disposition: 'not_allowed',
+    reason,
+    ...(tell === null ? {} : { answer: { text: tell } }),
+  });
+
+  function refused(message: IncomingMessage, group: Group, detail: string): void {
+    const actor = `telegram:${message.sender}`;
+    const entry = { actor, group: group.folder, action: 'chat_command', outcome: 'refused', detail } as const;
+    db.audit.note({ at: iso(clock.now()), ...entry });
+  }
+
+  const turnedAway = ({ others, reason }: Extract<Standing, { admitted: false }>): Verdict =>
+    others === 'drop' ? { disposition: 'not_allowed', reason } : { disposition: 'not_for_nina', reason };
+
+  const kindOf = (bot: BotIdentity, message: IncomingMessage, group: Group): TriggerKind | null =>
+    triggerOf({
+      // The name of a file is not what the sender says.
+      text: ' '.repeat(message.ownFrom) + message.text.slice(message.ownFrom),
+      entities:
+        message.forwardedFrom === null
+          ? message.entities
+          : message.entities.filter(({ type }) => type !== 'bot_command'),
+      repliesToBot: message.replyTo?.senderId === String(bot.id),
+      botUsername: bot.username,
+      trigger: group.trigger,
+      requiresTrigger: group.requiresTrigger,
+    });
+
+  const requestFor = (bot: BotIdentity, message: IncomingMessage, group: Group): string =>
+    requestOf({ text: message.text, trigger: group.trigger, botUsername: bot.username });
+
+  return {
+    judge,
+    edited(bot, message, group, wasContext) {
+      const isAdmitted = options.people.standing(group, message.sender).admitted;
+      const kind = isAdmitted ? kindOf(bot, message, group) : null;
+      // An edit that makes a question of it is a request like any other.
+      if (kind === null || !wasContext) return kind;
+      return options.limits.check(group, message.sender) === null ? kind : null;
+    },
+    requestFor,
+  };
+}
