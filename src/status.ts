@@ -45,9 +45,12 @@ export function notReady(s: DaemonStatus): string[] {
     ...(isConnected(s) ? [] : [`Telegram: ${whyNotConnected(s)}`]),
     ...(s.runtime.ready ? [] : [`Agents: ${s.runtime.problem ?? 'starting'}`]),
     ...(s.senders.problem === null ? [] : [`Senders: ${s.senders.problem}`]),
-    ...s.problems.map(describeProblem),
+    ...others(s).map(describeProblem),
   ];
 }
+
+/** What is wrong with the sender rules is told as it is now, not as it was when it began. */
+const others = (s: DaemonStatus) => s.problems.filter(({ kind }) => kind !== 'sender_rules');
 
 function whyNotConnected(s: DaemonStatus): string {
   const last = s.poller.lastSuccessAt;
@@ -76,13 +79,11 @@ export function describeStatus(s: DaemonStatus): string {
     `Turns: ${s.turnsRunning} running, ${s.queue.waiting.length} waiting, ${s.queue.backingOff.length} to be retried; ${warm} warm`,
     `Outbox: ${s.outbox.count === 0 ? 'empty' : `${s.outbox.count} to send, oldest from ${s.outbox.oldest}`}`,
     `Groups: ${s.groups}`,
-    ...(s.senders.problem === null || s.problems.some(({ kind }) => kind === 'sender_rules')
-      ? []
-      : [`Senders: NOBODY is admitted: ${s.senders.problem}`]),
+    ...(s.senders.problem === null ? [] : [`Senders: NOBODY is admitted: ${s.senders.problem}`]),
     ...(s.senders.unknown.length === 0
       ? []
       : [`Senders: the rules name no registered group: ${s.senders.unknown.join(', ')}`]),
-    ...s.problems.map((p) => `Problem for ${age(now - Date.parse(p.since))}: ${describeProblem(p)}`),
+    ...others(s).map((p) => `Problem for ${age(now - Date.parse(p.since))}: ${describeProblem(p)}`),
   ].join('\n');
 }
 

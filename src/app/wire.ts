@@ -100,6 +100,7 @@ export function wire(parts: WireParts): Wired {
   };
   const groupsChanged = () => {
     late.proxies?.recheck();
+    late.runner?.closeUnwanted();
     writeMirror(registry);
     const main = db.groups.main();
     if (main) writeAvailableGroups(db, config.home, main, iso(clock.now()));

@@ -158,24 +158,26 @@ function senderOf(m: Message): { id: string; name: string; isBot: boolean } {
   return { id: String(m.from.id), name: nameOf(m.from), isBot: m.from.is_bot };
 }
 
+/** Its kinds have grown before: whatever comes, it is somebody's. */
 function forwardedFrom(m: Message): string | null {
-  const origin = m.forward_origin;
+  const origin = m.forward_origin as
+    | { sender_user?: Person; sender_user_name?: unknown; sender_chat?: unknown; chat?: unknown }
+    | undefined;
   if (!origin) return null;
-  switch (origin.type) {
-    case 'user':
-      return nameOf(origin.sender_user);
-    case 'hidden_user':
-      return origin.sender_user_name;
-    case 'chat':
-      return toChat(origin.sender_chat as Message['chat']).name;
-    case 'channel':
-      return toChat(origin.chat as Message['chat']).name;
-    default:
-      return 'somebody';
-  }
+  if (origin.sender_user) return nameOf(origin.sender_user);
+  const chat = origin.sender_chat ?? origin.chat;
+  if (chat) return toChat(chat as Message['chat']).name;
+  return typeof origin.sender_user_name === 'string' ? origin.sender_user_name : 'somebody';
 }
 
-const nameOf = (user: { id: number; first_name: string; last_name?: string; username?: string }): string =>
+interface Person {
+  id: number;
+  first_name: string;
+  last_name?: string;
+  username?: string;
+}
+
+const nameOf = (user: Person): string =>
   [user.first_name, user.last_name].filter(Boolean).join(' ') || user.username || String(user.id);
 
 function entitiesOf(m: Message, shift: number): Entity[] {
