@@ -71,6 +71,7 @@ describe('projectView', () => {
       '/workspace/project',
       '/workspace/project/data/backups',
       '/workspace/project/data/sessions',
+      '/workspace/project/data/run',
     ]);
     expect(existsSync(join(elsewhere, 'backups'))).toBe(true);
   });

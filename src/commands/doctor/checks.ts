@@ -1,0 +1,80 @@
+/** What `nanoclaw doctor` looks at without starting anything. */
+import { existsSync } from 'node:fs';
+import type { Config } from '../../config.ts';
+import { databaseFile } from '../../db/open.ts';
+import { createDb } from '../../db.ts';
+import { Engine } from '../../docker/engine.ts';
+import { messageOf } from '../../errors.ts';
+import { readAllowlist } from '../../mounts/allowlist.ts';
+import { checkMount } from '../../mounts/check-mount.ts';
+import { mountPlaces } from '../../mounts/places.ts';
+import { type Finding, fail, ok, warn } from './finding.ts';
+
+type Check = (config: Config) => Promise<Finding>;
+
+/** Tells each finding as it comes. A check that throws is a finding. */
+export async function runChecks(config: Config, tell: (finding: Finding) => void): Promise<Finding[]> {
+  const findings: Finding[] = [];
+  for (const [id, check] of Object.entries(CHECKS)) {
+    const finding = await check(config).catch((error: unknown) =>
+      fail(id, `It could not be looked at: ${messageOf(error)}`, 'The log may tell more.'),
+    );
+    findings.push(finding);
+    tell(finding);
+  }
+  return findings;
+}
+
+const CHECKS: Record<string, Check> = {
+  engine: async (config) => {
+    if (config.runtime === 'process')
+      return warn(
+        'engine',
+        'Agents run as plain processes, without isolation.',
+        'Set CONTAINER_RUNTIME=auto or docker.',
+      );
+    const engine = new Engine(config.engine);
+    try {
+      const { Version, ApiVersion } = await engine.version();
+      return ok('engine', `The container engine answers: version ${Version}, API ${ApiVersion}.`);
+    } catch (error) {
+      const say = config.runtime === 'auto' && config.provider === 'offline' ? warn : fail;
+      return say('engine', messageOf(error), 'Start Docker; docker version must answer for this user.');
+    } finally {
+      engine.close();
+    }
+  },
+
+  mounts: async (config) => {
+    const { place, guarded } = mountPlaces(config);
+    const list = await readAllowlist(place);
+    const wanted = mountsOf(config);
+    const fix = `Mend ${place.file}; docs/security.md describes it.`;
+    if (!list.ok && (!list.missing || wanted.length > 0)) return fail('mounts', `${list.reason}.`, fix);
+    if (!list.ok) return ok('mounts', 'No group has extra mounts, and there is no mount allowlist.');
+    const refused: string[] = [];
+    for (const { folder, isMain, mount } of wanted) {
+      const verdict = await checkMount(mount, { allowlist: list, isMain, guarded });
+      if (!verdict.ok) refused.push(`${folder}/${mount.name}: ${verdict.reason}`);
+      else if (verdict.mount.madeReadOnly)
+        refused.push(`${folder}/${mount.name}: read-only, though asked for otherwise`);
+    }
+    if (refused.length > 0)
+      return warn('mounts', refused.join('; '), `${fix} Or nanoclaw groups set … --no-mounts.`);
+    return ok('mounts', `The mount allowlist is sound; ${wanted.length} extra mounts are as they should be.`);
+  },
+};
+
+function mountsOf(config: Config) {
+  if (!existsSync(databaseFile(config.home))) return [];
+  const db = createDb(databaseFile(config.home));
+  try {
+    return db.groups
+      .all()
+      .flatMap(({ chatJid, folder, isMain }) =>
+        db.mounts.of(chatJid).map((mount) => ({ folder, isMain, mount })),
+      );
+  } finally {
+    db.close();
+  }
+}
