@@ -5,7 +5,7 @@
  * one new folder in it, and no container but its own.
  */
 import { randomUUID } from 'node:crypto';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { networkInterfaces, tmpdir } from 'node:os';
@@ -114,7 +114,8 @@ async function build(
     http: { host: '127.0.0.1', port: 0 },
   };
   const secretPaths = plant(config, canaries);
-  const log = createLogger({ file: path.join(home, 'nanoclaw.log'), level: 'debug' });
+  const logFile = path.join(home, 'nanoclaw.log');
+  const log = createLogger({ file: { write: (line) => appendFileSync(logFile, line) }, level: 'debug' });
   const engine = new Engine(config.engine);
   cleanups.push(() => engine.close());
   const app = createApp(config, log);
