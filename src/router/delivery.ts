@@ -204,8 +204,9 @@ export function createDelivery(options: DeliveryOptions): Delivery {
       pacing.block(entry.chatJid, clock.monotonic() + waitMs);
       return postpone(entry, waitMs, message);
     }
-    // A refused token or an internal error at Telegram's side says nothing about this message.
-    if (status >= 500 || status === 401 || status === 404) return postpone(entry, outageMs(entry), message);
+    // A refused token, another poller or an internal error at Telegram's side says nothing about this message.
+    if (status >= 500 || status === 401 || status === 404 || status === 409)
+      return postpone(entry, outageMs(entry), message);
     if (entry.threadId !== null && /thread not found/i.test(message)) {
       db.outbox.detach(entry.id, null);
       return postpone(entry, 0, message);

@@ -93,19 +93,26 @@ const NEVER_SENT = new Set([
   'EADDRNOTAVAIL',
 ]);
 
+/** In seconds: how long a request may take, and how much longer than its own time a poll. */
+export interface Patience {
+  sendS: number;
+  pollGraceS: number;
+}
+
 export function createTelegram(
   token: string,
   apiRoot: string,
   pollTimeoutS: number,
+  patience: Patience = { sendS: SEND_TIMEOUT_S, pollGraceS: POLL_GRACE_S },
 ): Telegram & TelegramLink {
-  const sender = new Api(token, { apiRoot, timeoutSeconds: SEND_TIMEOUT_S });
+  const sender = new Api(token, { apiRoot, timeoutSeconds: patience.sendS });
   // grammY shares its connections among all that talk to one server; those of the polls are to be renewed alone.
   const connect = (timeoutSeconds: number, keepAlive: boolean) => {
     const agent = new (apiRoot.startsWith('https:') ? https : http).Agent({ keepAlive });
     const config = { agent, compress: true } as ApiClientOptions['baseFetchConfig'];
     return { api: new Api(token, { apiRoot, timeoutSeconds, baseFetchConfig: config ?? {} }), agent };
   };
-  let poller = connect(pollTimeoutS + POLL_GRACE_S, true);
+  let poller = connect(pollTimeoutS + patience.pollGraceS, true);
   const options = (m: OutgoingMessage) => ({
     ...(m.threadId === null ? {} : { message_thread_id: m.threadId }),
     ...(m.replyTo === null
@@ -169,7 +176,7 @@ export function createTelegram(
       }),
     reconnect() {
       const { agent } = poller;
-      poller = connect(pollTimeoutS + POLL_GRACE_S, true);
+      poller = connect(pollTimeoutS + patience.pollGraceS, true);
       agent.destroy();
     },
   };

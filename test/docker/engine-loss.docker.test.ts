@@ -1,8 +1,4 @@
 /** A connection to the engine that breaks while agents run: no exit is missed, none is invented. */
-import { randomUUID } from 'node:crypto';
-import { rmSync } from 'node:fs';
-import { connect, createServer, type Server, type Socket } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { Engine } from '../../src/docker/engine.ts';
@@ -10,43 +6,10 @@ import { watchEvents } from '../../src/docker/events.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { removeNetworks } from '../../src/runtime/docker-network.ts';
 import { createDockerRuntime } from '../../src/runtime/docker-runtime.ts';
+import { CuttableEngine } from './cuttable-engine.ts';
 import { TEST_IMAGE, TestHome, testEngine, whyNoDocker } from './engine-support.ts';
 
 const whyNot = await whyNoDocker();
-
-/** A socket in front of the engine's that can be cut and opened again. */
-class CuttableEngine {
-  readonly path = join(tmpdir(), `nanoclaw-engine-${randomUUID().slice(0, 8)}.sock`);
-  readonly #sockets = new Set<Socket>();
-  #server: Server | null = null;
-
-  async open(): Promise<void> {
-    const { address } = testEngine();
-    rmSync(this.path, { force: true });
-    this.#server = createServer((client) => {
-      const remote =
-        address.kind === 'unix' ? connect(address.socketPath) : connect(address.port, address.host);
-      for (const [socket, other] of [
-        [client, remote],
-        [remote, client],
-      ] as const) {
-        this.#sockets.add(socket);
-        socket.on('error', () => {});
-        socket.on('close', () => {
-          this.#sockets.delete(socket);
-          other.destroy();
-        });
-        socket.pipe(other);
-      }
-    });
-    await new Promise<void>((resolve) => this.#server?.listen(this.path, resolve));
-  }
-
-  cut(): void {
-    this.#server?.close();
-    for (const socket of this.#sockets) socket.destroy();
-  }
-}
 
 describe.skipIf(whyNot)(`losing the engine${whyNot ? ` (skipped: ${whyNot})` : ''}`, () => {
   const direct = testEngine();

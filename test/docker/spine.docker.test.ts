@@ -14,6 +14,7 @@ import { MAIN_CHAT_ID } from '../../src/simulator/simulator.ts';
 import { type BotApi, type Daemon, type Settings, startBotApi, TestHome } from '../support/daemon.ts';
 import { createMessagesApi, type MessagesApi, type SeenRequest } from '../support/messages-api.ts';
 import { docker, whyNoAgentImage } from './agent-container.ts';
+import { containersOf, instanceOf, removeAll } from './docker-home.ts';
 import { testEngine } from './engine-support.ts';
 
 const whyNot = await whyNoAgentImage();
@@ -35,25 +36,6 @@ function containerOf(home: TestHome, folder: string): ContainerRow {
   );
   if (!row) throw new Error(`${folder} has no container`);
   return row;
-}
-
-const instanceOf = (home: TestHome): string =>
-  home.row<{ value: string }>("SELECT value FROM meta WHERE key = 'instance_id'")?.value ?? 'none';
-
-async function containersOf(home: TestHome): Promise<string[]> {
-  const ids = await docker('ps', '-aq', '--filter', `label=nanoclaw.instance=${instanceOf(home)}`);
-  return ids.split('\n').filter(Boolean);
-}
-
-/** Everything the engine keeps of this home, and the home. */
-async function removeAll(home: TestHome): Promise<void> {
-  const instance = instanceOf(home);
-  await home.killAll();
-  const containers = await containersOf(home);
-  if (containers.length > 0) await docker('rm', '-f', '-v', ...containers);
-  const networks = await docker('network', 'ls', '-q', '--filter', `label=nanoclaw.instance=${instance}`);
-  for (const network of networks.split('\n').filter(Boolean)) await docker('network', 'rm', network);
-  await home.dispose();
 }
 
 /** How many containers of this home run at once, at most, from now on: by the engine's own account. */

@@ -11,6 +11,7 @@ import type { Task } from '../../src/db/tasks.ts';
 import { createDb, type Db } from '../../src/db.ts';
 import { poke } from '../../src/lib/poke.ts';
 import { type NewGroup, registerGroup } from '../../src/registry.ts';
+import type { PacingLimits } from '../../src/router/pacing.ts';
 import { scheduleTask, type TaskInput, type TaskRules } from '../../src/tasks.ts';
 import { type Group, iso } from '../../src/types.ts';
 import { createFakeClock, type FakeClock } from './fake-clock.ts';
@@ -48,6 +49,10 @@ export class InnerDaemon {
     limits: { minIntervalMs: 60_000 },
   };
   app: App | undefined;
+  /** Without limits, so that no test waits for what it is not about. */
+  pacing: PacingLimits = { perChatMs: 0, groupPerMinute: 10_000, overallPerSecond: 10_000 };
+  /** Besides those that every inner daemon has. */
+  settings: Record<string, string> = {};
   #polling: ScriptedPolling = createScriptedPolling();
   #updates = 0;
 
@@ -85,6 +90,7 @@ export class InnerDaemon {
       TELEGRAM_BOT_TOKEN: '7100000042:AAE-not-used-by-anybody',
       CONTAINER_RUNTIME: 'process',
       TZ: 'UTC',
+      ...this.settings,
     });
     this.app = createApp(config, this.testLog.log, {
       clock: this.clock,
@@ -92,7 +98,7 @@ export class InnerDaemon {
       runtime: this.agent.runtime,
       // They write to the database twice a minute, and these clocks run for weeks.
       watchdogs: false,
-      pacing: { perChatMs: 0, groupPerMinute: 10_000, overallPerSecond: 10_000 },
+      pacing: this.pacing,
     });
     await this.app.start();
     await this.until(() => this.app?.status().runtime.ready === ready && this.#polling.polls.length > 0);
@@ -119,6 +125,12 @@ export class InnerDaemon {
       },
       { timeout: 10_000, interval: 2 },
     )) as T;
+  }
+
+  /** Every poll fails from now on, the one in flight too, or none any more. */
+  cutPolls(error: Error | null): void {
+    this.#polling.cut = error;
+    if (error) this.#polling.polls.at(-1)?.fail(error);
   }
 
   /** As the command line does after it has changed the database. */

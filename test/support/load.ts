@@ -74,7 +74,7 @@ const OPEN = `SELECT
   (SELECT count(*) FROM outbox WHERE state NOT IN ('sent', 'failed')) +
   (SELECT count(*) FROM task_runs WHERE state <> 'finished') +
   (SELECT count(*) FROM scheduled_tasks WHERE schedule_type = 'once' AND status = 'active') AS open,
-  (SELECT count(*) FROM messages WHERE is_bot_message = 0) AS stored`;
+  (SELECT count(*) FROM messages WHERE is_bot_message = 0 AND disposition IS NOT 'service') AS stored`;
 
 export class Load {
   readonly api: BotApi;

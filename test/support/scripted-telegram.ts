@@ -72,15 +72,18 @@ export interface ScriptedPolling {
   polls: Poll[];
   /** Set to make getMe fail. */
   identity: { error: Error | null; bot: BotIdentity; asked: number };
+  /** Set to make every poll fail. */
+  cut: Error | null;
 }
 
 /** Long polls that hang until the test answers them, or until they are aborted. */
 export function createScriptedPolling(): ScriptedPolling {
   const polls: Poll[] = [];
   const identity: ScriptedPolling['identity'] = { error: null, bot: BOT, asked: 0 };
-  return {
+  const polling: ScriptedPolling = {
     polls,
     identity,
+    cut: null,
     telegram: {
       getMe: async () => {
         identity.asked += 1;
@@ -93,7 +96,9 @@ export function createScriptedPolling(): ScriptedPolling {
             once: true,
           });
           polls.push({ offset, timeoutS, answer: resolve, fail: reject });
+          if (polling.cut) reject(polling.cut);
         }),
     },
   };
+  return polling;
 }
