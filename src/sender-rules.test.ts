@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import fc from 'fast-check';
@@ -78,6 +78,14 @@ describe('the sender rules', () => {
     write({});
     expect(rules()).toMatchObject({ problem: null });
     expect(rules().ruleOf(family).everyone).toBe(true);
+  });
+
+  it('admit nobody when everybody on the machine can write the file', () => {
+    write({});
+    chmodSync(file, 0o666);
+    expect(rules().problem).toContain('can be written by everybody');
+    chmodSync(file, 0o600);
+    expect(rules().problem).toBeNull();
   });
 
   it('admit nobody when something else is in the place of the file', () => {

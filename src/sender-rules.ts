@@ -91,11 +91,15 @@ function readRules(file: string): SenderRules {
 function load(file: string): RulesFile {
   let text: string;
   try {
-    if (statSync(file).size > MAX_BYTES) throw new Error(`is larger than ${MAX_BYTES} bytes`);
+    const { size, mode } = statSync(file);
+    if (size > MAX_BYTES) throw new Error(`is larger than ${MAX_BYTES} bytes`);
+    if ((mode & 0o002) !== 0) throw new Error('can be written by everybody on this machine (chmod 600 it)');
     text = readFileSync(file, 'utf8');
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return {};
-    throw new Error(`cannot be read: ${messageOf(error)}`);
+    throw (error as NodeJS.ErrnoException).code === undefined
+      ? error
+      : new Error(`cannot be read: ${messageOf(error)}`);
   }
   let json: unknown;
   try {
