@@ -149,7 +149,12 @@ export function createRetention(options: RetentionOptions): Retention {
   }
 
   function lookAtWal(): void {
-    keepWalSmall(db.sqlite, log);
+    try {
+      keepWalSmall(db.sqlite, log);
+    } catch (error) {
+      // A full disk, most likely: nothing is lost, the WAL only stays as it is.
+      log.warn({ event: 'wal_not_emptied', err: error }, messageOf(error));
+    }
     walTimer = clock.after(WAL_LOOK_MS, lookAtWal);
   }
 

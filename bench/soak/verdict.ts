@@ -13,7 +13,8 @@ interface Bound {
   least?: number;
   /** Never more than this. */
   most?: number;
-  /** By the lowest value of each five minutes: what is left after garbage was collected. A leak lifts it. */
+  /** By the lowest value of each ten minutes: what is left after all garbage was collected, which happens that seldom. A leak
+   * lifts it. */
   floor?: true;
 }
 
@@ -47,7 +48,7 @@ const BOUNDS: readonly Bound[] = [
 ];
 const SHARE = 0.1;
 const SHORTEST_TREND_MINUTES = 10;
-const FLOOR_MINUTES = 5;
+const FLOOR_MINUTES = 10;
 
 /** `most` gives limits that the run's own settings set. */
 export function judge(samples: readonly Sample[], most: Partial<Record<Metric, number>> = {}): Judged[] {
