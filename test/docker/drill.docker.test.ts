@@ -147,7 +147,7 @@ describe.skipIf(whyNot)(`the drill${whyNot ? ` (skipped: ${whyNot})` : ''}`, () 
         Object.assign(host, { NetworkMode: 'host', PidsLimit: 0, NanoCpus: 0, Memory: 0, MemorySwap: 0 });
         for (const key of ['Dns', 'DnsOptions']) delete host[key];
       });
-      // Whether something answers there depends on the machine's own network; drill-lines.test.ts has those.
+      // Whether something answers there depends on the machine's own network; drill-reach.test.ts has those.
       const certain = failed.filter((id) => !['metadata', 'internet', 'other-container'].includes(id));
       expect(certain).toEqual([
         ...['other-places', 'other-group', 'env-file', 'allowlist', 'secrets', 'main-view', 'privileges'],

@@ -1,5 +1,6 @@
 /** What `nanoclaw doctor` looks at without starting anything. */
 import { existsSync } from 'node:fs';
+import { statfs } from 'node:fs/promises';
 import type { Config } from '../../config.ts';
 import { databaseFile } from '../../db/open.ts';
 import { createDb } from '../../db.ts';
@@ -9,6 +10,9 @@ import { readAllowlist } from '../../mounts/allowlist.ts';
 import { checkMount } from '../../mounts/check-mount.ts';
 import { mountPlaces } from '../../mounts/places.ts';
 import { type Finding, fail, ok, warn } from './finding.ts';
+
+/** The largest file of an agent. */
+const LEAST_FREE_MB = 2048;
 
 type Check = (config: Config) => Promise<Finding>;
 
@@ -43,6 +47,15 @@ const CHECKS: Record<string, Check> = {
     } finally {
       engine.close();
     }
+  },
+
+  disk: async ({ home }) => {
+    const { bavail, bsize } = await statfs(home);
+    const mb = Math.floor((bavail * bsize) / 1024 ** 2);
+    const seen = `${mb.toLocaleString('en')} MiB are free where ${home} lies.`;
+    if (mb >= LEAST_FREE_MB) return ok('disk', seen);
+    const fix = 'Make room; du -sh groups/* data/* shows what takes it.';
+    return mb < LEAST_FREE_MB / 8 ? fail('disk', seen, fix) : warn('disk', seen, fix);
   },
 
   mounts: async (config) => {

@@ -1,7 +1,7 @@
 /** The drill's line about the mailbox: whatever concerns another group is refused, changes nothing and is audited. */
 import { randomUUID } from 'node:crypto';
 import { chatJid } from '../../types.ts';
-import { idOf } from './drill-lines.ts';
+import { idOf } from './drill-line.ts';
 import { ATTACKER, type DrillWorld, VICTIM, VICTIM_CHAT } from './drill-world.ts';
 import { type Finding, ok } from './finding.ts';
 import { probe } from './probe.ts';

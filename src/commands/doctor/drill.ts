@@ -1,12 +1,15 @@
 /**
  * The drill: is an agent that was taken over really held? Starts the very containers that the daemon starts for groups,
  * tries from inside what it should not be able to do, and says line by line what came of it. A line that could not be
- * tried fails. The line `mailbox` and the own folder prove that what was refused was not just broken.
+ * tried fails, and controls (the own folder, an own command, a word that must be found) show that what was refused
+ * was not just broken.
  */
 import type { Config } from '../../config.ts';
 import { messageOf, NanoClawError } from '../../errors.ts';
 import { crossings } from './drill-commands.ts';
-import * as inside from './drill-lines.ts';
+import * as files from './drill-files.ts';
+import * as limits from './drill-limits.ts';
+import * as reach from './drill-reach.ts';
 import { createDrillWorld, type DrillWorld } from './drill-world.ts';
 import { type Finding, fail } from './finding.ts';
 
@@ -16,27 +19,27 @@ const BUG = 'This is a hole in NanoClaw or in the engine: stop the daemon, and r
 
 /** In this order: what fills memory comes last. */
 const LINES: readonly Line[] = [
-  ['own-folder', 'Give groups/ and data/ to the user the daemon runs as.', inside.ownFolder],
-  ['other-places', BUG, inside.otherPlaces],
-  ['other-group', BUG, inside.otherGroup],
-  ['env-file', BUG, inside.envFile],
-  ['allowlist', BUG, inside.allowlist],
-  ['secrets', BUG, inside.secrets],
-  ['main-view', BUG, inside.mainView],
-  ['privileges', BUG, inside.privileges],
-  ['engine-socket', BUG, inside.engineSocket],
-  ['host-services', BUG, inside.hostServices],
-  ['metadata', BUG, inside.metadata],
-  ['internet', BUG, inside.internet],
-  ['other-container', BUG, inside.otherContainer],
+  ['own-folder', 'Give groups/ and data/ to the user the daemon runs as.', files.ownFolder],
+  ['other-places', BUG, files.otherPlaces],
+  ['other-group', BUG, files.otherGroup],
+  ['env-file', BUG, files.envFile],
+  ['allowlist', BUG, files.allowlist],
+  ['secrets', BUG, files.secrets],
+  ['main-view', BUG, files.mainView],
+  ['privileges', BUG, limits.privileges],
+  ['engine-socket', BUG, reach.engineSocket],
+  ['host-services', BUG, reach.hostServices],
+  ['metadata', BUG, reach.metadata],
+  ['internet', BUG, reach.internet],
+  ['other-container', BUG, reach.otherContainer],
   ['commands', BUG, crossings],
-  ['file-size', BUG, inside.fileSize],
-  ['pids', 'The engine must be able to limit processes: docker info must not warn about it.', inside.pids],
-  ['cpu', 'The engine must be able to limit processors: docker info must not warn about it.', inside.cpu],
+  ['file-size', BUG, limits.fileSize],
+  ['pids', 'The engine must be able to limit processes: docker info must not warn about it.', limits.pids],
+  ['cpu', 'The engine must be able to limit processors: docker info must not warn about it.', limits.cpu],
   [
     'memory',
     'The engine must be able to limit memory and swap: docker info must not warn about it.',
-    inside.memory,
+    limits.memory,
   ],
 ];
 

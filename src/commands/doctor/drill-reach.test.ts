@@ -1,7 +1,7 @@
 /** How lines judge what a probe brought: those whose failure a test cannot bring about on every machine. */
 import { describe, expect, it } from 'vitest';
 import type { Engine } from '../../docker/engine.ts';
-import { internet, metadata, otherContainer } from './drill-lines.ts';
+import { internet, metadata, otherContainer } from './drill-reach.ts';
 import type { DrillWorld } from './drill-world.ts';
 import type { ProbeSteps } from './probe.ts';
 

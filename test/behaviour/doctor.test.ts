@@ -1,0 +1,75 @@
+/** `nanoclaw doctor` as the operator runs it: a line for each thing, the fix where one is due, and the exit code. */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Finding } from '../../src/commands/doctor/finding.ts';
+import { databaseFile } from '../../src/db/open.ts';
+import { createDb } from '../../src/db.ts';
+import { chatJid } from '../../src/types.ts';
+import { TestHome } from '../support/daemon.ts';
+
+describe('nanoclaw doctor', () => {
+  let home: TestHome;
+  beforeEach(() => {
+    home = new TestHome({ CONTAINER_RUNTIME: 'process' });
+    home.settings.HOME = home.file('user');
+    mkdirSync(home.file('user'));
+  });
+  afterEach(() => home.dispose());
+
+  async function doctor(settings: Record<string, string> = {}) {
+    const { code, stdout } = await home.nanoclawWith(settings, 'doctor', '--json');
+    const { passed, findings } = JSON.parse(stdout) as { passed: boolean; findings: Finding[] };
+    return { code, passed, of: (id: string) => findings.find((finding) => finding.id === id) };
+  }
+  const list = () => home.file('user/.config/nanoclaw/mount-allowlist.json');
+  function writeList(text: string): void {
+    mkdirSync(path.dirname(list()), { recursive: true });
+    writeFileSync(list(), text);
+  }
+
+  it('passes with a warning where nothing is isolated, and says so to people', async () => {
+    const { code, passed, of } = await doctor();
+    expect([code, passed]).toEqual([0, true]);
+    expect(of('engine')).toMatchObject({ state: 'warn', fix: expect.stringContaining('CONTAINER_RUNTIME') });
+    expect(of('mounts')).toEqual({
+      id: 'mounts',
+      state: 'ok',
+      seen: expect.stringContaining('no mount allowlist'),
+    });
+    const { stdout } = await home.nanoclaw('doctor');
+    expect(stdout).toMatch(/^warn {2}engine .*\n {6}→ /m);
+  });
+
+  it('fails where the engine is needed and away', async () => {
+    const { code, of } = await doctor({ CONTAINER_RUNTIME: 'docker', DOCKER_HOST: 'unix:///nowhere.sock' });
+    expect(code).toBe(1);
+    expect(of('engine')).toMatchObject({ state: 'fail', fix: expect.stringContaining('Docker') });
+  });
+
+  it('fails by a malformed mount allowlist, and warns of a mount that is not allowed any more', async () => {
+    writeList('{');
+    const malformed = await doctor();
+    expect(malformed.code).toBe(1);
+    expect(malformed.of('mounts')).toMatchObject({
+      state: 'fail',
+      seen: expect.stringContaining('expected JSON'),
+    });
+
+    mkdirSync(home.file('user/notes'));
+    writeList(JSON.stringify({ allowedRoots: [{ path: '~/notes' }] }));
+    home.registerAll([{ chatJid: '-1', name: 'Family', folder: 'family' }]);
+    const db = createDb(databaseFile(home.dir));
+    db.mounts.set(chatJid(-1), [
+      { name: 'notes', hostPath: home.file('user/notes'), writable: false },
+      { name: 'data', hostPath: home.file('data'), writable: false },
+    ]);
+    db.close();
+    const refused = await doctor();
+    expect(refused.code).toBe(0);
+    expect(refused.of('mounts')).toMatchObject({
+      state: 'warn',
+      seen: expect.stringMatching(/^family\/data: .*not below/),
+    });
+  });
+});
