@@ -4,8 +4,9 @@
  * when they come faster than `rate` the door is closed for a while, so that a flood costs the daemon next to nothing.
  * What is open stays open meanwhile.
  */
-import { rmSync } from 'node:fs';
+import { closeSync, constants, openSync, rmSync } from 'node:fs';
 import type { Server } from 'node:http';
+import { basename, dirname } from 'node:path';
 import type { Clock, Timer } from '../lib/clock.ts';
 import { createTokenBucket, type Rate } from '../lib/token-bucket.ts';
 import { listenSocket, stop } from './listener.ts';
@@ -42,15 +43,33 @@ export interface Door {
 /** Who connects is judged by the door and the token, not by the file's mode: the agent's uid is not the daemon's. */
 const SOCKET_MODE = 0o666;
 
-/** Replaces a socket that lies at `path`. `onFlood` is told once per flood. */
+/** The kernel's limit for a socket's path, bytes. */
+const LONGEST_PATH = 107;
+
+/** A home may lie deep: then the socket is reached through its open folder. `done` closes that. Linux only. */
+function within(file: string): { path: string; done(): void } {
+  if (Buffer.byteLength(file) <= LONGEST_PATH) return { path: file, done() {} };
+  const folder = openSync(dirname(file), constants.O_RDONLY | constants.O_DIRECTORY);
+  let open = true;
+  return {
+    path: `/proc/self/fd/${folder}/${basename(file)}`,
+    done() {
+      if (open) closeSync(folder);
+      open = false;
+    },
+  };
+}
+
+/** Replaces a socket that lies at `file`. `onFlood` is told once per flood. */
 export async function openDoor(
   server: Server,
-  path: string,
+  file: string,
   clock: Clock,
   onFlood: (reason: string) => void,
   limits: DoorLimits = DOOR_LIMITS,
 ): Promise<Door> {
   const mayConnect = createTokenBucket(clock, limits.rate);
+  const { path, done } = within(file);
   let reopening: Timer | null = null;
   let closed = false;
 
@@ -73,12 +92,18 @@ export async function openDoor(
   };
   const shut = async (): Promise<void> => {
     await stop(server, 0);
-    rmSync(path, { force: true });
+    rmSync(file, { force: true });
+    done();
   };
 
   server.maxConnections = limits.connections;
   server.on('connection', arrived).on('drop', arrived);
-  await listenSocket(server, path, SOCKET_MODE);
+  try {
+    await listenSocket(server, path, SOCKET_MODE);
+  } catch (error) {
+    done();
+    throw error;
+  }
   return {
     close() {
       closed = true;

@@ -127,7 +127,7 @@ export function createDockerRuntime(options: DockerRuntimeOptions): DockerRuntim
 
   async function prepareNetwork(info: EngineInfo): Promise<AgentNetwork> {
     if (options.reach === 'sockets') {
-      const whyNot = whyNotSockets(engine.address, info, sockets);
+      const whyNot = whyNotSockets(engine.address, info);
       if (whyNot === null) return NO_NETWORK;
       if (!ready)
         log.warn({ event: 'no_proxy_sockets' }, `Agents get a network instead of sockets: ${whyNot}.`);

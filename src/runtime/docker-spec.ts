@@ -134,6 +134,8 @@ export function agentEnvironment(launch: AgentLaunch, context: SpecContext): Rec
     // Lower case for curl and the like, which ignore HTTP_PROXY in capitals.
     ...(proxy ? { HTTP_PROXY: proxy, HTTPS_PROXY: proxy, NO_PROXY: direct } : {}),
     ...(proxy ? { http_proxy: proxy, https_proxy: proxy, no_proxy: direct } : {}),
+    // Node's own fetch takes no notice of a proxy without this.
+    ...(proxy ? { NODE_USE_ENV_PROXY: '1' } : {}),
   };
 }
 

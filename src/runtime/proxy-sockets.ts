@@ -17,8 +17,6 @@ import type { EngineInfo } from '../docker/engine-types.ts';
 export const SOCKETS_TARGET = '/run/nanoclaw';
 const MODEL_PORT = 8787;
 const EGRESS_PORT = 8788;
-/** The kernel's limit for a socket's path is 107 bytes. */
-const LONGEST_SOCKET_PATH = 107;
 
 /** Of one container, as the host sees them: where the daemon opens its doors. */
 export interface ContainerSockets {
@@ -50,24 +48,16 @@ export function proxySockets(stateDir: string): ProxySockets {
   };
 }
 
-/** Short, since a socket's path is limited and a group's folder may be long. */
+/** Of any name, a short one that can be a folder's. */
 const folderName = (container: string): string =>
   createHash('sha256').update(container).digest('hex').slice(0, 12);
 
 /** Null when sockets can be used here. */
-export function whyNotSockets(
-  address: EngineAddress,
-  info: EngineInfo,
-  sockets: ProxySockets,
-): string | null {
+export function whyNotSockets(address: EngineAddress, info: EngineInfo): string | null {
   if (process.platform !== 'linux' || /docker desktop/i.test(info.OperatingSystem)) {
     return 'containers run in a virtual machine, which unix sockets do not cross';
   }
   if (address.kind !== 'unix') return 'the engine may run on another machine';
-  const { egress } = sockets.of('any');
-  if (Buffer.byteLength(egress) > LONGEST_SOCKET_PATH) {
-    return `the path ${egress} is too long for a unix socket`;
-  }
   return null;
 }
 

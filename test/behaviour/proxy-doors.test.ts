@@ -4,7 +4,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, readdirSync } from 'node:fs';
 import http, { createServer, type IncomingMessage } from 'node:http';
 import { type AddressInfo, connect, createServer as createTcpServer } from 'node:net';
 import path from 'node:path';
@@ -20,8 +20,8 @@ interface Container {
 }
 
 /** Two containers, a model server and an echo on "the internet". */
-async function world() {
-  const folder = tempFolder();
+async function world(deep = '') {
+  const folder = path.join(tempFolder(), deep);
   const { log, events } = createTestLog();
   const tokens = new Map<string, TokenHolder>();
   const refusals: string[] = [];
@@ -55,7 +55,7 @@ async function world() {
     const { token, sha256 } = issueToken();
     const owner = { container: `nanoclaw-${name}-1`, folder: name };
     tokens.set(sha256, owner);
-    mkdirSync(path.join(folder, name));
+    mkdirSync(path.join(folder, name), { recursive: true });
     const socket = (of: string) => path.join(folder, name, `${of}.sock`);
     return { owner, token, sockets: { model: socket('model'), egress: socket('egress') } };
   };
@@ -174,6 +174,21 @@ describe('a container’s doors', () => {
     expect(new Set(statuses)).toEqual(new Set([200, 429]));
     expect(refusals).toContain('a: too many requests');
     expect(await ask(b.sockets.model, b.token)).toBe(200);
+  });
+
+  it('can lie deeper than a socket’s path may be long', async () => {
+    const { proxies, container } = await world('a-folder-with-a-long-name/'.repeat(5));
+    const a = container('a');
+    const made = proxies();
+    await made.open(a.owner, a.sockets);
+    // As a container sees it: through its own folder.
+    const folder = openSync(path.dirname(a.sockets.model), 'r');
+    onTestFinished(() => closeSync(folder));
+    const short = `/proc/self/fd/${folder}/model.sock`;
+    expect(await ask(short, a.token)).toBe(200);
+    await made.leave(a.owner.container);
+    expect(readdirSync(path.dirname(a.sockets.model))).toEqual([]);
+    await expect(ask(short, a.token)).rejects.toThrow(/ENOENT/);
   });
 
   it('close with the container, and open again at the same path for the next daemon', async () => {

@@ -222,6 +222,7 @@ describe.skipIf(whyNot)(`docker runtime${whyNot ? ` (skipped: ${whyNot})` : ''}`
         'NANOCLAW_PROTOCOL',
         'NANOCLAW_PROVIDER',
         'NANOCLAW_SWEEP_MS',
+        'NODE_USE_ENV_PROXY',
         'NO_PROXY',
         'TZ',
         'http_proxy',

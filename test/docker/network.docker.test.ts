@@ -9,7 +9,7 @@ import { existsSync, writeFileSync } from 'node:fs';
 import http, { type IncomingMessage } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { proxySockets } from '../../src/runtime/proxy-sockets.ts';
-import { type BotApi, type Settings, startBotApi, TestHome } from '../support/daemon.ts';
+import { type BotApi, type Daemon, type Settings, startBotApi, TestHome } from '../support/daemon.ts';
 import { createMessagesApi, type MessagesApi } from '../support/messages-api.ts';
 import { docker, whyNoAgentImage } from './agent-container.ts';
 
@@ -36,6 +36,7 @@ describe.skipIf(whyNot)(`the network of agents${whyNot ? ` (skipped: ${whyNot})`
   let model: MessagesApi;
   let api: BotApi;
   let home: TestHome;
+  let daemon: Daemon;
   let family: number;
   let garden: number;
   const sockets = () => proxySockets(home.file('data', 'run'));
@@ -49,7 +50,7 @@ describe.skipIf(whyNot)(`the network of agents${whyNot ? ` (skipped: ${whyNot})`
     writeFileSync(home.file('.env'), `${lines.join('\n')}\n`);
     family = api.group('Family');
     garden = api.group('Garden');
-    await home.start();
+    daemon = await home.start();
     await home.addGroup(family, 'family');
     await home.addGroup(garden, 'garden');
     expect(await api.ask(family, '@Nina are you there?', COLD_MS)).toBe('Yes.');
@@ -129,6 +130,9 @@ describe.skipIf(whyNot)(`the network of agents${whyNot ? ` (skipped: ${whyNot})`
     expect(await connect(id, '169.254.169.254:80')).toMatch(/^403 .*metadata/s);
     await home.nanoclaw('groups', 'set', 'family', '--network', 'none');
     expect(await connect(id, 'example.org:443')).toMatch(/^403 .*network policy is "none"/s);
+    // Node's own fetch finds the proxy by itself.
+    const fetched = `fetch('http://example.org/').catch((error) => console.log(error.cause))`;
+    expect(await node(id, fetched)).toContain('Proxy response (403)');
     await home.nanoclaw('groups', 'set', 'family', '--network', 'allowlist', '--allow', '*.nowhere.invalid');
     expect(await connect(id, 'example.org:443')).toMatch(/^403 .*"allowlist": example.org:443 is not on/s);
     expect(await connect(id, 'a.nowhere.invalid:443')).toMatch(/^502 /);
@@ -186,6 +190,7 @@ describe.skipIf(whyNot)(`the network of agents${whyNot ? ` (skipped: ${whyNot})`
       const door = sockets().of(name).model;
       const token = await tokenOf(id);
       await expect.poll(() => ask(door, token).catch(() => 401), { timeout: 20_000 }).not.toBe(401);
+      await expect.poll(() => existsSync(sockets().of(name).egress), { timeout: 20_000 }).toBe(true);
     },
     3 * COLD_MS,
   );
@@ -208,6 +213,22 @@ describe.skipIf(whyNot)(`the network of agents${whyNot ? ` (skipped: ${whyNot})`
     expect(await ask(door, own)).toBe(401);
     expect(await ask(sockets().of(a.name).model, others)).toBe(401);
   });
+
+  it(
+    'opens the doors of running containers again when the daemon was killed',
+    async () => {
+      const { engine_id: id, name } = container('family');
+      const token = await tokenOf(id);
+      await daemon.kill('SIGKILL');
+      await home.start();
+      await expect
+        .poll(() => ask(sockets().of(name).model, token).catch(() => 401), { timeout: 20_000 })
+        .not.toBe(401);
+      expect(await api.ask(family, '@Nina still there?', COLD_MS)).toBe('Yes.');
+      expect(container('family').name).toBe(name);
+    },
+    2 * COLD_MS,
+  );
 
   it('ends token and doors with the container', async () => {
     const { engine_id: id, name } = container('garden');
