@@ -46,6 +46,8 @@ export interface SenderRules {
   file: string;
   /** Why nobody is admitted, or null. */
   problem: string | null;
+  /** Some rule speaks of administrators. */
+  usesAdmins: boolean;
   ruleOf(group: Pick<Group, 'folder' | 'chatJid' | 'formerJid'>): SenderRule;
   /** What the file names that is neither folder nor chat of these groups: a misspelt rule protects nobody. */
   unknownOf(groups: readonly Pick<Group, 'folder' | 'chatJid' | 'formerJid'>[]): string[];
@@ -83,7 +85,7 @@ function readRules(file: string): SenderRules {
     return toRules(file, load(file));
   } catch (error) {
     const problem = `${file} ${messageOf(error)}`;
-    return { file, problem, ruleOf: () => NOBODY, unknownOf: () => [] };
+    return { file, problem, usesAdmins: false, ruleOf: () => NOBODY, unknownOf: () => [] };
   }
 }
 
@@ -128,6 +130,7 @@ function toRules(file: string, content: RulesFile): SenderRules {
   return {
     file,
     problem: null,
+    usesAdmins: [fallback, ...chats.values()].some((rule) => rule.admins),
     ruleOf(group) {
       const key = keysOf(group).find((each) => chats.has(each));
       return (key === undefined ? undefined : chats.get(key)) ?? fallback;

@@ -87,6 +87,23 @@ export function describeStatus(s: DaemonStatus): string {
   ].join('\n');
 }
 
+/** For any group's chat: is it all right, and what happens here? Nothing of the host or of other groups. */
+export function describeBriefly(s: DaemonStatus, jid: string): string {
+  const here = s.queue.running.includes(jid)
+    ? 'I am at work on something.'
+    : s.queue.waiting.includes(jid)
+      ? 'Something waits for a free place.'
+      : s.queue.backingOff.includes(jid)
+        ? 'Something failed or has to wait, and is tried again.'
+        : 'Nothing is going on.';
+  const isWell = s.runtime.ready && isConnected(s) && s.problems.length === 0;
+  return [
+    `Up for ${age(Date.parse(s.now) - Date.parse(s.startedAt))}.`,
+    isWell ? 'All is well.' : 'Something is not all right; the main chat knows more.',
+    `Here: ${here}`,
+  ].join('\n');
+}
+
 export const describeProblem = (p: { kind: string; subject: string; detail: string }): string =>
   `${p.kind.replaceAll('_', ' ')}${p.subject === '' ? '' : ` (${p.subject})`}: ${p.detail}`;
 

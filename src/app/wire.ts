@@ -31,7 +31,7 @@ import { createTyping } from '../router/typing.ts';
 import { createRouter, type Router } from '../router.ts';
 import { type ChosenRuntime, chooseRuntime } from '../runtime/choose-runtime.ts';
 import { senderRulesFile, watchSenderRules } from '../sender-rules.ts';
-import { type DaemonStatus, describeStatus } from '../status.ts';
+import { type DaemonStatus, describeBriefly, describeStatus } from '../status.ts';
 import { createTaskScheduler, type TaskScheduler } from '../task-scheduler.ts';
 import type { TaskRules } from '../tasks.ts';
 import type { Telegram, TelegramLink } from '../telegram/api.ts';
@@ -200,7 +200,8 @@ export function wire(parts: WireParts): Wired {
       perSender: config.limits.senderPerMinute,
       perGroup: config.limits.groupPerMinute,
     }),
-    describe: () => describeStatus(status()),
+    describe: ({ isMain, chatJid }) =>
+      isMain ? describeStatus(status()) : describeBriefly(status(), chatJid),
     reach,
   });
   const problems = createProblems({

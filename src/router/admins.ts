@@ -41,6 +41,7 @@ export function createAdmins({ db, clock, log, telegram, rules }: AdminsOptions)
   const notBefore = new Map<ChatJid, number>();
 
   function prepare(updates: readonly Update[]): Promise<void> | null {
+    if (!rules().usesAdmins) return null;
     const changed = new Set<ChatJid>();
     const concerned = new Set<ChatJid>();
     for (const incoming of updates.map(parseUpdate)) {

@@ -21,8 +21,8 @@ export interface ChatCommandContext {
   /** The message that the command replies to. */
   replyTo: number | null;
   assistantName: string;
-  /** Short lines about the daemon, for /status. */
-  describe: () => string;
+  /** Short lines about the daemon, for /status: what this group may know. */
+  describe: (group: Group) => string;
 }
 
 export interface ChatAnswer {
@@ -44,7 +44,7 @@ export interface Handler {
 
 const HANDLERS: Record<string, Handler> = {
   help: { help: 'what you can do here', run: help },
-  status: { help: 'is everything all right?', run: ({ describe }) => describe() },
+  status: { help: 'is everything all right?', run: ({ describe, group }) => describe(group) },
   tasks: { help: 'the scheduled tasks', run: listTasks },
   why: { help: 'as a reply: what became of that message', run: why },
   stop: { help: 'end what I am doing here', run: stop },

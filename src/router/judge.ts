@@ -22,8 +22,8 @@ export interface JudgeOptions {
   registry: RegistryOptions;
   people: People;
   limits: RequestLimits;
-  /** Short lines about the daemon, for /status. */
-  describe: () => string;
+  /** Short lines about the daemon, for /status: what this group may know. */
+  describe: (group: Group) => string;
 }
 
 export interface Verdict {

@@ -104,6 +104,15 @@ describe('with a real daemon', () => {
     ]);
   });
 
+  it('/status tells main what is wrong, and the others nothing of the host or of one another', async () => {
+    mkdirSync(path.dirname(rulesFile()), { recursive: true });
+    writeFileSync(rulesFile(), JSON.stringify({ chats: { secretproject: { allow: '*' } } }));
+    const main = await api.ask(MAIN_CHAT_ID, '/status');
+    expect(main).toContain('the rules name no registered group: secretproject');
+    const family = await api.ask(chat, '/status');
+    expect(family).toMatch(/^Up for .+\.\nAll is well\.\nHere: Nothing is going on\.$/);
+  });
+
   it('administrators are asked for at Telegram, and a change there counts', async () => {
     await set('--senders', 'admins', '--others', 'drop');
     api.sim.addBotToChat(chat, 'you', 'administrator');
