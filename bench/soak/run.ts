@@ -5,6 +5,7 @@ import Database from 'better-sqlite3';
 import { databaseFile } from '../../src/db/open.ts';
 import type { BenchContext } from '../figure.ts';
 import type { Cleanups } from '../support/cleanups.ts';
+import { collectGarbage } from '../support/collect-garbage.ts';
 import { pause } from '../support/processes.ts';
 import { type Daemon, openWorld, type World } from '../support/world.ts';
 import { type Load, type LoadCounts, startLoad } from './load.ts';
@@ -34,6 +35,7 @@ const SETTINGS = {
 };
 const FEWEST_LOOKS = 30;
 const LONGEST_BETWEEN_LOOKS_S = 15;
+const LOOKS_PER_COLLECTION = 10;
 /** From the last message until all is answered; a busy machine is no fault. */
 const PATIENCE_S = 300;
 
@@ -45,7 +47,7 @@ export async function runSoak(
   const say = (line: string) => console.error(`soak: ${line}`);
   const bench: BenchContext = {
     cleanups,
-    daemonNodeArgs: [],
+    daemonNodeArgs: ['--inspect=127.0.0.1:0'],
     samples: (full) => full,
     say,
     skipped: (what, why) => say(`${what} is skipped: ${why}`),
@@ -54,7 +56,7 @@ export async function runSoak(
   const chats = world.addGroups(options.groups, { requiresTrigger: true });
   const daemon = await world.daemon();
   await daemon.ready();
-  const looked: Sampled = { pid: daemon.pid, home: world.home, url: urlOf(daemon) };
+  const looked = { pid: daemon.pid, home: world.home, url: urlOf(daemon), output: daemon.output };
   say(`home ${world.home}, daemon ${daemon.pid}, ${looked.url}`);
   const load = startLoad({
     sim: world.sim,
@@ -88,7 +90,7 @@ export async function runSoak(
 async function look(
   { minutes }: SoakOptions,
   load: Load,
-  looked: Sampled,
+  looked: Sampled & { output: () => string },
   say: (line: string) => void,
 ): Promise<Sample[]> {
   const everyMs = Math.min((minutes * 60_000) / FEWEST_LOOKS, LONGEST_BETWEEN_LOOKS_S * 1000);
@@ -96,8 +98,11 @@ async function look(
   const samples: Sample[] = [];
   for (let at = startedAt; at <= startedAt + minutes * 60_000; at += everyMs) {
     await pause(Math.max(0, at - performance.now()));
+    const collected = samples.length % LOOKS_PER_COLLECTION === 0;
+    if (collected) await collectGarbage(looked.output());
     const minute = (performance.now() - startedAt) / 60_000;
-    const sample = await takeSample(looked, minute, load.counts().unanswered);
+    const { unanswered } = load.counts();
+    const sample = await takeSample(looked, { minute, collected, unanswered });
     samples.push(sample);
     say(
       Object.entries(sample)
@@ -170,7 +175,7 @@ function report(
       .map(([key, value]) => `${key} ${String(value)}`)
       .join(', ');
   return [
-    `${minutes} min at ${rate} messages a second over ${groups} groups; growth and median are of the second half, memory by its floors`,
+    `${minutes} min at ${rate} messages a second over ${groups} groups; growth and median are of the second half, memory just after garbage was collected`,
     ...aligned,
     `messages: ${named(counts)}`,
     `open at the end: ${named(open)}`,

@@ -9,6 +9,8 @@ import { rssMiB } from '../support/processes.ts';
 export interface Sample {
   /** Minutes since the load began. */
   minute: number;
+  /** The daemon's garbage was collected just before. */
+  collected: boolean;
   rss: number;
   heap: number;
   fds: number;
@@ -40,8 +42,7 @@ export interface Sampled {
 
 export async function takeSample(
   { pid, home, url }: Sampled,
-  minute: number,
-  unanswered: number,
+  { minute, collected, unanswered }: Pick<Sample, 'minute' | 'collected' | 'unanswered'>,
 ): Promise<Sample> {
   const data = path.join(home, 'data');
   const status = (await (await fetch(`${url}/status`)).json()) as {
@@ -52,6 +53,7 @@ export async function takeSample(
   const logs = readdirSync(home).filter((name) => name.startsWith('nanoclaw.log'));
   return {
     minute,
+    collected,
     rss: rssMiB(pid),
     heap: status.memory.heapUsedBytes / MIB,
     fds: readdirSync(`/proc/${pid}/fd`).length,

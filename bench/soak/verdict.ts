@@ -4,7 +4,7 @@
  */
 import type { Sample } from './sample.ts';
 
-type Metric = Exclude<keyof Sample, 'minute'>;
+type Metric = Exclude<keyof Sample, 'minute' | 'collected'>;
 
 interface Bound {
   metric: Metric;
@@ -13,9 +13,8 @@ interface Bound {
   least?: number;
   /** Never more than this. */
   most?: number;
-  /** By the lowest value of each ten minutes: what is left after all garbage was collected, which happens that seldom. A leak
-   * lifts it. */
-  floor?: true;
+  /** Only looks just after a collection of garbage count: before it, memory says when the last one was. */
+  collected?: true;
 }
 
 export interface Judged {
@@ -32,8 +31,8 @@ export interface Judged {
 
 /** Warm agents come and go: a tenth up or down within half an hour is no trend. */
 const BOUNDS: readonly Bound[] = [
-  { metric: 'rss', name: 'resident memory (MiB)', least: 10, floor: true },
-  { metric: 'heap', name: 'heap in use (MiB)', least: 6, floor: true },
+  { metric: 'rss', name: 'resident memory (MiB)', least: 10, most: 512, collected: true },
+  { metric: 'heap', name: 'heap in use (MiB)', least: 3, collected: true },
   { metric: 'fds', name: 'open files', least: 6, most: 500 },
   { metric: 'database', name: 'database (MiB)', least: 1 },
   { metric: 'wal', name: 'WAL (MiB)', least: 4, most: 24 },
@@ -48,7 +47,6 @@ const BOUNDS: readonly Bound[] = [
 ];
 const SHARE = 0.1;
 const SHORTEST_TREND_MINUTES = 10;
-const FLOOR_MINUTES = 10;
 
 /** `most` gives limits that the run's own settings set. */
 export function judge(samples: readonly Sample[], most: Partial<Record<Metric, number>> = {}): Judged[] {
@@ -56,12 +54,13 @@ export function judge(samples: readonly Sample[], most: Partial<Record<Metric, n
   const half = samples.filter(({ minute }) => minute >= end / 2);
   return BOUNDS.map((bound) => {
     const values = samples.map((sample) => sample[bound.metric]);
-    const recent = half.map((sample) => sample[bound.metric]);
-    const points = half.map((sample) => [sample.minute, sample[bound.metric]] as const);
+    const counted = half.filter(({ collected }) => collected || !bound.collected);
+    const recent = counted.map((sample) => sample[bound.metric]);
+    const points = counted.map((sample) => [sample.minute, sample[bound.metric]] as const);
     const limit = most[bound.metric] ?? bound.most;
     const mayGrow = bound.least === undefined ? null : Math.max(SHARE * medianOf(recent), bound.least);
     const tooShort = end < SHORTEST_TREND_MINUTES;
-    const growth = tooShort ? null : slopeOf(bound.floor ? floorsOf(points) : points) * (end / 2);
+    const growth = tooShort ? null : slopeOf(points) * (end / 2);
     const largest = Math.max(...values);
     const allowed = `${tooShort || mayGrow === null ? '' : `+${mayGrow.toFixed(1)}`}${limit === undefined ? '' : ` ≤ ${limit}`}`;
     return {
@@ -80,17 +79,6 @@ export function judge(samples: readonly Sample[], most: Partial<Record<Metric, n
 }
 
 type Point = readonly [x: number, y: number];
-
-/** The lowest point of each window. */
-function floorsOf(points: readonly Point[]): Point[] {
-  const floors = new Map<number, Point>();
-  for (const point of points) {
-    const window = Math.floor(point[0] / FLOOR_MINUTES);
-    const lowest = floors.get(window);
-    if (!lowest || point[1] < lowest[1]) floors.set(window, point);
-  }
-  return [...floors.values()];
-}
 
 /** By Theil and Sen, the median of the slopes between all pairs: single peaks do not move it. Per unit of x. */
 export function slopeOf(points: readonly Point[]): number {

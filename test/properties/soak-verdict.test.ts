@@ -4,7 +4,7 @@ import { expect, it } from 'vitest';
 import type { Sample } from '../../bench/soak/sample.ts';
 import { judge, slopeOf } from '../../bench/soak/verdict.ts';
 
-const FLAT: Omit<Sample, 'minute'> = {
+const FLAT: Omit<Sample, 'minute' | 'collected'> = {
   rss: 120,
   heap: 30,
   fds: 60,
@@ -19,7 +19,12 @@ const FLAT: Omit<Sample, 'minute'> = {
   unanswered: 2,
 };
 const hour = (more: (minute: number) => Partial<Sample>): Sample[] =>
-  Array.from({ length: 241 }, (_, i) => ({ ...FLAT, minute: i / 4, ...more(i / 4) }));
+  Array.from({ length: 241 }, (_, i) => ({
+    ...FLAT,
+    minute: i / 4,
+    collected: i % 10 === 0,
+    ...more(i / 4),
+  }));
 const growing = (samples: Sample[]) =>
   judge(samples)
     .filter(({ good }) => !good)
@@ -31,9 +36,13 @@ it('finds nothing in a flat run, whatever the noise, single peaks and a warm-up'
       fc.array(fc.double({ min: -1, max: 1, noNaN: true }), { minLength: 241, maxLength: 241 }),
       (noise) => {
         const samples = hour((minute) => ({
-          // Garbage piles up and is collected, at no fixed times.
-          rss: 120 - (minute < 20 ? 40 : 0) + 50 * Math.abs(noise[minute * 4] ?? 0) + 15 * (minute % 4),
-          heap: 30 + 20 * Math.abs(noise[minute * 4] ?? 0) + (minute % 15 === 0 ? 50 : 0),
+          // Garbage piles up and is collected now and then.
+          rss:
+            120 -
+            (minute < 20 ? 20 : 0) +
+            (minute % 2.5 === 0 ? 0 : 5 * minute) +
+            3 * (noise[minute * 4] ?? 0),
+          heap: 30 + (minute % 2.5 === 0 ? 0 : minute) + Math.abs(noise[minute * 4] ?? 0),
           fds: 60 + 4 * (noise[minute * 4] ?? 0),
         }));
         expect(growing(samples)).toEqual([]);
