@@ -61,6 +61,7 @@ export function createApp(config: Config, log: Logger, overrides: Overrides = {}
     releasers.add(() => lock.release());
     const db = createDb(databaseFile(config.home), reach);
     releasers.add(() => db.close());
+    db.check();
 
     // The simulator and the status share one server, which must listen before the poller can talk to it.
     const simulator = config.telegram.token === null && !overrides.telegram ? openSimulator() : null;

@@ -12,7 +12,7 @@ import { inboxRepository } from './db/inbox.ts';
 import { messageRepository } from './db/messages.ts';
 import { MIGRATIONS } from './db/migrations.ts';
 import { mountRepository } from './db/mounts.ts';
-import { openDatabase, type Sqlite } from './db/open.ts';
+import { checkPages, openDatabase, type Sqlite } from './db/open.ts';
 import { outboxRepository } from './db/outbox.ts';
 import { pairingRepository } from './db/pairing.ts';
 import { problemRepository } from './db/problems.ts';
@@ -55,6 +55,10 @@ export function createDb(file: string, reach?: Reach | undefined) {
     /** Runs `work` so that its changes are undone when it throws, without ending the transaction around it. */
     savepoint<T>(work: () => T): T {
       return sqlite.transaction(work)();
+    },
+    /** Throws DATABASE_CORRUPT when a page of the file is damaged. Reads all of it. */
+    check(): void {
+      checkPages(sqlite);
     },
     close(): void {
       if (!sqlite.open) return;

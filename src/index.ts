@@ -28,9 +28,8 @@ async function run(): Promise<number> {
   let logFile: string;
   try {
     config = loadConfig();
-    mkdirSync(config.home, { recursive: true });
     logFile = path.join(config.home, 'nanoclaw.log');
-    file = openRotatingFile({ ...config.logFile, file: logFile, now: Date.now });
+    file = openLogFile(config, logFile);
     log = openLog(config, file);
   } catch (error) {
     return explain(error);
@@ -58,6 +57,19 @@ async function run(): Promise<number> {
   }
   const code = await ended;
   process.exit(code);
+}
+
+/** Throws HOME_UNWRITABLE. */
+function openLogFile({ home, logFile }: Config, file: string): RotatingFile {
+  try {
+    mkdirSync(home, { recursive: true });
+    return openRotatingFile({ ...logFile, file, now: Date.now });
+  } catch (cause) {
+    throw new NanoClawError('HOME_UNWRITABLE', `${file} cannot be opened: ${messageOf(cause)}.`, {
+      fix: `Give the user that runs NanoClaw write access to ${home}, and see that its disk has room.`,
+      cause,
+    });
+  }
 }
 
 function openLog(config: Config, file: RotatingFile): Logger {

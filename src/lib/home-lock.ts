@@ -87,7 +87,7 @@ function tryLock(home: string): Database.Database | null {
       'HOME_UNWRITABLE',
       `${path.dirname(lockFile(home))} cannot be written: ${messageOf(error)}.`,
       {
-        fix: 'Give the user that runs NanoClaw write access to it, and check the disk.',
+        fix: 'Give the user that runs NanoClaw write access to it, and see that its disk has room.',
         cause: error,
       },
     );

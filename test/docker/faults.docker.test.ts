@@ -88,12 +88,20 @@ describe.skipIf(whyNot)(`daemon and containers${whyNot ? ` (skipped: ${whyNot})`
       for (let kill = 0; kill < KILLS; kill += 1) {
         const daemon = load.home.spawn();
         await daemon.logged('ready', () => true, COLD_MS);
-        let left = 1 + Math.floor(load.random() * 150);
-        const moment = load.home.until(() => --left <= 0 || isQuiet(), 'the moment', COLD_MS);
         for (let n = 0; n < 4; n += 1) load.say();
         const { chat } = load.pick(load.groups);
         load.api.sim.say({ chat, from: 'anna', text: '@Nina slow 2' });
-        await moment;
+        let left = 1 + Math.floor(load.random() * 150);
+        let seen = false;
+        await load.home.until(
+          () => {
+            seen ||= load.home.row(RUNNING) !== undefined;
+            left -= 1;
+            return left <= 0 || (seen && isQuiet());
+          },
+          'the moment',
+          COLD_MS,
+        );
         await daemon.kill('SIGKILL');
       }
       const last = load.home.spawn();
