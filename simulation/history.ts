@@ -182,6 +182,7 @@ async function live(
   const family = telegram.addChat(-2001, 'family', 'group');
   const work = telegram.addChat(-2002, 'work', 'supergroup', [11, 12]);
   const club = telegram.addChat(-2003, 'club', 'group');
+  const guests = telegram.addChat(-2004, 'guests', 'supergroup');
   register({ chatJid: '1001', name: 'Main', folder: 'main', isMain: true });
   register({ chatJid: '-2001', name: 'Family', folder: 'family', timezone: 'America/New_York' });
   register({ chatJid: '-2002', name: 'Work', folder: 'work', requiresTrigger: false });
@@ -189,7 +190,12 @@ async function live(
   people.settleIn(family, { noTrigger: false, isMain: false, burstEvery: 6 * HOUR });
   people.settleIn(work, { noTrigger: true, isMain: false, burstEvery: 9 * HOUR });
   people.settleIn(club, { noTrigger: false, isMain: false, burstEvery: 7 * HOUR });
+  people.settleIn(guests, { noTrigger: false, isMain: false, burstEvery: 14 * HOUR });
   timeline.in(beginning.between(0, options.days * DAY), () => people.moveOn(family));
+  timeline.in(beginning.between(0, 2 * options.days * DAY), () => {
+    world.note('topic deleted', { chat: work.id });
+    work.topics.pop();
+  });
   const comeAndGo = () => {
     if (!world.faults) return;
     operate((registry) => {
@@ -211,6 +217,7 @@ async function live(
   async function play(until: number, isOver: () => boolean = () => false): Promise<void> {
     for (;;) {
       world.killedNow = false;
+      if (world.daemon) world.daemon.told.length = 0;
       let happened = false;
       try {
         happened = timeline.step(until);

@@ -8,9 +8,6 @@ import type { CommandRecord } from '../world/agent-commands.ts';
 import type { World } from '../world/world.ts';
 import type { Registrations } from './registrations.ts';
 
-/** Lost file events on both sides, and the looks that make up for them. */
-const PATIENCE_MS = 150_000;
-
 export function checkCommands(
   world: World,
   commands: readonly CommandRecord[],
@@ -18,6 +15,7 @@ export function checkCommands(
   db: Db,
 ): void {
   const effects = {
+    send_file: db.sqlite.prepare<[string], number>('SELECT count(*) FROM outbox WHERE text = ?').pluck(),
     send_message: db.sqlite.prepare<[string], number>('SELECT count(*) FROM outbox WHERE text = ?').pluck(),
     schedule_task: db.sqlite
       .prepare<[string], number>('SELECT count(*) FROM scheduled_tasks WHERE prompt = ?')
@@ -31,8 +29,8 @@ export function checkCommands(
     if (!noted && registrations.throughout(place, 0, world.timeline.now))
       world.violated('G1', `${which} was never taken`);
     checkAnswer(world, which, command, noted);
-    if (token === null || (type !== 'send_message' && type !== 'schedule_task')) continue;
-    const times = effects[type].get(token) ?? 0;
+    if (token === null || !Object.hasOwn(effects, type)) continue;
+    const times = effects[type as keyof typeof effects].get(token) ?? 0;
     const expected = noted?.outcome === 'done' ? 1 : 0;
     if (times === expected) continue;
     world.violated(
@@ -49,17 +47,17 @@ export function checkCommands(
   }
 }
 
-/** Its agent is told what became of it, if both it and a daemon live long enough. */
+/** Its agent, if it waited, was told what became of it, unless no daemon was there or the disk was full. */
 function checkAnswer(
   world: World,
   which: string,
-  { answer, leftAt, agent }: CommandRecord,
+  { answer, leftAt, gaveUpAt }: CommandRecord,
   noted: { outcome: string } | null,
 ): void {
   if (answer !== null && answer !== noted?.outcome)
     world.violated('G4', `${which} was answered “${answer}”, and became ${noted?.outcome}`);
-  const until = leftAt + PATIENCE_MS;
-  const isOverdue =
-    agent.endedAt > until && world.lives.some(({ from, to }) => from <= leftAt && to >= until);
-  if (answer === null && isOverdue) world.violated('G1', `${which} got no answer`);
+  if (gaveUpAt === null) return;
+  const isAlone = !world.lives.some(({ from, to }) => from <= leftAt && to >= gaveUpAt);
+  const isFull = world.fullDisks.some(({ from, to }) => from <= gaveUpAt && to >= leftAt);
+  if (!isAlone && !isFull) world.violated('G1', `${which} got no answer in two minutes`);
 }

@@ -10,6 +10,8 @@ const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 const BETWEEN_DEATHS = 11 * HOUR;
 const BETWEEN_JUMPS = 6 * DAY;
+const BETWEEN_FULL_DISKS = 9 * DAY;
+const FULL_DISK = 20 * MINUTE;
 
 export interface Adversity {
   /** How long nobody starts the next daemon. */
@@ -52,8 +54,21 @@ export function createAdversity(world: World, telegram: SimulatedTelegram): Adve
     timeline.in(rng.around(BETWEEN_JUMPS), setClock);
   }
 
+  function fillDisk(isFull: boolean): void {
+    if (isFull && !world.faults) return;
+    world.diskFull = isFull;
+    world.note('disk', { isFull });
+    if (isFull) world.count('full disks');
+    if (isFull) world.fullDisks.push({ from: timeline.now, to: Number.POSITIVE_INFINITY });
+    const last = world.fullDisks.at(-1);
+    if (last && !isFull) last.to = timeline.now;
+    world.daemon?.fillDisk(isFull);
+    timeline.in(rng.around(isFull ? FULL_DISK : BETWEEN_FULL_DISKS), () => fillDisk(!isFull));
+  }
+
   timeline.in(rng.around(BETWEEN_DEATHS), strike);
   timeline.in(rng.around(BETWEEN_JUMPS), setClock);
+  timeline.in(rng.around(BETWEEN_FULL_DISKS), () => fillDisk(true));
   return {
     downtime() {
       if (!world.faults) return SECOND;

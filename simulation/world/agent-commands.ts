@@ -1,4 +1,7 @@
 /** Commands that agents leave while they work: good ones, refused ones, the same one twice, and files that are none. */
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { groupPaths } from '../../src/mailbox/layout.ts';
 import { COMMAND_DIRECTORY, type CommandType } from '../../src/protocol.ts';
 import type { Agent, Step } from './agent.ts';
 import type { Rng } from './rng.ts';
@@ -14,9 +17,13 @@ export interface CommandRecord {
   agent: Agent;
   /** Monotonic milliseconds. */
   leftAt: number;
+  /** When it waited for an answer no longer, in monotonic milliseconds. */
+  gaveUpAt: number | null;
   /** What its agent was told; null: nothing yet. */
   answer: 'done' | 'refused' | null;
 }
+
+type Good = 'send' | 'schedule' | 'change' | 'refresh' | 'elsewhere' | 'file' | 'groups';
 
 export interface AgentCommands {
   readonly left: CommandRecord[];
@@ -57,54 +64,77 @@ export function createCommands(world: World, rng: Rng, openTasks: () => string[]
   function plan(agent: Agent): Step[] {
     const steps: Step[] = [];
     for (let n = rng.between(1, 3); n > 0; n -= 1) {
-      const what = rng.weighted({ send: 6, schedule: 3, change: 5, refresh: 1, bad: 2, elsewhere: 1 });
+      const what = rng.weighted({
+        send: 60,
+        schedule: 30,
+        change: 50,
+        refresh: 8,
+        bad: 20,
+        elsewhere: 12,
+        file: 10,
+        groups: 8,
+        many: 3,
+      });
       if (what === 'bad') steps.push({ afterMs: rng.between(10, 900), do: () => leaveBad(agent) });
+      else if (what === 'many')
+        for (let left = 25; left > 0; left -= 1) steps.push(...commandSteps(agent, 'send'));
       else steps.push(...commandSteps(agent, what));
     }
     return steps;
   }
 
-  function commandSteps(
-    agent: Agent,
-    what: 'send' | 'schedule' | 'change' | 'refresh' | 'elsewhere',
-  ): Step[] {
+  function commandSteps(agent: Agent, what: Good): Step[] {
     const id = rng.uuid();
     let command: { type: CommandType; [key: string]: unknown } | undefined;
+    let record: CommandRecord | undefined;
     let files = 0;
     const leave = () => {
       if (!command) {
-        command = make(what);
-        const of = command.text ?? command.prompt;
-        const record: CommandRecord = {
+        command = make(agent, what);
+        const of = command.text ?? command.prompt ?? command.caption;
+        record = {
           id,
           folder: agent.folder,
           type: command.type,
           token: typeof of === 'string' ? of : null,
           agent,
           leftAt: world.timeline.now,
+          gaveUpAt: null,
           answer: null,
         };
-        left.push(record);
+        const known = record;
+        left.push(known);
         agent.await(id, (ok) => {
-          record.answer = ok ? 'done' : 'refused';
+          known.answer = ok ? 'done' : 'refused';
         });
         world.count('commands');
       }
       files += 1;
+      world.note('command', { agent: agent.name, id, type: command.type, files });
       agent.put(`out/${COMMAND_DIRECTORY[command.type]}`, `${id}-${files}.json`, { id, ...command });
     };
-    const steps = [{ afterMs: rng.between(10, 900), do: leave }];
+    const steps: Step[] = [{ afterMs: rng.between(10, 900), do: leave }];
     // It did not hear of the first one's result, say.
     if (world.faults && rng.chance(0.15)) steps.push({ afterMs: rng.between(0, 3000), do: leave });
-    return steps;
+    // Some go on without waiting for what becomes of it.
+    if (rng.chance(0.3)) return steps;
+    const wait = (hasCome: boolean) => {
+      if (!hasCome && record) record.gaveUpAt = world.timeline.now;
+    };
+    return [...steps, { afterMs: 100, until: () => record?.answer != null, do: wait }];
   }
 
-  function make(what: 'send' | 'schedule' | 'change' | 'refresh' | 'elsewhere'): {
+  function make(
+    agent: Agent,
+    what: Good,
+  ): {
     type: CommandType;
     [key: string]: unknown;
   } {
     if (what === 'refresh') return { type: 'refresh_groups' };
     if (what === 'send') return { type: 'send_message', text: `[c${token()}] by the way` };
+    if (what === 'groups') return groups();
+    if (what === 'file') return file(agent);
     if (what === 'elsewhere')
       return {
         type: 'send_message',
@@ -125,7 +155,15 @@ export function createCommands(world: World, rng: Rng, openTasks: () => string[]
   function schedule(): { type: CommandType; [key: string]: unknown } {
     const misfire = rng.pick(['run_once', 'skip', 'within:2h', undefined]);
     const context_mode = rng.pick(['group', 'isolated', undefined]);
-    return { type: 'schedule_task', prompt: `look at #t${token()}`, ...timing(), misfire, context_mode };
+    const script = rng.chance(0.2) ? 'echo \'{"wakeAgent": true}\'' : undefined;
+    return {
+      type: 'schedule_task',
+      prompt: `look at #t${token()}`,
+      ...timing(),
+      misfire,
+      context_mode,
+      script,
+    };
   }
 
   function timing(): Record<string, unknown> {
@@ -135,6 +173,20 @@ export function createCommands(world: World, rng: Rng, openTasks: () => string[]
     if (type === 'interval') return { schedule_type: type, schedule_value: rng.pick(INTERVALS), timezone };
     const at = new Date(world.timeline.wall() + rng.between(1, 4 * 24 * 60) * 60_000).toISOString();
     return { schedule_type: type, schedule_value: at.slice(0, 16), timezone };
+  }
+
+  /** Main alone may; the others are refused. */
+  const groups = (): { type: CommandType; [key: string]: unknown } =>
+    rng.chance(0.5)
+      ? { type: 'register_group', chat_jid: '-2004', name: 'Guests', folder: 'guests' }
+      : { type: 'unregister_group', chat_jid: '-2004' };
+
+  function file(agent: Agent): { type: CommandType; [key: string]: unknown } {
+    const caption = `[c${token()}] a file`;
+    const name = `file-${tokens}.txt`;
+    if (rng.chance(0.8))
+      writeFileSync(path.join(groupPaths(world.home, agent.folder).groupDir, name), caption);
+    return { type: 'send_file', path: name, caption };
   }
 
   function leaveBad(agent: Agent): void {

@@ -122,7 +122,8 @@ export function createAgents(
     course: Course,
     step: (afterMs: number, work: () => void) => void,
   ): void {
-    if (course !== 'empty') {
+    const isGated = turn.gate_script !== undefined && rng.chance(0.5);
+    if (course !== 'empty' && !isGated) {
       for (let parts = rng.between(1, 2); parts > 0; parts -= 1)
         step(rng.between(50, 4000), () => say(agent, turn, textOf(turn, course)));
     }
@@ -137,6 +138,7 @@ export function createAgents(
         type: 'turn_finished',
         status: course === 'error' ? 'error' : 'ok',
         ...(course === 'error' ? { error } : {}),
+        ...(isGated && course !== 'error' ? { gated: true } : {}),
         usage: { input_tokens: 10, output_tokens: 5, cost_usd: 0.01 },
       });
       if (world.faults && rng.chance(0.01)) agent.end({ code: 0, oomKilled: false, lastOutput: '' });

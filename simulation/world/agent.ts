@@ -25,19 +25,26 @@ export interface AgentLife {
   obeys(): boolean;
 }
 
+const WAIT_LIMIT_MS = 120_000;
+const WAIT_LOOK_MS = 3000;
+
 export interface Step {
   afterMs: number;
-  do: () => void;
+  /** It waits for this first, but not without an end: `do` is told whether it came. */
+  until?: () => boolean;
+  do: (hasCome: boolean) => void;
 }
 
 /** How often it looks into its mailbox without having heard of anything. */
-const LOOK_MS = 30_000;
+const LOOK_MS = 60_000;
 
 export class Agent {
   exit: AgentExit | null = null;
   turn: TurnFile | null = null;
   /** Monotonic milliseconds; infinite while it lives. */
   endedAt = Number.POSITIVE_INFINITY;
+  /** Nobody has heard that it was started: its daemon was dead by then. */
+  readonly isStray: boolean;
   /** Commands whose answer it has not seen yet. */
   readonly #asked = new Map<string, (ok: boolean) => void>();
   readonly watchers: { daemon: Daemon; tell: () => void }[] = [];
@@ -49,7 +56,8 @@ export class Agent {
   #events = 0;
   #files = 0;
 
-  constructor(world: World, life: AgentLife, name: string, folder: string) {
+  constructor(world: World, life: AgentLife, name: string, folder: string, isStray: boolean) {
+    this.isStray = isStray;
     this.#world = world;
     this.#life = life;
     this.name = name;
@@ -121,7 +129,7 @@ export class Agent {
     this.#next(turn, this.#life.plan(this, turn));
   }
 
-  #next(turn: TurnFile, steps: Step[]): void {
+  #next(turn: TurnFile, steps: Step[], waitedMs = 0): void {
     const [step, ...rest] = steps;
     if (!step) return;
     this.#world.timeline.in(
@@ -129,7 +137,10 @@ export class Agent {
       () => {
         if (this.turn !== turn) return; // it was interrupted
         this.#readAnswers();
-        step.do();
+        const hasCome = step.until?.() ?? true;
+        if (!hasCome && waitedMs < WAIT_LIMIT_MS)
+          return this.#next(turn, [{ ...step, afterMs: WAIT_LOOK_MS }, ...rest], waitedMs + WAIT_LOOK_MS);
+        step.do(hasCome);
         if (this.alive) this.#next(turn, rest);
       },
       this,

@@ -20,6 +20,7 @@ import type { AgentRuntime } from '../../src/runtime/agent-runtime.ts';
 import type { Telegram } from '../../src/telegram/api.ts';
 import { iso } from '../../src/types.ts';
 import type { Rng } from './rng.ts';
+import type { SendRequest } from './telegram.ts';
 import type { Owner } from './timeline.ts';
 import { type Observer, watchDb } from './watched-db.ts';
 import type { World } from './world.ts';
@@ -53,6 +54,8 @@ export class Daemon implements Owner {
   alive = true;
   /** The entry of the outbox whose sending was noted last. */
   sendingId: number | null = null;
+  /** Requests whose answer it was given in this step. */
+  readonly told: SendRequest[] = [];
   readonly home: string;
   readonly number: number;
   db: Db | null = null;
@@ -112,6 +115,7 @@ export class Daemon implements Owner {
     const opened = createDb(databaseFile(home), reach);
     this.db = opened;
     opened.sqlite.pragma('synchronous = OFF'); // what dies here is the process, not the machine
+    if (world.diskFull) this.fillDisk(true);
     parts.opened(opened);
     const db = parts.mutate(watchDb(opened, (where) => this.touch(where), parts.observe));
     this.#releasers.add(() => {
@@ -157,6 +161,14 @@ export class Daemon implements Owner {
     });
   }
 
+  /** The database may not grow any more, or again. */
+  fillDisk(isFull: boolean): void {
+    const sqlite = this.db?.sqlite;
+    if (!sqlite?.open) return;
+    const pages = isFull ? Number(sqlite.pragma('page_count', { simple: true })) : 1_000_000;
+    sqlite.pragma(`max_page_count = ${pages}`);
+  }
+
   /** SIGTERM. Whoever has not stopped in time is killed, as service managers do. */
   stop(): void {
     this.#world.note('daemon stops', { number: this.number });
@@ -190,6 +202,8 @@ export class Daemon implements Owner {
     world.daemon = null;
     const life = world.lives.at(-1);
     if (life) life.to = world.timeline.now;
+    // It died before it could note what it was told.
+    for (const request of this.told) request.told = null;
     if (this.sendingId !== null) this.#parts.neverAsked(this.sendingId);
     world.note('daemon gone', { number: this.number, how, calls: this.#calls });
     if (this.db?.sqlite.open) this.db.sqlite.close();

@@ -90,7 +90,7 @@ export class SimulatedEngine {
       name: 'docker',
       prepare: () => ask('engine.prepare', 2, 20, () => {}),
       launch: (launch) =>
-        ask('engine.launch', 200, 3000, () => this.#launch(launch)).then((agent) =>
+        ask('engine.launch', 200, 3000, () => this.#launch(launch, !daemon.alive)).then((agent) =>
           this.#handle(daemon, agent),
         ),
       list: () =>
@@ -102,17 +102,18 @@ export class SimulatedEngine {
     };
   }
 
-  #launch(launch: AgentLaunch): Agent {
+  #launch(launch: AgentLaunch, isStray: boolean): Agent {
     if (this.#world.faults && this.#rng.chance(0.01))
       throw new NanoClawError('ENGINE_REFUSED', 'the Docker engine refuses the container');
     if (this.containers.has(launch.name)) throw new Error(`the name ${launch.name} is taken`);
-    const others = this.of(launch.folder);
+    // A stray is given no turn, and goes at the next look.
+    const others = this.of(launch.folder).filter((other) => !other.isStray && !isStray);
     if (others.length > 0)
       this.#world.violated(
         'G2',
         `group ${launch.folder} has two agents at once: ${others[0]?.name} and ${launch.name}`,
       );
-    const agent = new Agent(this.#world, this.#life, launch.name, launch.folder);
+    const agent = new Agent(this.#world, this.#life, launch.name, launch.folder, isStray);
     this.containers.set(launch.name, agent);
     this.#world.count('agents');
     this.#world.note('container started', { name: launch.name });

@@ -294,10 +294,12 @@ export class SimulatedTelegram {
       },
       (id) => {
         request.told = 'yes';
+        daemon.told.push(request);
         answer(id);
       },
       (error) => {
         request.told = error instanceof NetworkError && error.delivered === 'unknown' ? 'unknown' : 'no';
+        daemon.told.push(request);
         refuse(error);
       },
     );

@@ -28,6 +28,10 @@ export class World {
   daemon: Daemon | null = null;
   /** When daemons lived, in monotonic milliseconds. */
   readonly lives: { from: number; to: number }[] = [];
+  /** The database of a daemon may not grow. */
+  diskFull = false;
+  /** When the disk was full, in monotonic milliseconds. */
+  readonly fullDisks: { from: number; to: number }[] = [];
   /** A daemon was killed during this step. */
   killedNow = false;
   readonly seed: number;
