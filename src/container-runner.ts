@@ -12,6 +12,7 @@
 import { type ActiveTurn, createActiveTurns } from './container-runner/active-turns.ts';
 import { claimNext, messagesDueIn } from './container-runner/claim.ts';
 import { type Failure, failureOfExit, failureOfStart, isCounted } from './container-runner/failure.ts';
+import { createLastWords } from './container-runner/last-words.ts';
 import { type Agent, createPool, type PoolOptions } from './container-runner/pool.ts';
 import { createReconciler } from './container-runner/reconcile.ts';
 import { recoverTurns } from './container-runner/recover.ts';
@@ -105,13 +106,19 @@ export function createContainerRunner(options: ContainerRunnerOptions): Containe
     onStarted: (folder) => options.ipc().attach(folder),
     onExit: agentEnded,
   });
+  const lastWords = createLastWords({
+    ...options,
+    drain: (folder) => options.ipc().drain(folder),
+    isStopping: () => stopping,
+  });
   const active = createActiveTurns({
     ...options,
     pool,
+    lastWords,
     settle(entry) {
-      void drained(entry.agent.folder).then(() => {
-        if (stopping || !db.sqlite.open || active.get(entry.turn.id) !== entry) return;
-        end(entry.turn.id, settleEnding(entry, { code: 'crash', message: 'the agent is gone' }));
+      void lastWords(entry.agent.folder, () => {
+        if (active.get(entry.turn.id) === entry)
+          end(entry.turn.id, settleEnding(entry, { code: 'crash', message: 'the agent is gone' }));
       });
     },
   });
@@ -295,20 +302,12 @@ export function createContainerRunner(options: ContainerRunnerOptions): Containe
   function agentEnded(agent: Agent, exit: AgentExit): void {
     options.ipc().detach(agent.folder);
     if (stopping || !db.sqlite.open) return;
-    void drained(agent.folder).then(() => {
-      if (stopping || !db.sqlite.open) return;
+    void lastWords(agent.folder, () => {
       for (const entry of active.all().filter((a) => a.agent === agent)) {
         end(entry.turn.id, settleEnding(entry, failureOfExit(exit, options.memoryMb)));
       }
     });
   }
-
-  /** What an agent still said before its end counts. Where that cannot be read now, ipc has logged why. */
-  const drained = (folder: Folder): Promise<void> =>
-    options
-      .ipc()
-      .drain(folder)
-      .catch(() => {});
 
   async function recover(): Promise<void> {
     await recoverTurns({

@@ -11,6 +11,7 @@ import { groupPaths } from '../mailbox/layout.ts';
 import { writeControl } from '../mailbox/write.ts';
 import type { TurnId } from '../types.ts';
 import type { Failure } from './failure.ts';
+import type { LastWords } from './last-words.ts';
 import type { Agent, Pool } from './pool.ts';
 
 export interface ActiveTurn {
@@ -29,6 +30,7 @@ export interface ActiveTurnsOptions {
   random: Random;
   home: string;
   pool: Pick<Pool, 'close'>;
+  lastWords: LastWords;
   /** How long a turn may show no sign of life. */
   timeoutMs: number;
   /** Settles a turn whose agent is gone without our having been told. */
@@ -78,7 +80,13 @@ export function createActiveTurns(options: ActiveTurnsOptions): ActiveTurns {
       if (!entry) return;
       entry.lifeTimer?.cancel();
       const message = `no sign of life for ${Math.round(timeoutMs / 1000)} s (CONTAINER_TIMEOUT)`;
-      entry.lifeTimer = clock.after(timeoutMs, () => void endAgent(id, { code: 'timeout', message }));
+      const timer = clock.after(timeoutMs, () => {
+        // It may have said something of which nobody told us, or that could not be stored.
+        void options.lastWords(entry.agent.folder, () => {
+          if (entry.lifeTimer === timer) void endAgent(id, { code: 'timeout', message });
+        });
+      });
+      entry.lifeTimer = timer;
     },
     stop({ turn, agent }) {
       const number = `${clock.now()}-${random.uuid()}`;
