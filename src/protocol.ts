@@ -254,6 +254,7 @@ export const agentErrorCodes = [
   'interrupted',
   'max_turns',
   'workspace',
+  'out_of_memory',
   'stalled',
   'gate',
   'agent',

@@ -15,6 +15,7 @@ import { activityOf } from './claude-activity.ts';
 import { classifyFailure, isStaleSession, resetTime } from './claude-failure.ts';
 import { claudeOptions, MCP_SERVER, readGlobalMemory } from './claude-options.ts';
 import { ClaudeProcess } from './claude-process.ts';
+import { oomKills } from './oom-kills.ts';
 import type { Provider, TurnOutcome, TurnReport } from './provider.ts';
 import type { Tool } from './tool.ts';
 
@@ -43,6 +44,8 @@ class ClaudeProvider implements Provider {
   readonly #sdk: Sdk;
   readonly #options: ClaudeProviderOptions;
   #process: ClaudeProcess | null = null;
+  /** Processes of this container that had been killed for want of memory when Claude was started. */
+  #killsBefore = 0;
   /** The tools of the running turn; the process outlives turns, so it asks here. */
   #tools: readonly Tool[] = [];
   #report: TurnReport | null = null;
@@ -197,6 +200,10 @@ class ClaudeProvider implements Provider {
       .join('\n');
     if (isStaleSession(text)) return { status: 'stale_session' };
     this.#options.log(text);
+    if (oomKills() > this.#killsBefore) {
+      const message = `Claude was killed because the container has no more memory (CONTAINER_MEMORY_MB)\n${text}`;
+      return { status: 'error', code: 'out_of_memory', message };
+    }
     return { status: 'error', code: classifyFailure({ text }), message: text };
   }
 
@@ -212,6 +219,7 @@ class ClaudeProvider implements Provider {
     this.close();
     const mcpServers: NonNullable<Options['mcpServers']> = { [MCP_SERVER]: this.#mcpServer() };
     const resume = sessionId === null ? {} : { resume: sessionId };
+    this.#killsBefore = oomKills();
     this.#process = new ClaudeProcess(this.#sdk.query, key, { ...options, mcpServers, ...resume });
     return this.#process;
   }
