@@ -1,14 +1,14 @@
 /** nanoclaw audit: who did, or tried, what. `--follow` goes on with what comes. */
-import { setTimeout as wait } from 'node:timers/promises';
 import type { Command } from 'commander';
 import type { AuditEntry } from '../db/audit.ts';
 import { NanoClawError } from '../errors.ts';
 import { parseDuration } from '../next-run/duration.ts';
 import { type Iso, iso } from '../types.ts';
 import { type Output, print, withDb } from './context.ts';
+import { follow, limitOf } from './listing.ts';
 
-const LOOK_MS = 500;
-const PAGE = 500;
+/** At once; what is beyond comes with the next change. */
+const PAGE = 10_000;
 
 interface Options extends Output {
   group?: string;
@@ -28,10 +28,8 @@ export function auditCommand(program: Command): void {
     .option('--json', 'machine-readable; with --follow one entry a line')
     .action((options: Options) => {
       const since = sinceOf(options.since);
-      const limit = Number(options.limit);
-      if (!Number.isInteger(limit) || limit < 1 || limit > 100_000)
-        throw new NanoClawError('COMMAND_INVALID', '--limit: expected a number from 1 to 100000');
-      return withDb(async (db) => {
+      const limit = limitOf(options.limit);
+      return withDb(async (db, config) => {
         const found = db.audit.list({ group: options.group, since, limit }).reverse();
         if (!options.follow) {
           print(options, found.map(toJson), found.map(toLine).join('\n') || 'Nothing is noted.');
@@ -45,10 +43,9 @@ export function auditCommand(program: Command): void {
           }
         };
         show(found);
-        for (;;) {
-          show(db.audit.list({ group: options.group, since, afterId: last, limit: PAGE }));
-          await wait(LOOK_MS);
-        }
+        await follow(config.home, () =>
+          show(db.audit.list({ group: options.group, since, afterId: last, limit: PAGE })),
+        );
       });
     });
 }

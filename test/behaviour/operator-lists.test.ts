@@ -76,6 +76,16 @@ it('--follow goes on with what is new', async () => {
   expect((await next()).content).toBe('@Nina hello again');
 });
 
+it('the audit log is followed, one line each, of one group', async () => {
+  await home.start();
+  const lines = following('audit', '--follow', '--json', '--group', 'family', '--limit', '1');
+  const next = async () => JSON.parse((await lines.next()).value as string) as { action: string };
+  expect((await next()).action).toBe('register_group');
+  await home.addGroup(-77, 'another');
+  expect(await api.ask(chat, '/unregister family')).toBe('/unregister works in the main group only.');
+  expect(await next()).toMatchObject({ action: 'chat_command', outcome: 'refused', group_folder: 'family' });
+});
+
 it('logs are filtered, and followed over a rotation', async () => {
   const line = (event: string, level = 'info') =>
     `${JSON.stringify({ level, time: '2026-11-02T08:00:00.000Z', component: 'x', event, msg: `this is ${event}` })}\n`;
