@@ -140,6 +140,10 @@ async function live(
         MAX_CONCURRENT_CONTAINERS: '3',
         IDLE_TIMEOUT: String(6 * MINUTE),
         CONTAINER_TIMEOUT: String(4 * MINUTE),
+        // So short that retention works all the time; what the accounts at the end are about is kept.
+        KEEP_UPDATES: '1d',
+        KEEP_TURN_LOGS: '2d',
+        KEEP_AUDIT: '3d',
       },
       random,
       telegram: (of) => mutant?.telegram?.(telegram.connection(of)) ?? telegram.connection(of),
