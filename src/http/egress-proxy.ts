@@ -19,7 +19,7 @@ import { type Door, type DoorLimits, openDoor, SERVER_LIMITS } from './door.ts';
 import { withoutHopHeaders } from './hop-headers.ts';
 import { listenTcp, type TcpListening } from './listener.ts';
 import { type ResolveToken, resolveAt, type TokenHolder } from './proxy-token.ts';
-import { canonicalAddress, whyNotPublic } from './public-address.ts';
+import { ownNetworks, whyNotPublic } from './public-address.ts';
 import { createRates } from './rates.ts';
 import { createRefusalLog } from './refusal-log.ts';
 import { resolveHost } from './resolve-host.ts';
@@ -33,7 +33,7 @@ export interface EgressProxyOptions {
   onRefused?(refusal: { holder: TokenHolder; host: string; port: number; reason: string }): void;
   /** All addresses of a name. Default: by DNS, see resolve-host.ts. */
   resolve?: (host: string) => Promise<string[]>;
-  /** Addresses of this host, never connected to. Default: all its interfaces, as of now. */
+  /** Addresses of this host with the length of their networks, never connected to. Default: all its interfaces, as of now. */
   ownAddresses?(): string[];
   /** Judges an address; default whyNotPublic. For tests that have no public internet. */
   judge?(address: string): string | null;
@@ -61,6 +61,7 @@ export interface EgressProxy {
 
 /** A name may have hundreds. */
 const MOST_ADDRESSES = 4;
+const HANG_UP_MS = 5000;
 const RATE: Rate = { perSecond: 20, burst: 200 };
 
 /** A refusal as the client sees it. */
@@ -112,10 +113,10 @@ export function createEgressProxy(options: EgressProxyOptions): EgressProxy {
     // It may have changed while the name was looked up.
     const changed = options.policy(holder.folder, host, port);
     if (changed !== null) throw refuse(403, changed);
-    const own = new Set(ownAddresses().map(canonicalAddress));
+    const isOwn = ownNetworks(ownAddresses());
     const judged = found.map((address) => ({
       address,
-      why: own.has(canonicalAddress(address)) ? "this host's own address" : judge(address),
+      why: isOwn(address) ? "this host's own address or network" : judge(address),
     }));
     const addresses = judged.filter(({ why }) => why === null).map(({ address }) => address);
     if (addresses.length > 0) return addresses.slice(0, MOST_ADDRESSES);
@@ -171,6 +172,10 @@ export function createEgressProxy(options: EgressProxyOptions): EgressProxy {
       client.end(
         `HTTP/1.1 ${status} ${http.STATUS_CODES[status]}\r\n${challenge}Content-Type: text/plain\r\nContent-Length: ${Buffer.byteLength(text)}\r\nConnection: close\r\n\r\n${text}`,
       );
+      // One that does not hang up holds a place at its door.
+      client.resume();
+      const hangUp = clock.after(HANG_UP_MS, () => client.destroy());
+      client.once('close', () => hangUp.cancel());
     }
   }
 
@@ -309,5 +314,7 @@ function joined(client: Duplex, remote: Socket, idleTimeoutMs: number): void {
 }
 
 function interfaceAddresses(): string[] {
-  return Object.values(networkInterfaces()).flatMap((list) => (list ?? []).map((each) => each.address));
+  return Object.values(networkInterfaces()).flatMap((list) =>
+    (list ?? []).map((each) => each.cidr ?? each.address),
+  );
 }

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { canonicalAddress, whyNotPublic } from './public-address.ts';
+import { canonicalAddress, ownNetworks, whyNotPublic } from './public-address.ts';
 
 describe('whyNotPublic', () => {
   it.each([
@@ -86,4 +86,39 @@ describe('whyNotPublic', () => {
     expect(canonicalAddress('::ffff:1.2.3.4')).toBe('1.2.3.4');
     expect(canonicalAddress('FE80::1%eth0')).toBe(canonicalAddress('fe80:0:0::0:1'));
   });
+});
+
+describe('ownNetworks', () => {
+  const isOwn = ownNetworks([
+    '127.0.0.1/8',
+    '203.0.113.7/24',
+    '198.51.100.9',
+    '::ffff:192.0.2.2',
+    '2a02:8106:1:2:3:4:5:6/128',
+    '2001:4860:1::1',
+    'fe80::1%eth0/64',
+    '8.8.8.8/1',
+    'nonsense',
+  ]);
+
+  it.each([
+    '127.9.9.9',
+    '203.0.113.200',
+    '::ffff:203.0.113.200',
+    '198.51.100.9',
+    '192.0.2.2',
+    '2a02:8106:1:2:ffff::1',
+    '2001:4860:1::2',
+    'fe80::99',
+    '8.8.8.8',
+  ])('%s is one of them', (address) => {
+    expect(isOwn(address)).toBe(true);
+  });
+
+  it.each(['203.0.114.1', '198.51.100.10', '192.0.2.3', '2a02:8106:1:3::1', '2001:4860:2::1', '8.8.4.4'])(
+    '%s is not',
+    (address) => {
+      expect(isOwn(address)).toBe(false);
+    },
+  );
 });

@@ -3,7 +3,7 @@
  * IPv6 forms that carry an IPv4 address (mapped, translated, NAT64) are judged by the address they carry, because
  * that is where the packets go. Sources: IANA special-purpose registries for IPv4 and IPv6.
  */
-import { isIPv4, isIPv6 } from 'node:net';
+import { BlockList, isIPv4, isIPv6 } from 'node:net';
 
 const SPECIAL_V4: readonly (readonly [network: string, bits: number, what: string])[] = [
   ['0.0.0.0', 8, 'this network'],
@@ -58,6 +58,30 @@ export function canonicalAddress(address: string): string {
     return [g >> 8, g & 255, h >> 8, h & 255].join('.');
   }
   return groups.map((group) => group.toString(16)).join(':');
+}
+
+/**
+ * Judges whether an address is on a network that this host is on itself: its neighbours may have public addresses, IPv6
+ * mostly, and trust whoever stands beside them. `own` as "192.0.2.2/24" or without a length, for that address alone;
+ * an IPv6 address stands for its /64 at least, since hosts are given a single one of a network they share.
+ */
+export function ownNetworks(own: readonly string[]): (address: string) => boolean {
+  const list = new BlockList();
+  for (const each of own) {
+    const [text = '', length] = each.split('/');
+    const address = canonicalAddress(text);
+    const v4 = isIPv4(address);
+    if (!v4 && !isIPv6(address)) continue;
+    const bits = length === undefined ? (v4 ? 32 : 128) : Number(length);
+    // A tunnel may claim half of the internet, which does not make it a neighbourhood.
+    const isNetwork = v4 ? bits >= 8 : bits >= 32;
+    if (!isNetwork) list.addAddress(address, v4 ? 'ipv4' : 'ipv6');
+    else list.addSubnet(address, v4 ? bits : Math.min(bits, 64), v4 ? 'ipv4' : 'ipv6');
+  }
+  return (address) => {
+    const canonical = canonicalAddress(address);
+    return list.check(canonical, isIPv4(canonical) ? 'ipv4' : 'ipv6');
+  };
 }
 
 function whyNotV4(value: number): string | null {

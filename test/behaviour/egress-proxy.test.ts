@@ -16,6 +16,7 @@ import { issueToken } from '../../src/http/proxy-token.ts';
 import { whyNotPublic } from '../../src/http/public-address.ts';
 import { resolveHost } from '../../src/http/resolve-host.ts';
 import { silentLogger } from '../../src/log.ts';
+import { createFakeClock } from '../support/fake-clock.ts';
 
 const { token, sha256 } = issueToken();
 const AUTH = `Basic ${Buffer.from(`agent:${token}`).toString('base64')}`;
@@ -290,6 +291,22 @@ describe('the egress proxy', () => {
     expect((await ask('/')).status).toBe(400);
     expect((await ask(`https://site.example:${target}/`)).status).toBe(400);
     expect(seen).toHaveLength(1);
+  });
+
+  it('hangs up on a refused client that does not', async () => {
+    const clock = createFakeClock();
+    const { port } = await started({ clock });
+    const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+    socket.on('error', () => {}).on('end', () => {});
+    socket.write(`CONNECT inner.example:443 HTTP/1.1\r\nHost: x\r\nProxy-Authorization: ${AUTH}\r\n\r\n`);
+    expect(String((await once(socket, 'data'))[0])).toContain(' 403 ');
+    socket.write('more');
+    (await tunnel(port, 'inner.example:443')).socket.destroy();
+    expect(socket.destroyed).toBe(false);
+    await clock.advance(5000);
+    const writable = () => socket.write('more') && !socket.destroyed;
+    await expect.poll(writable).toBe(false);
+    socket.destroy();
   });
 
   it('limits open connections per container and forgets closed ones', async () => {
