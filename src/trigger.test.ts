@@ -31,6 +31,26 @@ describe('the trigger', () => {
   ])('takes %j', (text) => expect(ask(text)).toBe('mention'));
 
   it.each([
+    '@Nina-2',
+    '@a.b',
+    '@x|y',
+    '(nina)',
+    '[n]',
+    '@n{1}',
+    '@n*',
+    '@n+?',
+    '@n/m',
+    '@n^$',
+    '@n\\',
+    '#n',
+    '@n&&m--',
+  ])('may be %j, which is a word and no pattern', (trigger) => {
+    expect(ask(`hello ${trigger} there`, { trigger })).toBe('mention');
+    expect(ask('hello there', { trigger })).toBeNull();
+    expect(requestOf({ text: `${trigger} list`, trigger, botUsername: 'b' })).toBe('list');
+  });
+
+  it.each([
     '@Ninah hello',
     'mail@nina.org',
     'me@Nina',

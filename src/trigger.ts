@@ -63,7 +63,7 @@ export function requestOf(input: Pick<TriggerInput, 'text' | 'trigger' | 'botUse
 function mentionPattern(input: Pick<TriggerInput, 'trigger' | 'botUsername'>, flags = 'iu'): RegExp {
   const words = [input.trigger, `@${input.botUsername}`]
     .filter((word) => word !== '' && word !== '@')
-    .map((word) => word.normalize('NFC').replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&'));
+    .map((word) => word.normalize('NFC').replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&'));
   return new RegExp(
     `(?<![\\p{L}\\p{M}\\p{N}_@/.+-])(?:${words.join('|')})(?![\\p{L}\\p{M}\\p{N}_]|-[\\p{L}\\p{N}])`,
     flags,
