@@ -59,6 +59,23 @@ describe('an update', () => {
     expect(parse({ text: 'x', reply_to_message: opened }).replyTo).toBeNull();
   });
 
+  it('has entities only where they lie in its text', () => {
+    const entity = (offset: unknown, length: unknown) => ({ type: 'code', offset, length });
+    const given = [
+      entity(0, 3),
+      entity(1, 2e9),
+      entity(0, -5),
+      entity(-1, 2),
+      entity(0.5, 1),
+      entity('0', 1),
+      {},
+    ];
+    expect(parse({ text: 'abc', entities: given }).entities).toEqual([entity(0, 3)]);
+    expect(parse({ photo: [], caption: 'abc', caption_entities: [entity(0, 3)] }).entities).toEqual([
+      entity('[photo] '.length, 3),
+    ]);
+  });
+
   it('may have the message id 0 and no sender', () => {
     expect(parse({ message_id: 0, text: 'x' })).toMatchObject({ messageId: 0, sender: '0', text: 'x' });
   });

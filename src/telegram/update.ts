@@ -180,9 +180,14 @@ interface Person {
 const nameOf = (user: Person): string =>
   [user.first_name, user.last_name].filter(Boolean).join(' ') || user.username || String(user.id);
 
+/** Those that lie in the text: a length that is none must not make spaces of it later. */
 function entitiesOf(m: Message, shift: number): Entity[] {
   const raw: readonly MessageEntity[] = m.entities ?? m.caption_entities ?? [];
-  return raw.map(({ type, offset, length }) => ({ type, offset: offset + shift, length }));
+  const end = (m.text ?? m.caption ?? '').length;
+  const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
+  return raw
+    .filter(({ offset, length }) => isCount(offset) && isCount(length) && offset + length <= end)
+    .map(({ type, offset, length }) => ({ type, offset: offset + shift, length }));
 }
 
 const seconds = (unix: number): Iso => iso((Number.isFinite(unix) ? unix : 0) * 1000);
