@@ -98,8 +98,9 @@ export function createExtraMounts(options: ExtraMountsOptions): ExtraMounts {
     const { problems } = options;
     const refused = new Map(reasons.map(({ name, reason }) => [`${group.folder}/${name}`, reason]));
     for (const { kind, subject } of problems.open()) {
-      if (kind === 'mount' && subject.startsWith(`${group.folder}/`) && !refused.has(subject))
-        problems.solved('mount', subject);
+      if (kind !== 'mount' || refused.has(subject)) continue;
+      const [folder = ''] = subject.split('/');
+      if (folder === group.folder || db.groups.byFolder(folder) === null) problems.solved('mount', subject);
     }
     for (const [subject, reason] of refused) problems.report('mount', reason, subject);
     const key = JSON.stringify(reasons);

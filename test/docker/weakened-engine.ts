@@ -3,6 +3,7 @@
  * created as, so that the drill, as it is shipped, meets containers with holes.
  */
 import { createServer, request } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import type { ContainerSpec } from '../../src/docker/engine-types.ts';
 import { LABELS } from '../../src/runtime/docker-spec.ts';
 
@@ -15,12 +16,12 @@ export interface Asked {
   host: HostConfig;
 }
 
-/** Listens at `path` until closed. `weaken` changes what it is given. */
+/** Listens at `path`, or on a port of the loopback, until closed. `weaken` changes what it is given. */
 export async function weakenedEngine(
-  path: string,
+  path: string | null,
   realSocket: string,
   weaken: (asked: Asked) => void,
-): Promise<{ close(): void }> {
+): Promise<{ dockerHost: string; close(): void }> {
   const server = createServer((incoming, outgoing) => {
     const forward = (body?: Buffer) => {
       const headers = { ...incoming.headers, ...(body ? { 'content-length': String(body.length) } : {}) };
@@ -48,8 +49,13 @@ export async function weakenedEngine(
       forward(Buffer.from(JSON.stringify(spec)));
     });
   });
-  await new Promise<void>((resolve) => server.listen(path, resolve));
+  await new Promise<void>((resolve) => {
+    if (path === null) server.listen(0, '127.0.0.1', resolve);
+    else server.listen(path, resolve);
+  });
+  const address = server.address() as AddressInfo | string;
   return {
+    dockerHost: typeof address === 'string' ? `unix://${address}` : `tcp://127.0.0.1:${address.port}`,
     close() {
       server.closeAllConnections();
       server.close();

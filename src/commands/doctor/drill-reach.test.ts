@@ -18,7 +18,8 @@ function world(answer: Answer): DrillWorld {
   };
   const json = async () => ({ NetworkSettings: { Networks: { bridge: { IPAddress: '172.17.0.9' } } } });
   const engine = { exec, json } as unknown as Engine;
-  return { engine, containers: { family: 'f', work: 'w', main: 'm' } } as unknown as DrillWorld;
+  const containers = { family: 'f', work: 'w', main: 'm' };
+  return { engine, containers, network: { enforced: true, reason: null } } as unknown as DrillWorld;
 }
 
 const held: Answer = (step) => (step === 'proxy' ? '403' : 'ENETUNREACH');

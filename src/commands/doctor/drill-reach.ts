@@ -5,6 +5,12 @@ import { attack, bad, idOf, some } from './drill-line.ts';
 import { ATTACKER, type DrillWorld, VICTIM } from './drill-world.ts';
 import { type Finding, ok } from './finding.ts';
 
+export async function network({ network }: DrillWorld): Promise<Finding> {
+  const id = 'network';
+  if (network.enforced) return ok(id, 'Containers have no network but the doors to the daemon’s proxies.');
+  return bad(id, `The network rules are NOT enforced here: ${network.reason ?? 'the runtime cannot'}.`);
+}
+
 export async function engineSocket(world: DrillWorld): Promise<Finding> {
   const id = 'engine-socket';
   const sockets = [
@@ -76,6 +82,8 @@ export async function internet(world: DrillWorld): Promise<Finding> {
     const reached = outside.filter((_, index) => results[index] === 'connected').map(([host]) => host);
     if (reached.length > 0) return bad(id, `It reaches the internet past the daemon: ${some(reached)}.`);
   }
+  if (!world.network.enforced)
+    return bad(id, 'Directly it reaches nothing, but policies cannot be tried where they are not enforced.');
   const none = await attack(world, 'proxy', { targets: ['example.com:443', '1.1.1.1:443'] }, VICTIM);
   const listed = await attack(
     world,
@@ -111,7 +119,7 @@ export async function otherContainer(world: DrillWorld): Promise<Finding> {
     .filter((address) => address !== '');
   // The victim listens, so that a connection would succeed if there were a way.
   const port = 18_790;
-  const script = `require('net').createServer((s)=>s.end()).listen(${port},'0.0.0.0',()=>{console.log('up');setTimeout(()=>process.exit(),15000)})`;
+  const script = `require('net').createServer((s)=>s.end()).listen(${port},'0.0.0.0',()=>{console.log('up');setTimeout(()=>process.exit(),60000)})`;
   void engine.exec(victim, ['node', '-e', script]).catch(() => {});
   const hosts = [...addresses, '127.0.0.1', VICTIM, world.containers[VICTIM]?.slice(0, 12) ?? VICTIM];
   const self = await listening(world, VICTIM, port);
@@ -128,7 +136,8 @@ export async function otherContainer(world: DrillWorld): Promise<Finding> {
 }
 
 async function listening(world: DrillWorld, folder: string, port: number): Promise<boolean> {
-  for (let tries = 0; tries < 20; tries += 1) {
+  const deadline = Date.now() + 30_000;
+  while (Date.now() < deadline) {
     const { results } = await attack(world, 'connect', { targets: [['127.0.0.1', port]] }, folder);
     if (results[0] === 'connected') return true;
   }

@@ -8,7 +8,7 @@ import { randomUUID } from 'node:crypto';
 import { appendFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { networkInterfaces, tmpdir } from 'node:os';
+import { networkInterfaces } from 'node:os';
 import path from 'node:path';
 import { type App, createApp } from '../../app.ts';
 import type { Config } from '../../config.ts';
@@ -21,6 +21,7 @@ import { groupPaths } from '../../mailbox/layout.ts';
 import { removeNetworks } from '../../runtime/docker-network.ts';
 import { LABELS } from '../../runtime/docker-spec.ts';
 import { FAMILY_CHAT_ID, MAIN_CHAT_ID, WORK_CHAT_ID } from '../../simulator/seed.ts';
+import type { DaemonStatus } from '../../status.ts';
 import { chatJid, type Folder } from '../../types.ts';
 
 /** The attacker, the victim, and main. */
@@ -31,7 +32,6 @@ const CHATS = { [ATTACKER]: FAMILY_CHAT_ID, [VICTIM]: WORK_CHAT_ID, main: MAIN_C
 /** Enough for an agent, and soon full. */
 const MEMORY_MB = 512;
 const START_MS = 180_000;
-const LONGEST_HOME = 45;
 
 export interface DrillWorld {
   engine: Engine;
@@ -49,6 +49,8 @@ export interface DrillWorld {
   services: { loopback: number; everywhere: number; daemon: number };
   /** The host's IPv4 addresses besides its loopback. */
   addresses: string[];
+  /** Whether this platform holds containers to their groups' network policies. */
+  network: DaemonStatus['network'];
   /** Who reached a service of the host. */
   visits: string[];
   dispose(): Promise<void>;
@@ -57,9 +59,7 @@ export interface DrillWorld {
 /** Throws when agents cannot be started here, with the reason; then nothing is left behind. */
 export async function createDrillWorld(real: Config): Promise<DrillWorld> {
   mkdirSync(real.home, { recursive: true });
-  // On the same disk as the real one, unless that makes the paths of sockets too long.
-  const near = Buffer.byteLength(real.home) <= LONGEST_HOME;
-  const base = mkdtempSync(path.join(near ? real.home : tmpdir(), '.drill-'));
+  const base = mkdtempSync(path.join(real.home, '.drill-'));
   const cleanups: (() => unknown)[] = [() => rmSync(base, { recursive: true, force: true })];
   const dispose = async () => {
     for (const cleanup of cleanups.splice(0).reverse()) await Promise.resolve(cleanup()).catch(() => {});
@@ -128,7 +128,9 @@ async function build(
     () => db.close(),
     () => app.stop(),
   );
-  restrict(db);
+  const network = await runtimeReady(app);
+  // Where it is not enforced, a group with a policy would rightly not start.
+  if (network.enforced) restrict(db);
   for (const chat of Object.values(CHATS))
     app.simulator()?.say({ chat, from: 'you', text: `@${config.assistantName} ping` });
   const containers = await started(app, engine, instanceId);
@@ -143,6 +145,7 @@ async function build(
     secretPaths,
     services: { loopback, everywhere, daemon: Number(new URL(app.url()).port) },
     addresses: hostAddresses(),
+    network,
     visits,
   };
 }
@@ -192,6 +195,16 @@ function restrict(db: Db): void {
   set(MAIN_CHAT_ID, 'allowlist', ['allowed.example']);
 }
 
+/** Waits until agents can run. The image may have to be built before. */
+async function runtimeReady(app: App): Promise<DaemonStatus['network']> {
+  for (;;) {
+    const { runtime, network } = app.status();
+    if (runtime.ready) return network;
+    if (runtime.problem !== null) throw new Error(runtime.problem);
+    await sleep(systemClock, 100);
+  }
+}
+
 /** Waits until each group has its container. */
 async function started(app: App, engine: Engine, instanceId: string): Promise<Record<string, string>> {
   const deadline = Date.now() + START_MS;
@@ -203,9 +216,7 @@ async function started(app: App, engine: Engine, instanceId: string): Promise<Re
     );
     if (found.length >= Object.keys(CHATS).length)
       return Object.fromEntries(found.map(({ Id, Labels }) => [Labels[LABELS.group] ?? '', Id]));
-    const { ready, problem } = app.status().runtime;
-    if (Date.now() > deadline || (!ready && problem !== null))
-      throw new Error(problem ?? 'the agents’ containers did not start within three minutes');
+    if (Date.now() > deadline) throw new Error('the agents’ containers did not start within three minutes');
     await sleep(systemClock, 100);
   }
 }

@@ -28,6 +28,11 @@ const LINES: readonly Line[] = [
   ['main-view', BUG, files.mainView],
   ['privileges', BUG, limits.privileges],
   ['engine-socket', BUG, reach.engineSocket],
+  [
+    'network',
+    'Use an engine on this machine that runs on Linux and not rootless; until then keep secrets out of every group.',
+    reach.network,
+  ],
   ['host-services', BUG, reach.hostServices],
   ['metadata', BUG, reach.metadata],
   ['internet', BUG, reach.internet],
@@ -43,6 +48,7 @@ const LINES: readonly Line[] = [
   ],
 ];
 
+const NETWORK = new Set(['host-services', 'metadata', 'internet', 'other-container']);
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /** Takes about 20 seconds. Tells each finding as it comes. Leaves nothing behind. */
@@ -72,7 +78,9 @@ export async function runDrill(config: Config, tell: (finding: Finding) => void)
       if (interrupted) break;
       try {
         const finding = await look(world);
-        add(finding.state === 'ok' ? finding : { fix, ...finding });
+        const advice =
+          fix === BUG && NETWORK.has(id) && !world.network.enforced ? 'See the line network.' : fix;
+        add(finding.state === 'ok' ? finding : { fix: advice, ...finding });
       } catch (error) {
         add(
           fail(
