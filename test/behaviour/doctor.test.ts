@@ -47,6 +47,24 @@ describe('nanoclaw doctor', () => {
     expect(of('engine')).toMatchObject({ state: 'fail', fix: expect.stringContaining('Docker') });
   });
 
+  it('fails by malformed sender rules, and warns of a rule that protects nobody', async () => {
+    const file = home.file('user/.config/nanoclaw/sender-allowlist.json');
+    mkdirSync(path.dirname(file), { recursive: true });
+    writeFileSync(file, '{ "chats": ');
+    const malformed = await doctor();
+    expect(malformed.code).toBe(1);
+    expect(malformed.of('senders')).toMatchObject({
+      state: 'fail',
+      seen: `Nobody is admitted: ${file} is not valid JSON.`,
+    });
+    home.registerAll([{ chatJid: '-1', name: 'Family', folder: 'family' }]);
+    writeFileSync(file, JSON.stringify({ chats: { family: { allow: 'admins' }, famly: { allow: ['1'] } } }));
+    expect((await doctor()).of('senders')).toMatchObject({
+      state: 'warn',
+      seen: 'The sender rules name no registered group: famly.',
+    });
+  });
+
   it('fails by a malformed mount allowlist, and warns of a mount that is not allowed any more', async () => {
     writeList('{');
     const malformed = await doctor();

@@ -3,12 +3,13 @@ import { existsSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import type { Config } from '../../config.ts';
 import { databaseFile } from '../../db/open.ts';
-import { createDb } from '../../db.ts';
+import { createDb, type Db } from '../../db.ts';
 import { Engine } from '../../docker/engine.ts';
 import { messageOf } from '../../errors.ts';
 import { readAllowlist } from '../../mounts/allowlist.ts';
 import { checkMount } from '../../mounts/check-mount.ts';
 import { mountPlaces } from '../../mounts/places.ts';
+import { senderRulesFile, watchSenderRules } from '../../sender-rules.ts';
 import { type Finding, fail, ok, warn } from './finding.ts';
 
 /** The largest file of an agent. */
@@ -76,17 +77,41 @@ const CHECKS: Record<string, Check> = {
       return warn('mounts', refused.join('; '), `${fix} Or nanoclaw groups set … --no-mounts.`);
     return ok('mounts', `The mount allowlist is sound; ${wanted.length} extra mounts are as they should be.`);
   },
+
+  async senders(config) {
+    const rules = watchSenderRules(senderRulesFile(config.configDir))();
+    if (rules.problem !== null)
+      return fail(
+        'senders',
+        `Nobody is admitted: ${rules.problem}.`,
+        'Mend the file, or move it aside (then everyone is admitted); docs/security.md describes it.',
+      );
+    const unknown = withGroups(config, [] as string[], (db) => rules.unknownOf(db.groups.all()));
+    if (unknown.length > 0)
+      return warn(
+        'senders',
+        `The sender rules name no registered group: ${unknown.join(', ')}.`,
+        `A misspelt rule protects nobody: correct the names in ${rules.file}.`,
+      );
+    return ok('senders', 'The sender rules are sound.');
+  },
 };
 
-function mountsOf(config: Config) {
-  if (!existsSync(databaseFile(config.home))) return [];
-  const db = createDb(databaseFile(config.home));
-  try {
-    return db.groups
+const mountsOf = (config: Config) =>
+  withGroups(config, [], (db) =>
+    db.groups
       .all()
       .flatMap(({ chatJid, folder, isMain }) =>
         db.mounts.of(chatJid).map((mount) => ({ folder, isMain, mount })),
-      );
+      ),
+  );
+
+/** `otherwise` when there is no database yet; to look must not make one. */
+function withGroups<T>(config: Config, otherwise: NoInfer<T>, look: (db: Db) => T): T {
+  if (!existsSync(databaseFile(config.home))) return otherwise;
+  const db = createDb(databaseFile(config.home));
+  try {
+    return look(db);
   } finally {
     db.close();
   }
