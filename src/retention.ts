@@ -86,6 +86,7 @@ export function createRetention(options: RetentionOptions): Retention {
     if (at === null) return;
     for (let folder = db.retention.nextCommander(''); folder; folder = db.retention.nextCommander(folder)) {
       const commander = folder;
+      yield 0; // to look into a thousand mailboxes at once would hold up everybody
       if (options.agentsReady() && options.drain(commander))
         yield* plain(() => db.retention.commands(commander, at, BATCH));
     }

@@ -77,7 +77,7 @@ function* removeFrom(
     yield removed;
     removed = 0;
   }
-  if (removed > 0) yield removed;
+  yield removed; // also where nothing was: there may be a thousand such folders
 }
 
 /** One after the other, so that a folder of a million files costs no more memory than one of ten. */

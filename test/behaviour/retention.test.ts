@@ -257,6 +257,35 @@ describe('retention', () => {
     expect(readdirSync(quarantine)).toEqual(['2026-11-01T00-00-00-000Z-new.json']);
   });
 
+  it('looks into one group’s folders at a time', async () => {
+    const { retention, clock, home, put, db } = createHarness();
+    const at = iso(clock.now());
+    for (let n = 0; n < 50; n += 1) {
+      put(path.join(groupPaths(home, `g${n}`).mailbox, 'in/results'), 'left.json');
+      db.agents.noteCommand({
+        id: 'a',
+        folder: `g${n}` as Folder,
+        type: 'x',
+        outcome: 'done',
+        reason: null,
+        at,
+      });
+    }
+    const left = () =>
+      Array.from({ length: 50 }, (_, n) => path.join(groupPaths(home, `g${n}`).mailbox, 'in/results')).filter(
+        (directory) => readdirSync(directory).length > 0,
+      ).length;
+    retention.start();
+    await clock.advance(MINUTE);
+    for (let before = left(), steps = 0; before > 0 && steps < 2000; steps += 1) {
+      await clock.next();
+      const now = left();
+      expect(before - now).toBeLessThanOrEqual(1);
+      before = now;
+    }
+    expect(left()).toBe(0);
+  });
+
   it('removes answers and orders that nobody waits for', async () => {
     const { retention, clock, home, group, turn, put } = createHarness();
     const { mailbox } = groupPaths(home, group.folder);
