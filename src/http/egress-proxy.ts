@@ -116,7 +116,7 @@ export function createEgressProxy(options: EgressProxyOptions): EgressProxy {
     const isOwn = ownNetworks(ownAddresses());
     const judged = found.map((address) => ({
       address,
-      why: isOwn(address) ? "this host's own address or network" : judge(address),
+      why: judge(address) ?? (isOwn(address) ? "this host's own address or network" : null),
     }));
     const addresses = judged.filter(({ why }) => why === null).map(({ address }) => address);
     if (addresses.length > 0) return addresses.slice(0, MOST_ADDRESSES);

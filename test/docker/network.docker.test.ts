@@ -126,7 +126,7 @@ describe.skipIf(whyNot)(`the network of agents${whyNot ? ` (skipped: ${whyNot})`
 
   it('keeps a running container to the policy of now, says why, and writes it down', async () => {
     const { engine_id: id } = container('family');
-    expect(await connect(id, '127.0.0.1:443')).toMatch(/^403 .*not on the public internet \(.*own address/s);
+    expect(await connect(id, '127.0.0.1:443')).toMatch(/^403 .*not on the public internet \(loopback/s);
     expect(await connect(id, '169.254.169.254:80')).toMatch(/^403 .*metadata/s);
     await home.nanoclaw('groups', 'set', 'family', '--network', 'none');
     expect(await connect(id, 'example.org:443')).toMatch(/^403 .*network policy is "none"/s);
