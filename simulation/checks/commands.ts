@@ -54,7 +54,9 @@ function checkAnswer(
   { answer, leftAt, gaveUpAt }: CommandRecord,
   noted: { outcome: string } | null,
 ): void {
-  if (answer !== null && answer !== noted?.outcome)
+  // An attempt that did the same before has done it: it is only said again.
+  const outcome = noted?.outcome === 'repeated' ? 'done' : noted?.outcome;
+  if (answer !== null && answer !== outcome)
     world.violated('G4', `${which} was answered “${answer}”, and became ${noted?.outcome}`);
   if (gaveUpAt === null) return;
   const isAlone = !world.lives.some(({ from, to }) => from <= leftAt && to >= gaveUpAt);

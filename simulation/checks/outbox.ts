@@ -70,6 +70,7 @@ function checkRequests(
   marked: (request: SendRequest) => boolean,
 ): void {
   let unknown = false;
+  let perhaps = false;
   let repeated = false;
   for (const request of requests) {
     const isMarked = request.asked ? marked(request) : unknown;
@@ -77,8 +78,10 @@ function checkRequests(
       world.violated('G1', `${which} was sent with another text`);
     if (repeated) world.violated('G2', `${which} was sent again after its repeat`);
     if (unknown && !isMarked) world.violated('G2', `${which} was repeated without the mark`);
-    if (!unknown && isMarked) world.violated('G2', `${which} bears the mark without a reason`);
-    if (request.told === 'no') continue;
+    if (!unknown && !perhaps && isMarked) world.violated('G2', `${which} bears the mark without a reason`);
+    if (isMarked) unknown = true;
+    if (request.told === 'perhaps-no') perhaps = true;
+    if (request.told === 'no' || request.told === 'perhaps-no') continue;
     if (isMarked) repeated = true;
     unknown = true;
   }

@@ -202,8 +202,8 @@ export class Daemon implements Owner {
     world.daemon = null;
     const life = world.lives.at(-1);
     if (life) life.to = world.timeline.now;
-    // It died before it could note what it was told.
-    for (const request of this.told) request.told = null;
+    // Nobody knows whether it could note what it was told.
+    for (const request of this.told) request.told = request.told === 'no' ? 'perhaps-no' : null;
     if (this.sendingId !== null) this.#parts.neverAsked(this.sendingId);
     world.note('daemon gone', { number: this.number, how, calls: this.#calls });
     if (this.db?.sqlite.open) this.db.sqlite.close();

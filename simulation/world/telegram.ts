@@ -40,8 +40,8 @@ export interface SendRequest {
   /** Set when it arrived. */
   messageId: number | null;
   fate: Fate;
-  /** What the daemon was told, if it lived to hear it. */
-  told: 'yes' | 'no' | 'unknown' | null;
+  /** What the daemon was told, if it lived to hear it. `perhaps-no`: it died then, and may have noted it or not. */
+  told: 'yes' | 'no' | 'unknown' | 'perhaps-no' | null;
 }
 
 export interface Arrival {

@@ -31,7 +31,7 @@ export function createTrace(also?: (line: string) => void): Trace {
       kept = [];
     },
     hash: () => digest.copy().digest('hex'),
-    tail: (wanted) => [...older, ...kept].slice(-wanted),
+    tail: (wanted) => (wanted === 0 ? [] : [...older, ...kept].slice(-wanted)),
     lines: () => count,
   };
 }

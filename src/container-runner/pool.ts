@@ -181,7 +181,15 @@ export function createPool(options: PoolOptions): Pool {
     agent.idleTimer?.cancel();
     const expected = agent.state === 'closing';
     agent.state = 'closing';
-    if (db.sqlite.open) db.agents.containerEnded(agent.container.name, iso(clock.now()));
+    try {
+      if (db.sqlite.open) db.agents.containerEnded(agent.container.name, iso(clock.now()));
+    } catch (error) {
+      // A full disk must not keep its turn from being settled; close() below notes it, or the next start.
+      log.warn(
+        { event: 'agent_end_not_noted', container: agent.container.name, err: error },
+        messageOf(error),
+      );
+    }
     log[expected ? 'debug' : 'info']({
       event: 'agent_ended',
       group: agent.folder,
