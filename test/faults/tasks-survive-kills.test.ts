@@ -10,6 +10,7 @@ import { REPEAT_MARK } from '../../src/router/delivery.ts';
 import { scheduleTask, type TaskInput } from '../../src/tasks.ts';
 import { chatJid } from '../../src/types.ts';
 import { type BotApi, startBotApi, TestHome } from '../support/daemon.ts';
+import { seeded } from '../support/random.ts';
 
 let api: BotApi;
 let home: TestHome;
@@ -197,15 +198,4 @@ function calls(count: number): Promise<void> {
       resolve();
     });
   });
-}
-
-/** mulberry32 */
-function seeded(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
-  };
 }
