@@ -12,7 +12,7 @@ import {
   lchownSync,
   lstatSync,
   mkdirSync,
-  readdirSync,
+  opendirSync,
   rmSync,
   type Stats,
 } from 'node:fs';
@@ -51,7 +51,7 @@ export function prepareWorkspace(launch: AgentLaunch, owner: User | null): void 
   if (!owner) return;
   for (const dir of mine) {
     giveDirectory(dir, owner);
-    for (const name of readdirSync(dir)) giveSeeded(join(dir, name), owner);
+    for (const name of firstNames(dir)) giveSeeded(join(dir, name), owner);
   }
   const out = join(launch.mailboxDir, 'out');
   giveDirectory(out, owner);
@@ -76,6 +76,21 @@ export function makeDatabaseReadable(dataDir: string, reader: User): void {
 function giveDirectory(path: string, owner: User): void {
   const stat = look(path);
   if (stat?.isDirectory() && stat.uid !== owner.uid) lchownSync(path, owner.uid, owner.gid);
+}
+
+/** What root has put there are a few files; an agent may have put a million beside them. */
+const MOST_SEEDED = 5000;
+
+function firstNames(directory: string): string[] {
+  const names: string[] = [];
+  const dir = opendirSync(directory);
+  try {
+    for (let entry = dir.readSync(); entry && names.length < MOST_SEEDED; entry = dir.readSync())
+      names.push(entry.name);
+  } finally {
+    dir.closeSync();
+  }
+  return names;
 }
 
 function giveSeeded(path: string, owner: User): void {
