@@ -24,6 +24,7 @@ import { type DaemonStatus, notReady } from './status.ts';
 import { createTelegram } from './telegram/api.ts';
 import { POLL_TIMEOUT_S } from './telegram/poller.ts';
 import { iso } from './types.ts';
+import { checkDatabasePages } from './watchdog/pages.ts';
 
 export interface App {
   /** Resolves when messages are taken and stored. Agents may have to wait for their runtime still. */
@@ -61,7 +62,9 @@ export function createApp(config: Config, log: Logger, overrides: Overrides = {}
     releasers.add(() => lock.release());
     const db = createDb(databaseFile(config.home), reach);
     releasers.add(() => db.close());
-    db.check();
+    releasers.add(
+      checkDatabasePages({ db, file: databaseFile(config.home), clock, onDamage: wedged.resolve }),
+    );
 
     // The simulator and the status share one server, which must listen before the poller can talk to it.
     const simulator = config.telegram.token === null && !overrides.telegram ? openSimulator() : null;
