@@ -37,7 +37,8 @@ export class CronError extends Error {}
 
 export function parseCron(expression: string): Cron {
   const text = expression.trim();
-  const fields = (ALIASES[text.toLowerCase()] ?? text).split(/\s+/).filter(Boolean);
+  const name = text.toLowerCase();
+  const fields = (Object.hasOwn(ALIASES, name) ? (ALIASES[name] ?? '') : text).split(/\s+/).filter(Boolean);
   if (fields.length !== 5) {
     throw new CronError(
       `expected a cron expression of exactly five fields (minute hour day month weekday), like "0 9 * * 1-5", or one of ${Object.keys(ALIASES).join(' ')}; got ${fields.length === 0 ? 'nothing' : `${fields.length} field${fields.length === 1 ? '' : 's'}`}`,
