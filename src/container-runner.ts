@@ -10,28 +10,27 @@
  * never talks to Telegram.
  */
 import { type ActiveTurn, createActiveTurns } from './container-runner/active-turns.ts';
-import { claimNext, messagesDueIn } from './container-runner/claim.ts';
-import { type Failure, failureOfExit, failureOfStart, isCounted } from './container-runner/failure.ts';
+import { type Failure, failureOfExit } from './container-runner/failure.ts';
+import { createHandOver } from './container-runner/hand-over.ts';
 import { createLastWords } from './container-runner/last-words.ts';
+import { createNextTurn } from './container-runner/next-turn.ts';
 import { type Agent, createPool, type PoolOptions } from './container-runner/pool.ts';
 import { createReconciler } from './container-runner/reconcile.ts';
 import { recoverTurns } from './container-runner/recover.ts';
 import { createSettlement } from './container-runner/settlement.ts';
 import { createStandstill } from './container-runner/standstill.ts';
-import { createTurnLimit } from './container-runner/turn-limit.ts';
 import { appendTurnLog } from './container-runner/turn-log.ts';
 import type { Turn } from './db/turns.ts';
-import { messageOf, NanoClawError } from './errors.ts';
+import { messageOf } from './errors.ts';
 import type { RunResult } from './group-queue.ts';
 import type { Ipc } from './ipc.ts';
 import { sleep } from './lib/clock.ts';
 import type { Reach } from './lib/failpoint.ts';
 import { runEach } from './lib/run-each.ts';
 import { groupPaths } from './mailbox/layout.ts';
-import { publishTurn, removeTurn, stageTurn } from './mailbox/write.ts';
-import { refuseUnenforced } from './policy/network.ts';
+import { publishTurn, removeTurn } from './mailbox/write.ts';
 import type { Problems } from './problems.ts';
-import type { AgentEvent, TurnFile } from './protocol.ts';
+import type { AgentEvent } from './protocol.ts';
 import type { Router } from './router.ts';
 import type { AgentExit } from './runtime/agent-runtime.ts';
 import { type ChatJid, type Folder, type Group, iso, type TurnId } from './types.ts';
@@ -85,8 +84,6 @@ export interface ContainerRunner {
   stop(): Promise<void>;
 }
 
-const ENGINE_RETRY_MS = 5000;
-const LIMITED_LOOK_MS = 10_000;
 const CLOSE_IDLE_MS = 3000;
 /** How often a gap in a turn's events is looked at again before it is accepted. */
 const GAP_LOOKS = 5;
@@ -129,7 +126,23 @@ export function createContainerRunner(options: ContainerRunnerOptions): Containe
       await options.runtime().prepare();
     },
   });
-  const turnLimit = createTurnLimit(options);
+  const nextTurn = createNextTurn({
+    ...options,
+    pool,
+    standstill,
+    isAtWork: (id) => active.get(id) !== undefined || starting.has(id),
+    giveBack,
+    onClaimed: (id) => starting.add(id),
+  });
+  const handOver = createHandOver({
+    ...options,
+    pool,
+    active,
+    settlement,
+    standstill,
+    end,
+    closeIdle: (folder) => closeIdle((each) => each === folder),
+  });
   const reconciler = createReconciler({ ...options, pool, chatsWithWork });
   /** As we wanted it, or as its agent's exit tells. */
   const settleEnding = ({ turn, ending }: ActiveTurn, otherwise: Failure): RunResult =>
@@ -141,103 +154,15 @@ export function createContainerRunner(options: ContainerRunnerOptions): Containe
       adopted.delete(jid);
       return waiting;
     }
-    const group = db.groups.byJid(jid);
-    if (!group) {
-      db.messages.disposeOpen(jid, 'unregistered', 'the chat is not registered');
-      db.tasks.skipWaitingIn(jid, 'the chat is not registered', iso(clock.now()));
-      return 'idle';
-    }
-    // A chat whose id has changed comes here by its new key while its turn goes on under the old one.
-    if (db.turns.openOf(jid).some(({ id }) => active.get(id) || starting.has(id))) return { retryInMs: 1000 };
-    giveBack(jid);
-    const dueInMs = messagesDueIn(db, jid, clock.now());
-    const limitedMs = dueInMs === 0 ? turnLimit.waitMs(group, clock.now()) : 0;
-    if (limitedMs > 0) {
-      turnLimit.tell(group, clock.now(), limitedMs);
-      // A task may become due meanwhile, and a key that backs off is not woken.
-      if (db.tasks.nextWaiting(jid, iso(clock.now())) === null)
-        return { retryInMs: Math.min(limitedMs, LIMITED_LOOK_MS) };
-    }
-    if (dueInMs !== 0 && db.tasks.nextWaiting(jid, iso(clock.now())) === null)
-      return dueInMs === null ? 'idle' : { retryInMs: dueInMs };
-    try {
-      if (!pool.isWarm(group.folder)) await options.runtime().prepare();
-    } catch (error) {
-      return engineAway(error);
-    }
-    const timezone = options.timezoneOf(group);
-    const claimed = claimNext(
-      { ...options, timezone, nowMs: clock.now(), messagesMay: limitedMs === 0 },
-      group,
-    );
-    if (!claimed) return 'idle';
-    starting.add(claimed.turn.id);
+    const next = await nextTurn(jid);
+    if ('instead' in next) return next.instead;
+    const { turn, file } = next.claimed;
     try {
       reach?.('turn.queued');
-      return await start(group, claimed.turn, claimed.file);
+      return await handOver(next.group, turn, file);
     } finally {
-      starting.delete(claimed.turn.id);
+      starting.delete(turn.id);
     }
-  }
-
-  /** Nothing was claimed: the messages wait, and no attempt is counted. */
-  function engineAway(error: unknown): RunResult {
-    standstill.away(error);
-    log.warn(
-      { event: 'runtime_not_ready', fix: error instanceof NanoClawError ? error.fix : undefined },
-      messageOf(error),
-    );
-    return { retryInMs: ENGINE_RETRY_MS };
-  }
-
-  async function start(group: Group, turn: Turn, file: Omit<TurnFile, 'container'>): Promise<RunResult> {
-    const paths = groupPaths(home, group.folder);
-    // From here on somebody works on the answer, and the chat may see it.
-    const stopTyping = options.typing(group.chatJid, turn.threadId);
-    let agent: Agent;
-    try {
-      refuseUnenforced(group, options.runtime().networkEnforcement());
-      agent = await pool.acquire(group);
-      reach?.('agent.started');
-    } catch (error) {
-      stopTyping();
-      const failure = failureOfStart(error);
-      // One that was started under another policy does not stay.
-      if (failure.code === 'network') closeIdle((folder) => folder === group.folder);
-      if (!isCounted(failure.code)) standstill.away(error);
-      const result = settlement.fail(turn, failure);
-      options.wakeDelivery(turn.chatJid);
-      return result;
-    }
-    standstill.back();
-    if (agent.state !== 'busy') {
-      stopTyping();
-      return settlement.fail(turn, { code: 'crash', message: 'the agent ended before its turn began' });
-    }
-    return new Promise((finished) => {
-      active.add({ turn, agent, finished, stopTyping });
-      try {
-        options.writeSnapshots(group);
-        stageTurn(paths, { ...withNotes(file, agent), container: agent.container.name });
-        reach?.('turn.staged');
-        // False when somebody stopped it while its agent was started.
-        if (!db.turns.markRunning(turn.id, agent.container.name, iso(clock.now()))) {
-          end(turn.id, 'again');
-          return;
-        }
-        reach?.('turn.running');
-        publishTurn(paths, turn.id);
-        reach?.('turn.shown');
-        active.signOfLife(turn.id);
-        const line = `started in ${agent.container.name}, attempt ${turn.attempt}`;
-        appendTurnLog(home, group.folder, turn.id, clock.now(), line);
-      } catch (error) {
-        // A full disk, most likely: then this cannot be noted either, and the next run does (giveBack).
-        log.error({ event: 'turn_not_handed_over', turn: turn.id, err: error }, messageOf(error));
-        active.remove(turn.id);
-        void pool.close(agent).then(() => finished({ retryInMs: ENGINE_RETRY_MS }));
-      }
-    });
   }
 
   /** A turn that is open but that nobody runs was begun and not handed over: its messages wait again. */
@@ -384,12 +309,4 @@ export function createContainerRunner(options: ContainerRunnerOptions): Containe
       waited.abort();
     },
   };
-}
-
-/** What a new agent should know about its container comes with its first turn. */
-function withNotes<T extends { prompt: string }>(file: T, agent: Agent): T {
-  if (agent.notes.length === 0) return file;
-  const notes = agent.notes.map((note) => `<note>${note}</note>`);
-  agent.notes = [];
-  return { ...file, prompt: [file.prompt, ...notes].join('\n') };
 }
