@@ -2,6 +2,7 @@
  * What people write during a soak: so many messages a second, dealt out over the groups, and the book of what is still
  * owed for them. Each question carries a mark that its answer repeats, so that an answer that is lost or comes twice shows.
  */
+import { REPEAT_MARK } from '../../src/router/delivery.ts';
 import type { Simulator } from '../../src/simulator/simulator.ts';
 import type { SimMessage } from '../../src/simulator/types.ts';
 
@@ -11,6 +12,8 @@ export interface LoadCounts {
   asked: number;
   unanswered: number;
   doubled: number;
+  /** Sent once more, marked ↻, since nobody knew whether the first had arrived: the one honest exception. */
+  repeats: number;
   edits: number;
   files: number;
   reminders: number;
@@ -23,6 +26,8 @@ export interface Load {
   counts(): LoadCounts;
   /** A few of the marks without an answer, oldest first. */
   owed(limit: number): string[];
+  /** Marks that have waited for so long by now, each once. */
+  overdue(ms: number): string[];
   /** No further message; answers still count. */
   stopTalking(): void;
 }
@@ -52,17 +57,31 @@ const TASK_GROUPS = 3;
 const REMEMBERED = 50_000;
 
 export function startLoad({ sim, chats, rate, fileArrived }: LoadOptions): Load {
-  const owed = new Set<string>();
+  /** Mark → when it was asked, by performance.now(). */
+  const owed = new Map<string, number>();
+  const told = new Set<string>();
   const answered = new Set<string>();
-  const counts = { said: 0, asked: 0, doubled: 0, edits: 0, files: 0, reminders: 0, commands: 0, ticks: 0 };
+  const counts = {
+    said: 0,
+    asked: 0,
+    doubled: 0,
+    repeats: 0,
+    edits: 0,
+    files: 0,
+    reminders: 0,
+    commands: 0,
+    ticks: 0,
+  };
   const random = seeded(20_261_121);
 
   sim.on('sent', (message) => {
     if (message.text === 'tick') counts.ticks += 1;
     const name = message.document?.file_name;
     if (name !== undefined) fileArrived(message.chat.id, name);
+    const isRepeat = (message.text ?? message.caption ?? '').startsWith(REPEAT_MARK);
+    if (isRepeat) counts.repeats += 1;
     for (const mark of marksOf(message)) {
-      if (answered.has(mark)) counts.doubled += 1;
+      if (answered.has(mark) && !isRepeat) counts.doubled += 1;
       if (!owed.delete(mark)) continue;
       answered.add(mark);
       const [oldest] = answered;
@@ -73,7 +92,7 @@ export function startLoad({ sim, chats, rate, fileArrived }: LoadOptions): Load 
   /** A mark that is waited for from now on. */
   function owe(kind: 'q' | 's' | 'f' | 'r'): string {
     const mark = `${kind}${counts.said}`;
-    owed.add(mark);
+    owed.set(mark, performance.now());
     counts.asked += 1;
     return mark;
   }
@@ -128,7 +147,12 @@ export function startLoad({ sim, chats, rate, fileArrived }: LoadOptions): Load 
 
   return {
     counts: () => ({ ...counts, unanswered: owed.size }),
-    owed: (limit) => [...owed].slice(0, limit),
+    owed: (limit) => [...owed.keys()].slice(0, limit),
+    overdue(ms) {
+      const late = [...owed].filter(([mark, at]) => performance.now() - at > ms && !told.has(mark));
+      for (const [mark] of late) told.add(mark);
+      return late.map(([mark]) => mark);
+    },
     stopTalking: () => clearInterval(timer),
   };
 }
@@ -146,7 +170,8 @@ function kindOf(percent: number): (typeof SHARES)[number][0] | 'talk' {
 function marksOf({ text = '', document }: SimMessage): string[] {
   const file = /^(f\d+)\.txt$/.exec(document?.file_name ?? '')?.[1];
   if (file !== undefined) return [file];
-  const kinds = text.startsWith('⏰') ? /#(r\d+)/g : /#([qs]\d+)/g;
+  const said = text.startsWith(REPEAT_MARK) ? text.slice(REPEAT_MARK.length) : text;
+  const kinds = said.startsWith('⏰') ? /#(r\d+)/g : /#([qs]\d+)/g;
   return [...text.matchAll(kinds)].map(([, mark = '']) => mark);
 }
 

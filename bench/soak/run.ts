@@ -38,6 +38,8 @@ const LONGEST_BETWEEN_LOOKS_S = 15;
 const LOOKS_PER_COLLECTION = 10;
 /** From the last message until all is answered; a busy machine is no fault. */
 const PATIENCE_S = 300;
+/** Whoever has waited for so long is looked up at once: later retention has taken what could tell why. */
+const OVERDUE_MS = 120_000;
 
 /** `good`: all was answered once, nothing is left open, nothing grew. */
 export async function runSoak(
@@ -104,6 +106,7 @@ async function look(
     const { unanswered } = load.counts();
     const sample = await takeSample(looked, { minute, collected, unanswered });
     samples.push(sample);
+    for (const mark of load.overdue(OVERDUE_MS)) say(storyOf(looked.home, mark));
     say(
       Object.entries(sample)
         .map(([key, value]) => `${key} ${Math.round(Number(value) * 100) / 100}`)
@@ -123,6 +126,31 @@ async function settle(world: World, load: Load): Promise<OpenWork> {
     const done = load.counts().unanswered === 0 && Object.values(open).every((n) => n === 0);
     if (done || performance.now() > until) return open;
     await pause(500);
+  }
+}
+
+/** All that the database has of a mark that was not answered. */
+function storyOf(home: string, mark: string): string {
+  const db = new Database(databaseFile(home), { readonly: true, timeout: 5000 });
+  try {
+    const like = `%${mark}%`;
+    const rows = [
+      ...db.prepare('SELECT * FROM messages WHERE content LIKE ?').all(like),
+      ...db
+        .prepare('SELECT * FROM turns WHERE id IN (SELECT turn_id FROM messages WHERE content LIKE ?)')
+        .all(like),
+      ...db.prepare('SELECT * FROM outbox WHERE text LIKE ? OR file_path LIKE ?').all(like, like),
+      ...db.prepare('SELECT * FROM scheduled_tasks WHERE prompt LIKE ?').all(like),
+      ...db
+        .prepare(
+          `SELECT r.*, t.state AS turn_state, t.error AS turn_error, t.reply FROM task_runs r LEFT JOIN turns t ON t.id = r.turn_id
+           WHERE r.task_id IN (SELECT id FROM scheduled_tasks WHERE prompt LIKE ?)`,
+        )
+        .all(like),
+    ];
+    return [`${mark} waits for long:`, ...rows.map((row) => JSON.stringify(row))].join('\n  ');
+  } finally {
+    db.close();
   }
 }
 
