@@ -35,7 +35,7 @@ import type { Router } from './router.ts';
 import type { AgentExit } from './runtime/agent-runtime.ts';
 import { type ChatJid, type Folder, type Group, iso, type TurnId } from './types.ts';
 
-export interface ContainerRunnerOptions extends Omit<PoolOptions, 'onStarted' | 'onExit'> {
+export interface ContainerRunnerOptions extends Omit<PoolOptions, 'onStarted' | 'onExit' | 'isStopping'> {
   assistantName: string;
   /** How long a turn may show no sign of life. */
   timeoutMs: number;
@@ -102,6 +102,7 @@ export function createContainerRunner(options: ContainerRunnerOptions): Containe
     ...options,
     onStarted: (folder) => options.ipc().attach(folder),
     onExit: agentEnded,
+    isStopping: () => stopping,
   });
   const lastWords = createLastWords({
     ...options,

@@ -28,7 +28,9 @@ export function checkCommands(
     const place = folder;
     if (!noted && registrations.throughout(place, 0, world.timeline.now))
       world.violated('G1', `${which} was never taken`);
-    checkAnswer(world, which, command, noted);
+    // Where the group is not registered any more, a command is refused without a note.
+    const isRegistered = registrations.throughout(place, 0, world.timeline.now);
+    if (noted || isRegistered || command.answer !== 'refused') checkAnswer(world, which, command, noted);
     if (token === null || !Object.hasOwn(effects, type)) continue;
     const times = effects[type as keyof typeof effects].get(token) ?? 0;
     const expected = noted?.outcome === 'done' ? 1 : 0;

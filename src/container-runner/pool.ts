@@ -6,7 +6,7 @@
  */
 import type { Db } from '../db.ts';
 import { messageOf, NanoClawError } from '../errors.ts';
-import type { Clock, Timer } from '../lib/clock.ts';
+import { type Clock, sleep, type Timer } from '../lib/clock.ts';
 import type { Random } from '../lib/random.ts';
 import type { Logger } from '../log.ts';
 import { ensureGroupFolders } from '../mailbox/layout.ts';
@@ -49,7 +49,12 @@ export interface PoolOptions {
   extraMounts: Pick<ExtraMounts, 'forGroup' | 'tell' | 'changed'>;
   onStarted: (folder: Folder) => void;
   onExit: (agent: Agent, exit: AgentExit) => void;
+  /** Then an engine that is away is not waited for. */
+  isStopping: () => boolean;
 }
+
+/** Between two tries to remove a container while the engine is away. */
+const ENGINE_AGAIN_MS = 2000;
 
 export interface Pool {
   /** The group's agent, marked busy: the warm one, or a new one. Throws what launching throws. */
@@ -222,8 +227,7 @@ export function createPool(options: PoolOptions): Pool {
     if (known) return known;
     agent.idleTimer?.cancel();
     agent.state = 'closing';
-    const closing = agent.container
-      .remove()
+    const closing = removeSurely(agent.container)
       .then(() => {
         if (db.sqlite.open) db.agents.containerEnded(agent.container.name, iso(clock.now()));
       })
@@ -236,6 +240,19 @@ export function createPool(options: PoolOptions): Pool {
       });
     closings.set(agent, closing);
     return closing;
+  }
+
+  /** While the engine is away the container may live on: until it is gone its group gets no other. */
+  async function removeSurely(container: AgentContainer): Promise<void> {
+    for (;;) {
+      try {
+        return await container.remove();
+      } catch (error) {
+        const isAway = error instanceof NanoClawError && error.code === 'ENGINE_DOWN';
+        if (!isAway || options.isStopping()) throw error;
+        await sleep(clock, ENGINE_AGAIN_MS);
+      }
+    }
   }
 
   return {

@@ -4,10 +4,14 @@
  */
 import { expect, it } from 'vitest';
 import { RECONCILE_MS } from '../../src/container-runner/reconcile.ts';
+import { NanoClawError } from '../../src/errors.ts';
 import type { AgentContainer } from '../../src/runtime/agent-runtime.ts';
 import type { Folder } from '../../src/types.ts';
 import { InnerDaemon } from '../support/inner-daemon.ts';
 import { storeMessage } from '../support/world.ts';
+
+/** The default of IDLE_TIMEOUT. */
+const IDLE_MS = 1_800_000;
 
 /** A container of this instance that no daemon asked for. */
 function stray(folder: string, removed: string[]): AgentContainer {
@@ -91,4 +95,33 @@ it('a message that nobody was told of is answered within a minute', async () => 
   await daemon.clock.advance(RECONCILE_MS);
   await daemon.until(() => daemon.told(family).length === 1);
   expect(daemon.told(family)).toEqual(['done']);
+});
+
+it('an agent that cannot be removed while the engine is away is removed before its group gets another', async () => {
+  const daemon = new InnerDaemon();
+  const family = daemon.register('family');
+  await daemon.start();
+  const happened: string[] = [];
+  let isAway = true;
+  const { launch } = daemon.agent.runtime;
+  daemon.agent.runtime.launch = async (request) => {
+    happened.push('launched');
+    const container = await launch(request);
+    const remove = async () => {
+      if (isAway) throw new NanoClawError('ENGINE_DOWN', 'the engine is away');
+      happened.push('removed');
+      await container.remove();
+    };
+    return { ...container, remove };
+  };
+  await daemon.say(family, '@Nina hello');
+  await daemon.until(() => daemon.told(family).length === 1);
+  await daemon.clock.advance(IDLE_MS); // its time is over
+  await daemon.say(family, '@Nina are you there?');
+  await daemon.clock.advance(10_000);
+  expect(happened).toEqual(['launched']);
+  isAway = false;
+  await daemon.clock.advance(10_000);
+  await daemon.until(() => daemon.told(family).length === 2);
+  expect(happened).toEqual(['launched', 'removed', 'launched']);
 });
