@@ -2,7 +2,7 @@
  * npm run soak -- [--minutes 60] [--rate 5] [--groups N]: a real daemon, its offline agents as processes and a simulator live
  * through many messages a second; what must not grow is looked at the whole time. Retention is set so short that its bounds
  * are reached within the run. Prints a table and a verdict. Exit codes: 0 all answered once and flat, 1 not, 2 wrong usage.
- * Linux only: it reads /proc. Growth is only judged in runs of ten minutes and more; what was answered, and the fixed
+ * Linux only: it reads /proc. Growth is only judged in runs of half an hour and more; what was answered, and the fixed
  * bounds, always. Leaves nothing behind, also when it is interrupted.
  */
 

@@ -10,7 +10,7 @@ import { pause } from '../support/processes.ts';
 import { type Daemon, openWorld, type World } from '../support/world.ts';
 import { type Load, type LoadCounts, startLoad } from './load.ts';
 import { type Sample, type Sampled, takeSample } from './sample.ts';
-import { type Judged, judge } from './verdict.ts';
+import { type Judged, judge, SHORTEST_TREND_MINUTES } from './verdict.ts';
 
 export interface SoakOptions {
   minutes: number;
@@ -212,7 +212,7 @@ function report(
 }
 
 function verdict(samples: readonly Sample[], done: boolean, flat: boolean): string[] {
-  const tooShort = (samples.at(-1)?.minute ?? 0) < 10;
+  const tooShort = (samples.at(-1)?.minute ?? 0) < SHORTEST_TREND_MINUTES;
   const growth = tooShort ? 'within its fixed bounds (too short for a trend)' : 'flat';
   return [
     done

@@ -46,7 +46,8 @@ const BOUNDS: readonly Bound[] = [
   { metric: 'unanswered', name: 'unanswered', least: 20 },
 ];
 const SHARE = 0.1;
-const SHORTEST_TREND_MINUTES = 10;
+/** What the run keeps for ten minutes must have filled up before the second half. */
+export const SHORTEST_TREND_MINUTES = 30;
 
 /** `most` gives limits that the run's own settings set. */
 export function judge(samples: readonly Sample[], most: Partial<Record<Metric, number>> = {}): Judged[] {
