@@ -263,8 +263,11 @@ describe('from a chat', () => {
 
     for (const verb of ['pause', 'cancel', 'run']) await daemon.say(family, `/${verb} ${task.id}`);
     await daemon.say(family, '/tasks');
-    await daemon.until(() => daemon.told(family).length === 1);
-    expect(daemon.told(family)).toEqual(['There are no scheduled tasks.']);
+    await daemon.until(() => daemon.told(family).length === 4);
+    expect(daemon.told(family)).toEqual([
+      ...['/pause', '/cancel', '/run'].map((name) => expect.stringContaining(`${name} `)),
+      'There are no scheduled tasks.',
+    ]);
     expect(daemon.task(task)).toEqual(task);
     expect(counts(daemon.db)).toEqual({ tasks: 1, runs: 0 });
   });

@@ -325,8 +325,8 @@ describe.skipIf(whyNot)(`Claude in containers${whyNot ? ` (skipped: ${whyNot})` 
       expect(text).toBe(
         'I could not answer: the model refused the credential. The operator has to renew it.',
       );
-      expect(await daemon.logged('credential_refused', (line) => line.level === 'error')).toMatchObject({
-        group: 'family',
+      expect(await daemon.logged('problem', (line) => line.level === 'error')).toMatchObject({
+        kind: 'credential',
       });
       answering(() => 'Now I am.');
       expect(await api.ask(family, '@Nina anybody there?', COLD_MS)).toBe('Now I am.');
