@@ -170,6 +170,7 @@ export function wire(parts: WireParts): Wired {
   });
   const delivery = createDelivery({
     db,
+    home: config.home,
     telegram,
     clock,
     log: child('delivery'),

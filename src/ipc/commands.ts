@@ -10,7 +10,7 @@ import type { Db } from '../db.ts';
 import { NanoClawError } from '../errors.ts';
 import type { Random } from '../lib/random.ts';
 import { copyOut } from '../mailbox/copy-out.ts';
-import { groupPaths } from '../mailbox/layout.ts';
+import { groupPaths, OUTBOX_COPIES } from '../mailbox/layout.ts';
 import { mayCommand } from '../policy.ts';
 import type { Command } from '../protocol.ts';
 import { type RegistryOptions, registerGroup, unregisterGroup } from '../registry.ts';
@@ -144,12 +144,11 @@ function sendFile(
   mayPileUp(context, target, 'messages');
   mayPileUp(context, target, 'files');
   const { home, random } = context;
-  const outbox = path.join(home, 'data', 'outbox');
-  mkdirSync(outbox, { recursive: true });
-  const copy = path.join(outbox, `${random.uuid()}-${fileName(file)}`);
+  mkdirSync(path.join(home, OUTBOX_COPIES), { recursive: true });
+  const copy = path.join(OUTBOX_COPIES, `${random.uuid()}-${fileName(file)}`);
   // The agent knows its folder as /workspace/group; both ways of naming a file mean the same.
   const relative = file.replace(/^\/workspace\/group\//, '');
-  copyOut(groupPaths(home, asker.folder).groupDir, relative, copy);
+  copyOut(groupPaths(home, asker.folder).groupDir, relative, path.join(home, copy));
   const turn = runningTurn(context, asker);
   const own = target.chatJid === asker.chatJid;
   context.record({

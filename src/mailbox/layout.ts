@@ -23,6 +23,9 @@ export interface GroupPaths {
   logDir: string;
 }
 
+/** Copies of files that are to be sent, below the home: `outbox.file_path` begins with it, so that a home can be moved. */
+export const OUTBOX_COPIES = path.join('data', 'outbox');
+
 export function groupPaths(home: string, folder: Folder | string): GroupPaths {
   const ipc = path.join(home, 'data', 'ipc', folder);
   return {

@@ -7,7 +7,7 @@
 import { type Dir, opendirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import type { Db } from '../db.ts';
-import { groupPaths } from '../mailbox/layout.ts';
+import { groupPaths, OUTBOX_COPIES } from '../mailbox/layout.ts';
 import { MAILBOX } from '../protocol.ts';
 import { FOLDER_PATTERN, type Folder, type Iso } from '../types.ts';
 
@@ -26,8 +26,8 @@ export function* turnLogs(db: Db, home: string, before: Iso | null, batch: numbe
 
 /** data/outbox: copies that no reply needs. One that could not be sent keeps its copy as long as its row. */
 export function* copies(db: Db, home: string, batch: number): Generator<number, void> {
-  const directory = path.join(home, 'data', 'outbox');
-  yield* removeFrom(directory, (name) => !db.retention.needsCopy(path.join(directory, name)), batch);
+  const unneeded = (name: string) => !db.retention.needsCopy(path.join(OUTBOX_COPIES, name));
+  yield* removeFrom(path.join(home, OUTBOX_COPIES), unneeded, batch);
 }
 
 /**

@@ -9,6 +9,7 @@
  * It never drops an entry because of an outage, and never repeats one whose result is unknown more than once.
  */
 import { rmSync } from 'node:fs';
+import path from 'node:path';
 import type { OutboxEntry } from '../db/outbox.ts';
 import type { Db } from '../db.ts';
 import { messageOf } from '../errors.ts';
@@ -30,6 +31,8 @@ const OUTAGE_STEPS_MS = [1000, 2000, 5000, 10_000, 20_000, 30_000];
 
 export interface DeliveryOptions {
   db: Db;
+  /** Files to be sent are named from here. */
+  home: string;
   telegram: Telegram;
   clock: Clock;
   log: Logger;
@@ -130,7 +133,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
           ? await telegram.sendMessage(message)
           : await telegram.sendDocument({
               ...message,
-              path: entry.filePath,
+              path: path.resolve(options.home, entry.filePath),
               fileName: fileNameOf(entry.filePath),
             });
     } catch (error) {
@@ -182,7 +185,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
         receivedAt: at,
       });
     });
-    if (entry.filePath !== null) rmSync(entry.filePath, { force: true }); // our own copy, and nobody needs it now
+    if (entry.filePath !== null) rmSync(path.resolve(options.home, entry.filePath), { force: true }); // our own copy, and nobody needs it now
     log.debug({ event: 'sent', chat: entry.chatJid, outbox: entry.id, turn: entry.turnId });
   }
 
@@ -307,7 +310,7 @@ const outageMs = (entry: OutboxEntry): number =>
   OUTAGE_STEPS_MS[Math.min(entry.attempts, OUTAGE_STEPS_MS.length - 1)] ?? 30_000;
 
 /** Stored as <uuid>-<name>: the name is what people see. */
-function fileNameOf(path: string): string {
-  const base = path.split('/').at(-1) ?? 'file';
+function fileNameOf(file: string): string {
+  const base = path.basename(file);
   return base.length > 37 ? base.slice(37) : base;
 }

@@ -1,6 +1,6 @@
 /** What an agent leaves in its mailbox: done once, by whom policy allows, with an answer; events in order. */
 import { randomUUID } from 'node:crypto';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { groupPaths } from '../../src/mailbox/layout.ts';
@@ -229,7 +229,8 @@ describe('send_file', () => {
     expect(outboxRows(db)).toMatchObject([{ text: 'here', chat_jid: FAMILY_JID }]);
     const [file] = db.sqlite.prepare<[], string>('SELECT file_path FROM outbox').pluck().all();
     expect(path.basename(file ?? '').slice(37)).toBe('report.pdf');
-    expect(path.dirname(file ?? '')).toBe(path.join(home, 'data', 'outbox'));
+    expect(path.dirname(file ?? '')).toBe(path.join('data', 'outbox'));
+    expect(readFileSync(path.join(home, file ?? ''), 'utf8')).toBe('content');
   });
 
   it('takes a name as long as a file system allows, in any script', () => {

@@ -44,6 +44,7 @@ function createHarness(): Harness {
   const create = () =>
     createDelivery({
       db: { ...world.db, outbox },
+      home: world.home,
       telegram,
       clock: world.clock,
       log,

@@ -218,7 +218,7 @@ describe('retention', () => {
         turnId: null,
         replyTo: null,
         text: '',
-        filePath: put(outbox, name),
+        filePath: path.relative(home, put(outbox, name)),
         at: iso(clock.now()),
       });
     add('waits');

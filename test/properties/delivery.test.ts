@@ -57,6 +57,7 @@ it('each reply arrives, in order, within the limits; a second copy only where no
       const create = () =>
         createDelivery({
           db,
+          home: '/nowhere',
           telegram,
           clock,
           log: silentLogger(),
