@@ -246,6 +246,7 @@ export function createContainerRunner(options: ContainerRunnerOptions): Containe
       now: () => iso(clock.now()),
       drain: (folder) => options.ipc().drain(folder),
       resume,
+      stop: (turn) => stopTurn(turn.chatJid),
       reach,
       fail: (turn, failure) => end(turn.id, settlement.fail(turn, failure)),
     });

@@ -53,6 +53,9 @@ export interface Router {
   record(reply: Reply): number;
 }
 
+/** Why a message that waited is only context now. */
+const SUPERSEDED = 'superseded by an edit without a trigger';
+
 export function createRouter(options: RouterOptions): Router {
   const { db, clock, log } = options;
   const strangers = createStrangers(options);
@@ -239,6 +242,7 @@ export function createRouter(options: RouterOptions): Router {
         kind === null ? 'not_for_nina' : null,
         kind,
         request,
+        kind !== null ? null : wasOpen ? SUPERSEDED : 'keep',
       );
       if (kind !== null) woken.queue.add(group.chatJid);
     } else {

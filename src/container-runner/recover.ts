@@ -29,6 +29,8 @@ export interface RecoverOptions {
   /** Takes the events that were written while no daemon ran. */
   drain: (folder: Folder) => Promise<void>;
   resume: (turn: Turn, agent: Agent) => void;
+  /** Somebody wanted it to stop, and the daemon ended before it had. */
+  stop: (turn: Turn) => void;
   fail: (turn: Turn, failure: Failure) => void;
   reach: Reach | undefined;
 }
@@ -51,6 +53,7 @@ export async function recoverTurns(options: RecoverOptions): Promise<void> {
     } else if (container && turnFileExists(groupPaths(home, turn.folder), turn.id)) {
       living.delete(container.name);
       options.resume(turn, pool.adopt(container, 'busy'));
+      if (turn.stoppedBy !== null) options.stop(turn);
     } else {
       options.fail(turn, lost(turn, runtime));
     }

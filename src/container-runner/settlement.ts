@@ -111,6 +111,9 @@ export function createSettlement(options: SettlementOptions): Settlement {
     return finish(turn, 'stopped', null, usage);
   }
 
+  /** As it is now: the turn may have been read before. */
+  const stoppedBy = (turn: Turn): string | null => db.turns.byId(turn.id)?.stoppedBy ?? null;
+
   const outcomes = () => ({ db, record: options.record, nowMs: clock.now() });
 
   function finish(
@@ -120,12 +123,15 @@ export function createSettlement(options: SettlementOptions): Settlement {
     usage: Usage | null,
   ): RunResult {
     if (db.turns.finish(turn.id, state, now(), failure, usage)) {
-      db.turns.settleMessages(turn, state === 'done' ? 'answered' : state, failure?.code ?? null);
+      const reason = state === 'stopped' ? stoppedBy(turn) : (failure?.code ?? null);
+      db.turns.settleMessages(turn, state === 'done' ? 'answered' : state, reason);
     }
     return 'again';
   }
 
   function fail(turn: Turn, failure: Failure, usage: Usage | null = null): RunResult {
+    // Whatever has become of it: nobody wants it to be tried again.
+    if (stoppedBy(turn) !== null) return db.transaction(() => stop(turn, usage));
     const isTask = turn.kind === 'task';
     const nowMs = clock.now();
     const attempt = { attempt: turn.attempt, resumed: turn.sessionId !== null, nowMs };

@@ -56,7 +56,7 @@ export function messageRepository(db: Sqlite) {
   );
   const replace = db.prepare(
     `UPDATE messages SET content = ?, edited_at = ?, disposition = ?, trigger_kind = ?, request = ?,
-       turn_id = NULL WHERE seq = ?`,
+       reason = iif(?, reason, ?), turn_id = NULL WHERE seq = ?`,
   );
   const noteEdit = db.prepare('UPDATE messages SET edited_content = ?, edited_at = ? WHERE seq = ?');
   const firstOpen = db
@@ -136,8 +136,10 @@ export function messageRepository(db: Sqlite) {
       d: Disposition | null,
       triggerKind: string | null,
       request: string | null,
+      /** `keep`: as it was. */
+      reason: string | null | 'keep',
     ): void {
-      replace.run(content, editedAt, d, triggerKind, request, at);
+      replace.run(content, editedAt, d, triggerKind, request, +(reason === 'keep'), reason, at);
     },
     /** An edit afterwards is kept beside the text that was answered. */
     noteEdit(at: Seq, content: string, editedAt: Iso): void {

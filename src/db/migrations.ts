@@ -85,7 +85,9 @@ CREATE TABLE turns (
   -- Messages after from_seq up to to_seq are this turn's; omitted of them did not fit into its prompt.
   from_seq INTEGER, to_seq INTEGER, omitted INTEGER NOT NULL DEFAULT 0,
   -- Events taken so far, and the reply they have brought.
-  last_event INTEGER NOT NULL DEFAULT 0, reply TEXT NOT NULL DEFAULT ''
+  last_event INTEGER NOT NULL DEFAULT 0, reply TEXT NOT NULL DEFAULT '',
+  -- Who wanted it to stop, as long as it runs and afterwards; whatever ends it then, it was stopped.
+  stopped_by TEXT
 ) STRICT;
 CREATE INDEX turns_open ON turns (chat_jid) WHERE state IN ('queued', 'running');
 CREATE INDEX turns_by_chat ON turns (chat_jid, kind, seq);

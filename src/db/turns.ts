@@ -33,6 +33,8 @@ export interface Turn {
   sessionId: string | null;
   /** When a retried one may be repeated. */
   retryAt: Iso | null;
+  /** e.g. `by telegram:1001`. */
+  stoppedBy: string | null;
 }
 
 interface Row {
@@ -56,11 +58,12 @@ interface Row {
   reply: string;
   session_id: string | null;
   retry_at: string | null;
+  stopped_by: string | null;
 }
 
 const COLUMNS = `id, chat_jid, group_folder, thread_id, kind, state, attempt, container_id, queued_at, started_at,
   finished_at, error_code, error, from_seq, to_seq, omitted, last_event, reply,
-  session_id, retry_at`;
+  session_id, retry_at, stopped_by`;
 
 const toTurn = (row: Row): Turn => ({
   id: row.id as TurnId,
@@ -83,6 +86,7 @@ const toTurn = (row: Row): Turn => ({
   reply: row.reply,
   sessionId: row.session_id,
   retryAt: row.retry_at as Iso | null,
+  stoppedBy: row.stopped_by,
 });
 
 export function turnRepository(db: Sqlite) {
@@ -110,6 +114,9 @@ export function turnRepository(db: Sqlite) {
     .pluck();
   const run = db.prepare(
     "UPDATE turns SET state = 'running', container_id = ?, started_at = ? WHERE id = ? AND state = 'queued'",
+  );
+  const requestStop = db.prepare(
+    "UPDATE turns SET stopped_by = ? WHERE chat_jid = ? AND state IN ('queued', 'running') AND stopped_by IS NULL",
   );
   const takeEvent = db.prepare(
     "UPDATE turns SET last_event = ?, reply = reply || ? WHERE id = ? AND state = 'running' AND last_event < ?",
@@ -194,6 +201,10 @@ export function turnRepository(db: Sqlite) {
     /** The container is about to be told. False when the turn is no longer queued. */
     markRunning: (id: TurnId, containerName: string, at: Iso): boolean =>
       run.run(containerName, at, id).changes === 1,
+    /** The chat's open turns are to end; remembered, so that a restart in between does not let them go on. */
+    requestStop(jid: ChatJid, by: string): void {
+      requestStop.run(by, jid);
+    },
     /** Notes event `n` and what it adds to the reply. False when it was taken before or the turn has ended. */
     takeEvent: (id: TurnId, n: number, text: string): boolean => takeEvent.run(n, text, id, n).changes === 1,
     /** Ends the turn. False when it had ended already: then nothing else may be done for it. */

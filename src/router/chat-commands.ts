@@ -121,6 +121,7 @@ function stop({ db, tasks, group, sender }: ChatCommandContext): ChatAnswer {
   const messages = db.messages.disposeOpen(group.chatJid, 'stopped', by);
   const runs = stopWaitingRuns(tasks, group.chatJid, by);
   const running = db.turns.openOf(group.chatJid).length > 0;
+  db.turns.requestStop(group.chatJid, by);
   if (!running && messages === 0 && runs === 0) return { text: 'There is nothing to stop.' };
   return { text: 'Stopped.', stopTurn: true, ...(runs === 0 ? {} : { tasksChanged: group.chatJid }) };
 }

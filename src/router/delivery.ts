@@ -22,6 +22,7 @@ import type { Pacing } from './pacing.ts';
 
 /** Before the text of a repeat whose first try may have arrived. */
 export const REPEAT_MARK = '↻ ';
+const REFUSED_NOTICE = 'Telegram refused a message of mine. The operator finds the reason in the log.';
 const LOST_NOTICE = 'A message of mine may not have arrived: the connection broke twice while I sent it.';
 const UNKNOWN_WAIT_MS = 5000;
 const IN_FLIGHT_MS = 3000;
@@ -214,7 +215,10 @@ export function createDelivery(options: DeliveryOptions): Delivery {
       db.outbox.detach(entry.id, null);
       return postpone(entry, 0, message);
     }
-    fail(entry, message);
+    db.transaction(() => {
+      fail(entry, message);
+      tellRefused(entry, status);
+    });
     log.error(
       { event: 'send_refused', chat: entry.chatJid, outbox: entry.id, status },
       `Telegram refuses a message: ${message}`,
@@ -248,6 +252,15 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     log.error({ event: 'send_unknown_twice', chat, outbox: id }, 'a reply may not have arrived');
     const at = iso(clock.now());
     db.outbox.add({ chatJid: chat, threadId, turnId: null, replyTo: null, text: LOST_NOTICE, at });
+  }
+
+  /** The chat was owed a reply, so it hears that there is none; unless it is the chat that takes nothing (403). */
+  function tellRefused(entry: OutboxEntry, status: number): void {
+    if (status === 403 || entry.text === REFUSED_NOTICE || entry.text === LOST_NOTICE) return;
+    const { chatJid: chat, threadId } = entry;
+    if (db.groups.byJid(chat) === null) return;
+    const at = iso(clock.now());
+    db.outbox.add({ chatJid: chat, threadId, turnId: null, replyTo: null, text: REFUSED_NOTICE, at });
   }
 
   /** It will never arrive. */

@@ -6,6 +6,7 @@ import { describe, expect, it } from 'vitest';
 import type { Db } from '../../src/db.ts';
 import { createRouter, type Router } from '../../src/router.ts';
 import type { ChatJid } from '../../src/types.ts';
+import { explainMessage } from '../../src/why.ts';
 import {
   BOT,
   commandText,
@@ -241,6 +242,7 @@ describe('an edit', () => {
     expect(messageRows(db, jid)).toMatchObject([{ content: '@Nina the question', request: 'the question' }]);
     accept(editUpdate(51, { messageId: 10, text: 'never mind' }));
     expect(messageRows(db, jid)).toMatchObject([{ content: 'never mind', disposition: 'not_for_nina' }]);
+    expect(explainMessage(db, jid, 10, 'UTC').lines.join()).toContain('superseded by an edit');
     expect(db.messages.firstOpen(jid)).toBeNull();
   });
 
