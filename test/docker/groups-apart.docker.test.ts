@@ -62,7 +62,11 @@ for (const [what, ...args] of [['mount', '--bind', '/', '/tmp'], ['mknod', '/tmp
 for (const [name, to] of [['l1', '../friends/secret.txt'], ['l2', home + '/groups/friends/secret.txt'], ['l3', '/workspace/group/../../friends/secret.txt'], ['l4', '../friends']])
   try { fs.symlinkSync(to, '/workspace/group/' + name); } catch {}
 try { fs.symlinkSync(home + '/data/ipc/friends/out/messages', '/workspace/ipc/out/friends'); } catch {}
-for (const { id, directory, body } of commands) fs.writeFileSync('/workspace/ipc/out/' + directory + '/' + id + '.json', JSON.stringify(body));
+// Renamed in, as the protocol says: a file that is seen half written is refused for that and not for what it asks.
+for (const { id, directory, body } of commands) {
+  fs.writeFileSync('/workspace/ipc/out/.staging/' + id, JSON.stringify(body));
+  fs.renameSync('/workspace/ipc/out/.staging/' + id, '/workspace/ipc/out/' + directory + '/' + id + '.json');
+}
 const connect = (at) => new Promise((resolve) => { const s = net.connect(at); s.once('connect', () => { found.sockets.push(at); s.destroy(); resolve(); }); s.once('error', () => resolve()); setTimeout(resolve, 2000).unref(); });
 (async () => {
   for (const at of [...new Set([...sockets, '/var/run/docker.sock', '/run/docker.sock', home + '/data/daemon.sock'])]) await connect(at);
