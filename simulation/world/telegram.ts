@@ -61,6 +61,8 @@ interface Poll {
 
 const RESET_MS = 40;
 const TIMEOUT_MS = 60_000;
+/** Telegram keeps an update for a day at most; what the daemon must know again is what it took within that time. */
+const OFFERED_AGAIN_MS = 12 * 3_600_000;
 const OFFERED = 100;
 
 export class SimulatedTelegram {
@@ -242,7 +244,10 @@ export class SimulatedTelegram {
     if (!this.#world.faults || pending.length === 0 || !this.#rng.chance(0.03)) return pending;
     // Once in a while something comes again.
     this.#world.count('updates offered again');
-    const again = this.#confirmed.length > 0 ? [this.#rng.pick(this.#confirmed)] : [];
+    const recent = this.#confirmed.filter(
+      ({ update_id }) => this.#world.timeline.now - (this.confirmedAt.get(update_id) ?? 0) < OFFERED_AGAIN_MS,
+    );
+    const again = recent.length > 0 ? [this.#rng.pick(recent)] : [];
     return [...again, ...pending, this.#rng.pick(pending)];
   }
 
