@@ -41,6 +41,25 @@ describe('nanoclaw doctor', () => {
     expect(stdout).toMatch(/^warn {2}engine .*\n {6}→ /m);
   });
 
+  it('says that network rules are not enforced, and fails where a group has some', async () => {
+    expect((await doctor()).of('network')).toMatchObject({
+      state: 'warn',
+      seen: expect.stringContaining('NOT enforced'),
+    });
+    await home.addGroup(-77, 'family', '--network', 'none');
+    const { code, of } = await doctor();
+    expect(code).toBe(1);
+    expect(of('network')).toMatchObject({
+      state: 'fail',
+      seen: expect.stringContaining('Agents of family do not start'),
+      fix: expect.stringContaining('Docker'),
+    });
+    const unknown = await doctor({ CONTAINER_RUNTIME: 'auto', DOCKER_HOST: 'unix:///nowhere.sock' });
+    expect(unknown.of('network')).toMatchObject({ state: 'warn' });
+    await home.start();
+    expect((await doctor({ CONTAINER_RUNTIME: 'auto' })).of('network')).toMatchObject({ state: 'fail' });
+  });
+
   it('fails where the engine is needed and away', async () => {
     const { code, of } = await doctor({ CONTAINER_RUNTIME: 'docker', DOCKER_HOST: 'unix:///nowhere.sock' });
     expect(code).toBe(1);

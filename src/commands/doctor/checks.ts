@@ -6,14 +6,28 @@ import { databaseFile } from '../../db/open.ts';
 import { createDb, type Db } from '../../db.ts';
 import { Engine } from '../../docker/engine.ts';
 import { messageOf } from '../../errors.ts';
+import { findDaemon } from '../../lib/home-lock.ts';
 import { readAllowlist } from '../../mounts/allowlist.ts';
 import { checkMount } from '../../mounts/check-mount.ts';
 import { mountPlaces } from '../../mounts/places.ts';
 import { senderRulesFile, watchSenderRules } from '../../sender-rules.ts';
+import type { DaemonStatus } from '../../status.ts';
 import { type Finding, fail, ok, warn } from './finding.ts';
 
 /** The largest file of an agent. */
 const LEAST_FREE_MB = 2048;
+
+/** As the running daemon says; without one only that plain processes are never held. */
+async function networkOf(config: Config): Promise<DaemonStatus['network']> {
+  const url = findDaemon(config.home)?.url;
+  if (url) {
+    const answer = await fetch(`${url}/status`, { signal: AbortSignal.timeout(5000) });
+    if (answer.ok) return ((await answer.json()) as DaemonStatus).network;
+  }
+  return config.runtime === 'process'
+    ? { enforced: false, reason: 'agents run as plain processes' }
+    : { enforced: null, reason: null };
+}
 
 type Check = (config: Config) => Promise<Finding>;
 
@@ -48,6 +62,26 @@ const CHECKS: Record<string, Check> = {
     } finally {
       engine.close();
     }
+  },
+
+  network: async (config) => {
+    const strict = withGroups<string[]>(config, [], (db) =>
+      db.groups
+        .all()
+        .filter(({ network }) => network !== 'open')
+        .map(({ folder }) => folder),
+    );
+    const { enforced, reason } = await networkOf(config);
+    if (enforced === true) return ok('network', 'The network rules of the groups are enforced.');
+    if (enforced === null) {
+      const seen = 'Whether network rules can be enforced here, only a running daemon knows.';
+      if (strict.length === 0) return ok('network', `${seen} No group has any but the default.`);
+      return warn('network', seen, 'Start the daemon, or try nanoclaw doctor --drill.');
+    }
+    const seen = `Network rules are NOT enforced: ${reason ?? 'the runtime cannot'}.`;
+    const fix = 'Use a Docker engine on this machine under Linux; docs/security.md says why.';
+    if (strict.length === 0) return warn('network', seen, fix);
+    return fail('network', `${seen} Agents of ${strict.join(', ')} do not start.`, fix);
   },
 
   disk: async ({ home }) => {
