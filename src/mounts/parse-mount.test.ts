@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { addMounts, MOST_MOUNTS, parseMount } from './parse-mount.ts';
 
-const parse = (text: string) => parseMount(text, '/work', '/home/me');
+const parse = (text: string) => parseMount(text, '/srv', '/home/me');
 
 describe('parseMount', () => {
   it.each([
@@ -10,7 +10,7 @@ describe('parseMount', () => {
     ['/srv/notes:rw', { name: 'notes', hostPath: '/srv/notes', writable: true }],
     ['/srv/notes:n:ro', { name: 'n', hostPath: '/srv/notes', writable: false }],
     ['~/drop', { name: 'drop', hostPath: '/home/me/drop', writable: false }],
-    ['docs/a', { name: 'a', hostPath: '/work/docs/a', writable: false }],
+    ['docs/a', { name: 'a', hostPath: '/srv/docs/a', writable: false }],
     ['/srv/a:b/c', { name: 'c', hostPath: '/srv/a:b/c', writable: false }],
     ['/srv/../srv/x/', { name: 'x', hostPath: '/srv/x', writable: false }],
   ])('reads %s', (text, expected) => expect(parse(text)).toEqual(expected));
