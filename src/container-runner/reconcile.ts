@@ -7,7 +7,8 @@
  * A runtime that cannot be asked is asked at the next look. Costs one request to the engine and indexed reads.
  */
 import { messageOf } from '../errors.ts';
-import type { Clock, Timer } from '../lib/clock.ts';
+import type { Clock } from '../lib/clock.ts';
+import { repeat } from '../lib/repeat.ts';
 import type { Logger } from '../log.ts';
 import type { AgentRuntime } from '../runtime/agent-runtime.ts';
 import type { ChatJid } from '../types.ts';
@@ -35,14 +36,12 @@ export interface Reconciler {
 
 export function createReconciler(options: ReconcilerOptions): Reconciler {
   const { clock, log, pool, reconcileMs = RECONCILE_MS } = options;
-  let timer: Timer | undefined;
-  let stopped = false;
   let missed = new Set<Agent>();
 
   async function look(): Promise<void> {
     const before = pool.agents();
     const listed = await options.runtime().list();
-    if (stopped) return;
+    if (looking.stopped) return;
     const present = new Set(listed.map(({ name }) => name));
     const absent = before.filter((agent) => !present.has(agent.container.name));
     for (const agent of absent) {
@@ -53,24 +52,11 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
     missed = new Set(absent);
     for (const container of listed) if (!pool.knows(container.name)) await removeOrphan(log, container);
     await pool.closeOutdated();
-    if (!stopped) for (const jid of options.chatsWithWork()) options.wakeQueue(jid);
+    if (!looking.stopped) for (const jid of options.chatsWithWork()) options.wakeQueue(jid);
   }
 
-  function arm(): void {
-    timer = clock.after(reconcileMs, () => {
-      look()
-        .catch((error: unknown) => log.debug({ event: 'reconcile_failed', err: error }, messageOf(error)))
-        .finally(() => {
-          if (!stopped) arm();
-        });
-    });
-  }
-
-  return {
-    start: arm,
-    stop() {
-      stopped = true;
-      timer?.cancel();
-    },
-  };
+  const looking = repeat(clock, reconcileMs, look, (error) =>
+    log.debug({ event: 'reconcile_failed', err: error }, messageOf(error)),
+  );
+  return looking;
 }

@@ -15,9 +15,10 @@ import { pipeline } from 'node:stream/promises';
 import { type Clock, systemClock } from '../lib/clock.ts';
 import type { Rate } from '../lib/token-bucket.ts';
 import type { Logger } from '../log.ts';
-import { type Door, type DoorLimits, openDoor, SERVER_LIMITS } from './door.ts';
+import { type Door, type DoorLimits, SERVER_LIMITS } from './door.ts';
+import { createEntrances } from './entrances.ts';
 import { withoutHopHeaders } from './hop-headers.ts';
-import { listenTcp, type TcpListening } from './listener.ts';
+import type { TcpListening } from './listener.ts';
 import { type ResolveToken, resolveAt, type TokenHolder } from './proxy-token.ts';
 import { ownNetworks, whyNotPublic } from './public-address.ts';
 import { createRates } from './rates.ts';
@@ -223,29 +224,24 @@ export function createEgressProxy(options: EgressProxyOptions): EgressProxy {
     }
   }
 
-  const doors = new Set<{ close(): Promise<void> }>();
-  const newServer = (owner: TokenHolder | null) => {
-    const server = http.createServer(SERVER_LIMITS);
-    server.on('request', (request, response) => void plain(request, response, owner));
-    server.on('connect', (request, client, head) => void tunnel(request, client, head, owner));
-    return server;
-  };
+  const entrances = createEntrances({
+    clock,
+    doorLimits: options.doorLimits,
+    newServer(owner) {
+      const server = http.createServer(SERVER_LIMITS);
+      server.on('request', (request, response) => void plain(request, response, owner));
+      server.on('connect', (request, client, head) => void tunnel(request, client, head, owner));
+      return server;
+    },
+    onFlood: logRefusal,
+  });
 
   return {
-    async listen(host, port) {
-      const server = newServer(null);
-      server.maxConnections = 1024;
-      const listening = await listenTcp(server, host, port);
-      doors.add(listening);
-      return listening;
-    },
+    listen: entrances.listen,
     async openDoor(owner, path) {
-      const flooded = (reason: string) => logRefusal(owner, reason);
-      const door = await openDoor(newServer(owner), path, clock, flooded, options.doorLimits);
-      doors.add(door);
+      const door = await entrances.openDoor(owner, path);
       return {
         close() {
-          doors.delete(door);
           for (const [socket, of] of sockets) if (of === owner) socket.destroy();
           return door.close();
         },
@@ -256,10 +252,9 @@ export function createEgressProxy(options: EgressProxyOptions): EgressProxy {
         if (options.policy(folder, host, port) !== null) stream.destroy();
     },
     async close() {
-      const closing = [...doors].map((door) => door.close());
-      doors.clear();
+      const closing = entrances.close();
       for (const socket of sockets.keys()) socket.destroy();
-      await Promise.all(closing);
+      await closing;
     },
   };
 }

@@ -13,8 +13,9 @@ import { messageOf } from '../errors.ts';
 import { type Clock, systemClock } from '../lib/clock.ts';
 import type { Rate } from '../lib/token-bucket.ts';
 import type { Logger } from '../log.ts';
-import { type Door, type DoorLimits, openDoor, SERVER_LIMITS } from './door.ts';
-import { listenTcp, type TcpListening } from './listener.ts';
+import { type Door, type DoorLimits, SERVER_LIMITS } from './door.ts';
+import { createEntrances } from './entrances.ts';
+import type { TcpListening } from './listener.ts';
 import { ownToken, type ProxyCredential, requestHeaders, responseHeaders, routeOf } from './model-routes.ts';
 import { type ResolveToken, resolveAt, type TokenHolder } from './proxy-token.ts';
 import { createRates } from './rates.ts';
@@ -205,32 +206,19 @@ export function createModelProxy(options: ModelProxyOptions): ModelProxy {
     use.outputTokens = seen?.outputTokens ?? 0;
   }
 
-  const doors = new Set<{ close(): Promise<void> }>();
-  const newServer = (owner: TokenHolder | null) =>
-    http.createServer(SERVER_LIMITS, (request, response) => handle(request, response, owner));
+  const entrances = createEntrances({
+    clock,
+    doorLimits: options.doorLimits,
+    newServer: (owner) =>
+      http.createServer(SERVER_LIMITS, (request, response) => handle(request, response, owner)),
+    onFlood: (owner, reason) => refused(owner, reason),
+  });
 
   return {
-    async listen(host, port) {
-      const server = newServer(null);
-      server.maxConnections = 1024;
-      const listening = await listenTcp(server, host, port);
-      doors.add(listening);
-      return listening;
-    },
-    async openDoor(owner, path) {
-      const flooded = (reason: string) => refused(owner, reason);
-      const door = await openDoor(newServer(owner), path, clock, flooded, options.doorLimits);
-      doors.add(door);
-      return {
-        close() {
-          doors.delete(door);
-          return door.close();
-        },
-      };
-    },
+    listen: entrances.listen,
+    openDoor: entrances.openDoor,
     async close() {
-      await Promise.all([...doors].map((door) => door.close()));
-      doors.clear();
+      await entrances.close();
       agent.destroy();
     },
   };

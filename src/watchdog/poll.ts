@@ -11,7 +11,8 @@
  * that the machine was suspended: everything counts from then on. Also tells main of a refusal that lasts.
  */
 import { messageOf } from '../errors.ts';
-import type { Clock, Timer } from '../lib/clock.ts';
+import type { Clock } from '../lib/clock.ts';
+import { repeat } from '../lib/repeat.ts';
 import type { Logger } from '../log.ts';
 import type { Problems } from '../problems.ts';
 import type { Poller } from '../telegram/poller.ts';
@@ -33,8 +34,6 @@ const LOOKS = 6;
 export function createPollWatchdog(options: PollWatchdogOptions): { start(): void; stop(): void } {
   const { clock, log, poller, limitMs, problems } = options;
   const everyMs = limitMs / LOOKS;
-  let timer: Timer | undefined;
-  let stopped = false;
   let countsFrom = clock.monotonic();
   let lookedAt = countsFrom;
   let begunAnew = false;
@@ -62,7 +61,7 @@ export function createPollWatchdog(options: PollWatchdogOptions): { start(): voi
       begunAnew = false;
       return;
     }
-    if (stopped || poller.health().silentMs < limitMs) return;
+    if (looking.stopped || poller.health().silentMs < limitMs) return;
     countsFrom = clock.monotonic();
     const silentS = Math.round(silentMs / 1000);
     if (!begunAnew) {
@@ -88,21 +87,8 @@ export function createPollWatchdog(options: PollWatchdogOptions): { start(): voi
     }
   }
 
-  function arm(): void {
-    timer = clock.after(everyMs, () => {
-      look()
-        .catch((error: unknown) => log.error({ event: 'watchdog_failed', err: error }, messageOf(error)))
-        .finally(() => {
-          if (!stopped) arm();
-        });
-    });
-  }
-
-  return {
-    start: arm,
-    stop() {
-      stopped = true;
-      timer?.cancel();
-    },
-  };
+  const looking = repeat(clock, everyMs, look, (error) =>
+    log.error({ event: 'watchdog_failed', err: error }, messageOf(error)),
+  );
+  return looking;
 }
