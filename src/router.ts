@@ -230,6 +230,8 @@ export function createRouter(options: RouterOptions): Router {
   ): void {
     const known = db.messages.byMessageId(group.chatJid, message.messageId);
     if (known === null || known.content === message.text) return;
+    // Offered again after a later one: the later one stays.
+    if (known.editedAt !== null && editedAt < known.editedAt) return;
     const wasOpen = known.disposition === null;
     const wasContext = known.disposition === 'not_for_nina';
     const kind = judge.edited(bot, message, group, wasContext);

@@ -246,6 +246,16 @@ describe('an edit', () => {
     expect(db.messages.firstOpen(jid)).toBeNull();
   });
 
+  it('that is older than the one we have is not taken', () => {
+    const { db, register, say, accept } = createHarness();
+    register();
+    say({ messageId: 10, text: '@Nina first' });
+    const date = 1_793_606_400;
+    accept(editUpdate(51, { messageId: 10, text: '@Nina third', date: date + 100 }));
+    accept(editUpdate(50, { messageId: 10, text: '@Nina second', date }));
+    expect(messageRows(db, jid)).toMatchObject([{ content: '@Nina third', request: 'third' }]);
+  });
+
   it('after the answer is noted beside what was answered, and nothing runs again', () => {
     const { db, register, say, accept, woken } = createHarness();
     register();
