@@ -56,7 +56,7 @@ export function messageRepository(db: Sqlite) {
   );
   const replace = db.prepare(
     `UPDATE messages SET content = ?, edited_at = ?, disposition = ?, trigger_kind = ?, request = ?,
-       reason = iif(?, reason, ?), turn_id = NULL WHERE seq = ?`,
+       reason = iif(?, reason, ?), turn_id = NULL, edited_content = NULL WHERE seq = ?`,
   );
   const noteEdit = db.prepare('UPDATE messages SET edited_content = ?, edited_at = ? WHERE seq = ?');
   const firstOpen = db

@@ -5,7 +5,7 @@ import type { Update } from 'grammy/types';
 import { describe, expect, it } from 'vitest';
 import type { Db } from '../../src/db.ts';
 import { createRouter, type Router } from '../../src/router.ts';
-import type { ChatJid } from '../../src/types.ts';
+import { type ChatJid, iso } from '../../src/types.ts';
 import { explainMessage } from '../../src/why.ts';
 import {
   BOT,
@@ -244,6 +244,17 @@ describe('an edit', () => {
     expect(messageRows(db, jid)).toMatchObject([{ content: 'never mind', disposition: 'not_for_nina' }]);
     expect(explainMessage(db, jid, 10, 'UTC').lines.join()).toContain('superseded by an edit');
     expect(db.messages.firstOpen(jid)).toBeNull();
+  });
+
+  it('that replaces the text leaves nothing of an earlier one that was only noted', () => {
+    const { db, register, say, accept } = createHarness();
+    register();
+    say({ messageId: 10, text: 'context' });
+    const seq = db.messages.byMessageId(jid, 10)?.seq;
+    if (seq === undefined) throw new Error('it was not stored');
+    db.messages.noteEdit(seq, 'an edit that was only noted', iso(0));
+    accept(editUpdate(51, { messageId: 10, text: '@Nina the last' }));
+    expect(messageRows(db, jid)).toMatchObject([{ content: '@Nina the last', edited_content: null }]);
   });
 
   it('that is older than the one we have is not taken', () => {
