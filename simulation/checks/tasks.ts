@@ -13,8 +13,8 @@ interface Followed {
   key: string;
   /** The first instant that is not accounted for yet; null while it does not run. */
   next: number | null;
-  /** Instants that have been accounted for. */
-  rows: number;
+  /** Instants that have been accounted for. A clock that was set back passes some again: each has one row all the same. */
+  instants: Set<number>;
   status: Task['status'];
 }
 
@@ -36,7 +36,7 @@ export function createTaskChecks(world: World): TaskChecks {
     const key = [task.scheduleType, task.scheduleValue, task.timezone, task.anchor].join(' ');
     const next = task.status === 'active' && task.nextRun !== null ? Date.parse(task.nextRun) : null;
     if (!known || known.key !== key || (known.next === null && next !== null)) {
-      begin(task, key, next, known?.rows ?? 0);
+      begin(task, key, next, known?.instants ?? new Set());
       return;
     }
     known.status = task.status;
@@ -46,8 +46,8 @@ export function createTaskChecks(world: World): TaskChecks {
   }
 
   /** From now on it runs by this schedule. */
-  function begin(task: Task, key: string, next: number | null, rows: number): void {
-    followed.set(task.id, { key, next, rows, status: task.status });
+  function begin(task: Task, key: string, next: number | null, instants: Set<number>): void {
+    followed.set(task.id, { key, next, instants, status: task.status });
     if (next === null) return;
     const expected = nextRun(scheduleOf(task), world.timeline.wall());
     if (expected !== next)
@@ -75,20 +75,23 @@ export function createTaskChecks(world: World): TaskChecks {
       .pluck();
     for (const at of passed) {
       world.count('task instants');
-      known.rows += 1;
+      known.instants.add(at);
       if (has.get(task.id, new Date(at).toISOString()) !== 1)
         world.violated('G1', `task ${task.id} was due at ${show(at)}, and no run tells what became of it`);
     }
   }
 
   function atEnd(db: Db): void {
-    for (const [id, { rows }] of followed) {
+    for (const [id, { instants }] of followed) {
       const stored = db.sqlite
         .prepare<[string], number>("SELECT count(*) FROM task_runs WHERE task_id = ? AND origin = 'schedule'")
         .pluck()
         .get(id);
-      if (stored !== rows)
-        world.violated('G2', `task ${id} has ${stored} runs of its schedule; ${rows} instants were due`);
+      if (stored !== instants.size)
+        world.violated(
+          'G2',
+          `task ${id} has ${stored} runs of its schedule; ${instants.size} instants were due`,
+        );
     }
     const open = db.sqlite
       .prepare<[], { task_id: string; due: string }>(
