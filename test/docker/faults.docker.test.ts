@@ -142,6 +142,37 @@ describe.skipIf(whyNot)(`daemon and containers${whyNot ? ` (skipped: ${whyNot})`
   );
 
   it(
+    'messages that come about the instant in which idle containers close: each is answered',
+    async () => {
+      const IDLE_MS = 1000;
+      const ROUNDS = 4;
+      await begin({ IDLE_TIMEOUT: String(IDLE_MS) }, 3);
+      await load.home.start();
+      await Promise.all(
+        load.groups.map(async (group, at) => {
+          for (let round = 0; round < ROUNDS; round += 1) {
+            const before = load.api.answers(group.chat).length;
+            load.say('echo', group);
+            await load.api.until(
+              () => load.api.answers(group.chat).length > before,
+              'the answer',
+              2 * COLD_MS,
+            );
+            // A container takes a while to close: from just before it begins until well within.
+            const within = -20 + ((at + load.groups.length * round) * 400) / (load.groups.length * ROUNDS);
+            await new Promise((resolve) => setTimeout(resolve, IDLE_MS + within));
+          }
+        }),
+      );
+      await expectAllWell();
+      expect(load.account().figures.answers).toBe(load.groups.length * ROUNDS);
+      const started = load.home.rows('SELECT name FROM containers').length;
+      expect(started).toBeGreaterThan(load.groups.length);
+    },
+    10 * COLD_MS,
+  );
+
+  it(
     'a container that is killed in its turn: the next attempt answers, once',
     async () => {
       await begin({}, 1);
