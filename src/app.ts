@@ -3,6 +3,7 @@
  * outside world is made of (clock, Telegram, runtime, file events) can be replaced, so that the whole daemon can
  * run in a test or a simulation. start() brings things up in the order of the straight line; stop() in reverse.
  */
+import { createHmac } from 'node:crypto';
 import path from 'node:path';
 import { healthHandler, readyHandler, statusHandler } from './app/health.ts';
 import type { Overrides } from './app/overrides.ts';
@@ -12,6 +13,7 @@ import type { Config } from './config.ts';
 import { databaseFile } from './db/open.ts';
 import { createDb } from './db.ts';
 import { NanoClawError } from './errors.ts';
+import { createGuard, type Guard, isSame } from './http/guard.ts';
 import { type Handler, startHttpServer } from './http/server.ts';
 import { sleep, systemClock } from './lib/clock.ts';
 import { createReach } from './lib/failpoint.ts';
@@ -40,8 +42,20 @@ export interface App {
   simulator(): Simulator | null;
 }
 
-/** The token the built-in simulator is spoken to with; it is worth nothing elsewhere. */
-const SIMULATOR_TOKEN = '4200000001:nanoclaw-simulator-on-loopback';
+/**
+ * The token the built-in simulator is spoken to with; it is worth nothing elsewhere. Where the address is guarded, it has
+ * to be a secret, too: with it one is the bot.
+ */
+const simulatorToken = (statusToken: string | null): string =>
+  `4200000001:${statusToken === null ? 'nanoclaw-simulator-on-loopback' : createHmac('sha256', statusToken).update('simulator').digest('hex')}`;
+
+/** Needs no STATUS_TOKEN: what monitors ask, and the simulator's Bot API, where its own token is in the path. */
+const isOpen = (botToken: string) => (path: string) => {
+  if (path === '/healthz' || path === '/readyz') return true;
+  const given = /^(?:\/file)?\/bot([^/]+)\//.exec(path)?.[1];
+  return given !== undefined && isSame(given, botToken);
+};
+
 export function createApp(config: Config, log: Logger, overrides: Overrides = {}): App {
   const clock = overrides.clock ?? systemClock;
   const releasers = createReleasers();
@@ -67,14 +81,22 @@ export function createApp(config: Config, log: Logger, overrides: Overrides = {}
     );
 
     // The simulator and the status share one server, which must listen before the poller can talk to it.
-    const simulator = config.telegram.token === null && !overrides.telegram ? openSimulator() : null;
+    const botToken = simulatorToken(config.http.token);
+    const simulator = config.telegram.token === null && !overrides.telegram ? openSimulator(botToken) : null;
+    const guard: Guard | null =
+      config.http.token === null
+        ? null
+        : createGuard({ token: config.http.token, clock, isOpen: isOpen(botToken) });
     const handlers: Handler[] = [
       statusHandler(async () => running?.wired.freshStatus()),
       healthHandler,
-      readyHandler(() => (running ? notReady(running.wired.status()) : null)),
+      readyHandler(
+        () => (running ? notReady(running.wired.status()) : null),
+        (req) => guard?.knows(req) ?? true,
+      ),
       ...(simulator ? [simulator.handle, toSimulatorPage] : []),
     ];
-    const http = await startHttpServer(config.http.host, config.http.port, handlers);
+    const http = await startHttpServer({ host: config.http.host, port: config.http.port, handlers, guard });
     releasers.add(() => http.close());
     const info = {
       pid: process.pid,
@@ -87,7 +109,7 @@ export function createApp(config: Config, log: Logger, overrides: Overrides = {}
     const telegram =
       overrides.telegram ??
       createTelegram(
-        config.telegram.token ?? SIMULATOR_TOKEN,
+        config.telegram.token ?? botToken,
         simulator ? http.url : config.telegram.apiRoot,
         overrides.pollTimeoutS ?? POLL_TIMEOUT_S,
       );
@@ -134,12 +156,14 @@ export function createApp(config: Config, log: Logger, overrides: Overrides = {}
     }
   }
 
-  function openSimulator(): Simulator {
+  function openSimulator(token: string): Simulator {
     const simulator = createSimulator({
-      token: SIMULATOR_TOKEN,
+      token,
       botName: config.assistantName,
       clock,
       stateFile: path.join(config.home, 'data', 'simulator.json'),
+      // Behind the guard a name that leads here brings no cookie.
+      ...(config.http.token === null ? {} : { pageHosts: 'any' as const }),
     });
     releasers.add(() => simulator.close());
     return simulator;

@@ -39,7 +39,7 @@ describe('the settings', () => {
       maxConcurrentContainers: 5,
       idleTimeoutMs: 1_800_000,
       containerTimeoutMs: 1_800_000,
-      http: { host: '127.0.0.1', port: 7420 },
+      http: { host: '127.0.0.1', port: 7420, token: null },
     });
     expect(Object.isFrozen(load({}))).toBe(true);
   });
@@ -87,6 +87,7 @@ describe('the settings', () => {
       LOG_LEVEL: 'loud',
       HTTP_HOST: 'a b',
       HTTP_PORT: '70000',
+      STATUS_TOKEN: 'short',
     };
     const problems = problemsOf(bad);
     for (const key of Object.keys(bad))
@@ -108,6 +109,8 @@ describe('the settings', () => {
   it.each<[string, Record<string, string>, RegExp]>([
     ['Claude without a credential', { AGENT_PROVIDER: 'claude' }, /AGENT_PROVIDER: claude needs/],
     ['Claude without isolation', { ANTHROPIC_API_KEY: 'key', CONTAINER_RUNTIME: 'process' }, /no isolation/],
+    ['an open address without a token', { HTTP_HOST: '0.0.0.0' }, /HTTP_HOST: .* STATUS_TOKEN/],
+    ['an open name without a token', { HTTP_HOST: 'box.lan' }, /HTTP_HOST: .* STATUS_TOKEN/],
     ['a server without a token', { TELEGRAM_API_ROOT: 'http://127.0.0.1:1' }, /TELEGRAM_BOT_TOKEN: expected/],
   ])('do not contradict each other: %s', (_, env, problem) => {
     expect(problemsOf(env)).toEqual([expect.stringMatching(problem)]);
@@ -120,6 +123,7 @@ describe('the settings', () => {
       CLAUDE_CODE_OAUTH_TOKEN: 'SECRET-oauth',
       ANTHROPIC_AUTH_TOKEN: 'SECRET-auth',
       ANTHROPIC_BASE_URL: 'SECRET-url',
+      STATUS_TOKEN: 'SECRET',
     };
     const shown = problemsOf({ ...secrets, CONTAINER_RUNTIME: 'process' }).join('\n');
     expect(shown).toMatch(/TELEGRAM_BOT_TOKEN.*\n/);

@@ -9,6 +9,7 @@ import { parseEnv } from 'node:util';
 import { z } from 'zod';
 import { messageOf, NanoClawError } from './errors.ts';
 import { type Failpoint, parseFailpoints } from './lib/failpoint.ts';
+import { isLoopbackHost } from './lib/loopback.ts';
 import { parseDuration } from './next-run/duration.ts';
 import type { ProviderName, RuntimeName } from './types.ts';
 
@@ -58,7 +59,8 @@ export interface Config {
   /** nanoclaw.log is set aside at maxBytes; that many older ones are kept. */
   logFile: { maxBytes: number; keep: number };
   keep: Keep;
-  http: { host: string; port: number };
+  /** token: what whoever asks must bring; null only where nobody but this machine can ask. */
+  http: { host: string; port: number; token: string | null };
   /** Where tests make the daemon fail; empty everywhere else. */
   failpoints: readonly Failpoint[];
 }
@@ -169,6 +171,13 @@ export const settingsSchema = z.object({
     .regex(/^[\w.:-]+$/, 'expected an address to listen on, like 127.0.0.1')
     .default('127.0.0.1'),
   HTTP_PORT: whole(0, 65_535, 'a port').default(7420),
+  STATUS_TOKEN: z
+    .string()
+    .regex(
+      /^[\x21-\x7e]{16,256}$/,
+      'expected 16 to 256 letters, digits or signs without spaces, like the output of: openssl rand -hex 24',
+    )
+    .optional(),
   FAILPOINTS: z
     .string()
     .transform((text, context) => {
@@ -187,6 +196,7 @@ export const SECRET_SETTINGS = [
   'ANTHROPIC_API_KEY',
   'CLAUDE_CODE_OAUTH_TOKEN',
   'ANTHROPIC_AUTH_TOKEN',
+  'STATUS_TOKEN',
 ] as const satisfies readonly (keyof Settings)[];
 
 /**
@@ -226,6 +236,10 @@ export function homeOf(env: NodeJS.ProcessEnv = process.env, cwd: string = proce
   return path.resolve(cwd, env.NANOCLAW_HOME || '.');
 }
 
+/** STATUS_TOKEN of a home, without looking at any other setting: what a command must bring to its daemon. */
+export const statusTokenOf = (home: string, env: NodeJS.ProcessEnv = process.env): string | null =>
+  env.STATUS_TOKEN || readDotEnv(home).STATUS_TOKEN || null;
+
 /** The PATH of whoever calls us. */
 export const searchPath = (env: NodeJS.ProcessEnv = process.env): string =>
   env.PATH || '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
@@ -260,6 +274,11 @@ function contradictions(s: Record<string, unknown>): string[] {
       'TELEGRAM_BOT_TOKEN: expected the token for the Bot API server that TELEGRAM_API_ROOT names',
     );
   }
+  if (typeof s.HTTP_HOST === 'string' && !isLoopbackHost(s.HTTP_HOST) && !s.STATUS_TOKEN) {
+    problems.push(
+      `HTTP_HOST: ${s.HTTP_HOST} can be reached from other machines, and the pages there show what is said in the groups; expected a STATUS_TOKEN with it, or 127.0.0.1`,
+    );
+  }
   if (s.FAILPOINTS && (s.TELEGRAM_BOT_TOKEN || s.TELEGRAM_API_ROOT) && !isLoopback(s.TELEGRAM_API_ROOT)) {
     problems.push(
       'FAILPOINTS: it makes the daemon fail, for tests; expected TELEGRAM_API_ROOT on the loopback address, where only a simulator can be hurt, or no FAILPOINTS',
@@ -270,7 +289,7 @@ function contradictions(s: Record<string, unknown>): string[] {
 
 function isLoopback(url: unknown): boolean {
   if (typeof url !== 'string' || !URL.canParse(url)) return false;
-  return /^(127(\.\d{1,3}){3}|\[::1\]|localhost)$/.test(new URL(url).hostname);
+  return isLoopbackHost(new URL(url).hostname.replace(/^\[(.*)\]$/, '$1'));
 }
 
 function readDotEnv(home: string): Record<string, string | undefined> {
@@ -332,7 +351,7 @@ function toConfig(s: Settings, home: string, env: NodeJS.ProcessEnv): Config {
       auditMs: s.KEEP_AUDIT,
       messagesMs: s.KEEP_MESSAGES,
     },
-    http: { host: s.HTTP_HOST, port: s.HTTP_PORT },
+    http: { host: s.HTTP_HOST, port: s.HTTP_PORT, token: s.STATUS_TOKEN ?? null },
     failpoints: s.FAILPOINTS ?? [],
   });
 }

@@ -73,12 +73,12 @@ function openLogFile({ home, logFile }: Config, file: string): RotatingFile {
 }
 
 function openLog(config: Config, file: RotatingFile): Logger {
-  const { telegram, credential } = config;
+  const { telegram, credential, http } = config;
   return createLogger({
     file,
     level: config.logLevel,
     console: { write: (line) => void process.stderr.write(line) },
-    secrets: [telegram.token, credential?.value].filter((secret) => typeof secret === 'string'),
+    secrets: [telegram.token, credential?.value, http.token].filter((secret) => typeof secret === 'string'),
   });
 }
 

@@ -2,7 +2,7 @@
  * What a monitor asks: GET /healthz (this process answers) and GET /readyz (it can do its job, or the reasons why not).
  * /status is the whole story. All three answer with JSON and change nothing.
  */
-
+import type { IncomingMessage } from 'node:http';
 import { messageOf } from '../errors.ts';
 import { type Handler, sendJson } from '../http/server.ts';
 import type { DaemonStatus } from '../status.ts';
@@ -14,12 +14,19 @@ export const healthHandler: Handler = (req, res) => {
   return true;
 };
 
-/** 200 with no reasons, or 503 with every reason. `reasons` gives null while the daemon is still starting. */
-export function readyHandler(reasons: () => string[] | null): Handler {
+/**
+ * 200 with no reasons, or 503 with every reason. `reasons` gives null while the daemon is still starting. Who does not
+ * know the token, where there is one, hears that it is not ready, and no reason.
+ */
+export function readyHandler(
+  reasons: () => string[] | null,
+  mayKnow: (req: IncomingMessage) => boolean,
+): Handler {
   return (req, res) => {
     if (req.url !== '/readyz' || req.method !== 'GET') return false;
     const found = reasons() ?? ['starting'];
-    sendJson(res, found.length === 0 ? 200 : 503, { ready: found.length === 0, reasons: found });
+    const told = found.length === 0 || mayKnow(req) ? found : ['bring the STATUS_TOKEN to be told why'];
+    sendJson(res, found.length === 0 ? 200 : 503, { ready: found.length === 0, reasons: told });
     return true;
   };
 }

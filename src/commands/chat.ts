@@ -1,6 +1,6 @@
 /** nanoclaw chat "<text>": says something through the running simulator and prints the answer. */
 import type { Command } from 'commander';
-import { homeOf } from '../config.ts';
+import { homeOf, statusTokenOf } from '../config.ts';
 import { NanoClawError } from '../errors.ts';
 import { findDaemon } from '../lib/home-lock.ts';
 import { chatOnce } from '../simulator/client.ts';
@@ -31,6 +31,7 @@ export function chatCommand(program: Command): void {
       }
       const { answer, messages } = await chatOnce({
         baseUrl: daemon.url,
+        token: statusTokenOf(homeOf()),
         chat: options.chat,
         from: options.as,
         text: words.join(' '),

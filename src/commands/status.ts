@@ -1,6 +1,6 @@
 /** nanoclaw status: from the running daemon, or from the database when it is stopped, and says which. */
 import type { Command } from 'commander';
-import { homeOf } from '../config.ts';
+import { homeOf, statusTokenOf } from '../config.ts';
 import { CHAT_TOLD } from '../db/problems.ts';
 import { type DaemonInfo, findDaemon } from '../lib/home-lock.ts';
 import { type DaemonStatus, describeProblem, describeStatus, isConnected } from '../status.ts';
@@ -24,7 +24,11 @@ export function statusCommand(program: Command): void {
 /** Its status, or why there is none. */
 async function ask(url: string): Promise<DaemonStatus | string> {
   try {
-    const response = await fetch(`${url}/status`, { signal: AbortSignal.timeout(5000) });
+    const token = statusTokenOf(homeOf());
+    const response = await fetch(`${url}/status`, {
+      headers: token === null ? {} : { authorization: `Bearer ${token}` },
+      signal: AbortSignal.timeout(5000),
+    });
     if (response.ok) return (await response.json()) as DaemonStatus;
     return response.status === 503 ? 'is starting' : `answers ${response.status}`;
   } catch {

@@ -1,10 +1,13 @@
 /**
  * The daemon's own HTTP server: its status as JSON for the command line, and whatever is mounted on it (the
- * simulator). Loopback by default; it changes nothing.
+ * simulator). Loopback by default, where only requests that name this machine are answered; elsewhere, and wherever a
+ * token is set, a guard stands before everything. It changes nothing.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { messageOf, NanoClawError } from '../errors.ts';
+import { isLoopbackHost } from '../lib/loopback.ts';
+import type { Guard } from './guard.ts';
 
 /** Handles a request and returns true, or leaves it and returns false. */
 export type Handler = (req: IncomingMessage, res: ServerResponse) => boolean;
@@ -15,14 +18,26 @@ export interface HttpServer {
   close(): Promise<void>;
 }
 
+export interface HttpServerOptions {
+  host: string;
+  port: number;
+  /** Asked in turn, once a request was let in. */
+  handlers: readonly Handler[];
+  /** Null on loopback without a token only; the settings see to that. */
+  guard: Guard | null;
+}
+
 /** Throws PORT_IN_USE. */
-export async function startHttpServer(
-  host: string,
-  port: number,
-  handlers: readonly Handler[],
-): Promise<HttpServer> {
+export async function startHttpServer({
+  host,
+  port,
+  handlers,
+  guard,
+}: HttpServerOptions): Promise<HttpServer> {
   const server = createServer((req, res) => {
-    if (isLoopback(host) && !isLoopback(hostName(req.headers.host ?? ''))) {
+    if (guard) {
+      if (!guard.admit(req, res)) return;
+    } else if (!isLoopbackHost(hostName(req.headers.host ?? ''))) {
       sendJson(res, 421, { error: 'expected to be asked as localhost' });
       return;
     }
@@ -44,12 +59,8 @@ export async function startHttpServer(
 
 /**
  * A page in somebody's browser can have its own name lead to 127.0.0.1 (DNS rebinding) and would then be let in as if
- * it were ours: so whoever asks must have meant this machine.
+ * it were ours: so whoever asks must have meant this machine. With a guard no name helps: the cookie is another name's.
  */
-const isLoopback = (host: string): boolean =>
-  host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
-
-/** The name or address in a Host header, without port and brackets. */
 const hostName = (header: string): string => header.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1');
 
 export function sendJson(res: ServerResponse, status: number, body: unknown): void {

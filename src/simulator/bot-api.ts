@@ -4,9 +4,10 @@
  * state is saved. Junk gets an error answer; nothing a client sends ends the process.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { BodyTooLarge, readBody } from '../http/body.ts';
 import { BotApiError } from './api-error.ts';
 import type { SimFaults } from './faults.ts';
-import { BodyTooLarge, readBody, reset, sendJson } from './http.ts';
+import { reset, sendJson } from './http.ts';
 import { allowedUpdates } from './methods/bot.ts';
 import type { MethodContext } from './methods/context.ts';
 import { MAX_DOWNLOAD_BYTES } from './methods/media.ts';

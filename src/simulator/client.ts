@@ -12,6 +12,8 @@ const TYPING_MS = 5000;
 export interface ChatOnceOptions {
   /** Where the simulator is, e.g. http://127.0.0.1:7420. */
   readonly baseUrl: string;
+  /** What its address asks for, if anything (STATUS_TOKEN). */
+  readonly token?: string | null;
   /** Id, title, or `main`. */
   readonly chat: string | number;
   /** A person's key, e.g. `you`. */
@@ -65,14 +67,15 @@ export async function chatOnce(options: ChatOnceOptions): Promise<ChatAnswer> {
 }
 
 async function exchange(options: ChatOnceOptions, answer: Answer, signal: AbortSignal): Promise<ChatAnswer> {
-  const { baseUrl, chat, from, text, threadId } = options;
+  const { baseUrl, chat, from, text, threadId, token } = options;
+  const key: Record<string, string> = token ? { authorization: `Bearer ${token}` } : {};
   const base = `${baseUrl.replace(/\/+$/, '')}/sim/api`;
-  const stream = await request(`${base}/events`, { signal });
+  const stream = await request(`${base}/events`, { headers: key, signal });
   const events = readEvents(stream);
   await events.next();
   const said = await request(`${base}/say`, {
     method: 'POST',
-    headers: { 'content-type': 'application/json' },
+    headers: { ...key, 'content-type': 'application/json' },
     body: JSON.stringify({ chat, from, text, ...(threadId === undefined ? {} : { threadId }) }),
     signal,
   });

@@ -6,10 +6,11 @@ import { readFile } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { extname, join } from 'node:path';
 import { z } from 'zod';
+import { BodyTooLarge, readBody } from '../http/body.ts';
 import type { Timer } from '../lib/clock.ts';
 import { SimRefusal } from './api-error.ts';
 import type { SimEvents } from './events.ts';
-import { BodyTooLarge, readBody, sendJson } from './http.ts';
+import { sendJson } from './http.ts';
 import type { Memberships } from './memberships.ts';
 import type { MethodContext } from './methods/context.ts';
 import { MAX_UPLOAD_BYTES } from './methods/media.ts';
@@ -39,7 +40,7 @@ export interface PageOptions {
   readonly chats: Memberships;
   /** Called before an answer tells of a change. */
   readonly save: () => void;
-  readonly hosts: readonly string[];
+  readonly hosts: readonly string[] | 'any';
 }
 
 export class PageServer {

@@ -1,6 +1,7 @@
 /**
  * Who may use the page's API. It listens on loopback, where any web page in the user's browser can reach it, so:
- * - the Host must be a loopback name, an address, or named in the options (a foreign name may be DNS rebinding);
+ * - the Host must be a loopback name, an address, or named in the options (a foreign name may be DNS rebinding; 'any' is
+ *   for behind a guard);
  * - a write must come from the page itself (Origin, Sec-Fetch-Site), and in a content type that a foreign page cannot
  *   send without asking first. Programs send neither header and are let in. Pure.
  */
@@ -13,10 +14,10 @@ const WRITE_TYPES = new Set(['application/json', 'application/octet-stream']);
 export function refusal(
   method: string,
   headers: IncomingHttpHeaders,
-  hosts: readonly string[],
+  hosts: readonly string[] | 'any',
 ): string | undefined {
   const host = headers.host ?? '';
-  if (!isOwnHost(host, hosts)) return `the host "${host}" is not this simulator's`;
+  if (hosts !== 'any' && !isOwnHost(host, hosts)) return `the host "${host}" is not this simulator's`;
   const { origin } = headers;
   const site = headers['sec-fetch-site'];
   if (method === 'GET' || method === 'HEAD') {

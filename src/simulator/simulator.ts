@@ -47,8 +47,8 @@ export interface SimulatorOptions {
   readonly privacyMode?: boolean;
   /** Calls kept in the ledger; default 10,000. */
   readonly ledgerLimit?: number;
-  /** Other names (`host` or `host:port`) under which the page may be used; loopback always may. */
-  readonly pageHosts?: readonly string[];
+  /** Other names (`host` or `host:port`) under which the page may be used; loopback always may. 'any': a guard stands before it. */
+  readonly pageHosts?: readonly string[] | 'any';
 }
 
 export interface Simulator

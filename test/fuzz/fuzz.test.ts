@@ -471,6 +471,7 @@ target('settings', () => {
     'TZ',
     'HTTP_HOST',
     'HTTP_PORT',
+    'STATUS_TOKEN',
     'DOCKER_HOST',
     'CONTAINER_IMAGE',
     'ANTHROPIC_BASE_URL',

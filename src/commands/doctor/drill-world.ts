@@ -111,7 +111,7 @@ async function build(
     containerTimeoutMs: 1_800_000,
     idleTimeoutMs: 1_800_000,
     logLevel: 'info',
-    http: { host: '127.0.0.1', port: 0 },
+    http: { host: '127.0.0.1', port: 0, token: null },
   };
   const secretPaths = plant(config, canaries);
   const logFile = path.join(home, 'nanoclaw.log');
