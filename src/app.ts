@@ -74,7 +74,12 @@ export function createApp(config: Config, log: Logger, overrides: Overrides = {}
       );
     const lock = await lockPatiently();
     releasers.add(() => lock.release());
-    const db = createDb(databaseFile(config.home), reach);
+    const db = createDb(databaseFile(config.home), {
+      reach,
+      holdsLock: true,
+      onUpgrade: ({ from, to, backup }) =>
+        log.info({ event: 'schema_upgraded', from, to, backup }, 'the database was copied, then upgraded'),
+    });
     releasers.add(() => db.close());
     releasers.add(
       checkDatabasePages({ db, file: databaseFile(config.home), clock, onDamage: wedged.resolve }),

@@ -12,7 +12,7 @@ import { inboxRepository } from './db/inbox.ts';
 import { messageRepository } from './db/messages.ts';
 import { MIGRATIONS } from './db/migrations.ts';
 import { mountRepository } from './db/mounts.ts';
-import { checkPages, openDatabase, type Sqlite } from './db/open.ts';
+import { checkPages, type OpenOptions, openDatabase, type Sqlite } from './db/open.ts';
 import { outboxRepository } from './db/outbox.ts';
 import { pairingRepository } from './db/pairing.ts';
 import { problemRepository } from './db/problems.ts';
@@ -22,10 +22,9 @@ import { taskRepository } from './db/tasks.ts';
 import { traceQuery } from './db/trace.ts';
 import { turnRepository } from './db/turns.ts';
 import { usageRepository } from './db/usage.ts';
-import type { Reach } from './lib/failpoint.ts';
 
-export function createDb(file: string, reach?: Reach | undefined) {
-  const sqlite: Sqlite = openDatabase(file, MIGRATIONS, reach);
+export function createDb(file: string, options: OpenOptions = {}) {
+  const sqlite: Sqlite = openDatabase(file, MIGRATIONS, options);
   const inbox = inboxRepository(sqlite);
   const audit = auditRepository(sqlite);
   return {

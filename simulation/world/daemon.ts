@@ -112,7 +112,7 @@ export class Daemon implements Owner {
     const reach: Reach = (step) => {
       this.touch(step);
     };
-    const opened = createDb(databaseFile(home), reach);
+    const opened = createDb(databaseFile(home), { reach });
     this.db = opened;
     opened.sqlite.pragma('synchronous = OFF'); // what dies here is the process, not the machine
     if (world.diskFull) this.fillDisk(true);

@@ -18,7 +18,10 @@ export function print(output: Output, value: unknown, text: string): void {
 /** Opens the database of the home, runs `work`, closes it. Works with the daemon running or stopped. */
 export async function withDb<T>(work: (db: Db, config: Config) => T | Promise<T>): Promise<T> {
   const config = loadConfig();
-  const db = createDb(databaseFile(config.home));
+  const db = createDb(databaseFile(config.home), {
+    onUpgrade: ({ from, to, backup }) =>
+      process.stderr.write(`The database was upgraded from schema ${from} to ${to}; as it was: ${backup}\n`),
+  });
   try {
     return await work(db, config);
   } finally {

@@ -8,8 +8,10 @@ import path from 'node:path';
 import Database from 'better-sqlite3';
 import { messageOf, NanoClawError } from '../errors.ts';
 import type { Reach } from '../lib/failpoint.ts';
+import { lockHome } from '../lib/home-lock.ts';
 import { iso } from '../types.ts';
 import { MIGRATIONS, type Migration } from './migrations.ts';
+import { copyBeforeUpgrade, type Upgrade } from './upgrade.ts';
 
 export type Sqlite = Database.Database;
 
@@ -20,18 +22,29 @@ export const WAL_LIMIT_BYTES = 16 * 1024 * 1024;
 /** Where the database lies under a home. */
 export const databaseFile = (home: string): string => path.join(home, 'data', 'nanoclaw.db');
 
-/** Throws DATABASE_CORRUPT, SCHEMA_NEWER or HOME_UNWRITABLE. */
+export interface OpenOptions {
+  reach?: Reach | undefined;
+  /** The caller holds the home's lock. Without it the lock is taken for as long as an upgrade lasts. */
+  holdsLock?: boolean;
+  /** The schema of a database that was there already has been brought up to date. */
+  onUpgrade?: (upgrade: Upgrade) => void;
+}
+
+/**
+ * Throws DATABASE_CORRUPT, SCHEMA_NEWER or HOME_UNWRITABLE; where the schema has to be changed also BACKUP_FAILED, and
+ * HOME_LOCKED when another process's daemon works with the older one.
+ */
 export function openDatabase(
   file: string,
   migrations: readonly Migration[] = MIGRATIONS,
-  reach?: Reach | undefined,
+  options: OpenOptions = {},
 ): Sqlite {
   let db: Sqlite | undefined;
   try {
     if (file !== ':memory:') mkdirSync(path.dirname(file), { recursive: true });
     db = new Database(file, { timeout: BUSY_TIMEOUT_MS });
     configure(db);
-    migrate(db, migrations, reach);
+    migrate(db, migrations, options);
     return db;
   } catch (error) {
     db?.close();
@@ -55,8 +68,7 @@ function configure(db: Sqlite): void {
   if (level !== 2) throw new Error(`synchronous is ${String(level)}, expected 2 (FULL)`);
 }
 
-/** Each step commits together with its record. Follows graphile/worker's migrate. */
-function migrate(db: Sqlite, migrations: readonly Migration[], reach?: Reach | undefined): void {
+function migrate(db: Sqlite, migrations: readonly Migration[], options: OpenOptions): void {
   const newest = migrations.at(-1)?.id ?? 0;
   const seen = schemaVersion(db);
   if (seen > newest) {
@@ -64,10 +76,51 @@ function migrate(db: Sqlite, migrations: readonly Migration[], reach?: Reach | u
       'SCHEMA_NEWER',
       `The database has schema ${seen}; this program knows up to ${newest}.`,
       {
-        fix: 'Start the newer version of NanoClaw again, or restore a backup made with this one.',
+        fix: 'Start the newer version of NanoClaw again, or go back to what this one left in data/backups (docs/operations.md).',
       },
     );
   }
+  if (seen === newest) return;
+  if (seen === 0) applySteps(db, migrations, options);
+  else withLock(db, seen, newest, options, () => upgrade(db, migrations, options));
+}
+
+/** A daemon of an older program must not find other tables under its feet, nor start in the middle. */
+function withLock(db: Sqlite, seen: number, newest: number, options: OpenOptions, work: () => void): void {
+  if (options.holdsLock) return work();
+  let lock: ReturnType<typeof lockHome>;
+  try {
+    lock = lockHome(path.dirname(path.dirname(db.name)));
+  } catch (cause) {
+    if (!(cause instanceof NanoClawError) || cause.code !== 'HOME_LOCKED') throw cause;
+    throw new NanoClawError(
+      'HOME_LOCKED',
+      `The database has schema ${seen}, this program needs ${newest}, and an older NanoClaw still works with it. ${cause.message}`,
+      {
+        fix: 'Restart the daemon (nanoclaw service restart, or where it runs): it upgrades at its start.',
+        cause,
+      },
+    );
+  }
+  try {
+    work();
+  } finally {
+    lock.release();
+  }
+}
+
+function upgrade(db: Sqlite, migrations: readonly Migration[], options: OpenOptions): void {
+  const from = schemaVersion(db); // again: another process may have been faster
+  const to = migrations.at(-1)?.id ?? 0;
+  if (from >= to) return;
+  const done = copyBeforeUpgrade(db, from, to);
+  applySteps(db, migrations, options);
+  options.onUpgrade?.(done);
+}
+
+/** Each step commits together with its record. Follows graphile/worker's migrate. */
+function applySteps(db: Sqlite, migrations: readonly Migration[], { reach }: OpenOptions): void {
+  const seen = schemaVersion(db);
   const record = db.prepare('INSERT INTO migrations (id, name, at) VALUES (?, ?, ?)');
   for (const step of migrations.filter((m) => m.id > seen)) {
     db.transaction(() => {
