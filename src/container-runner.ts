@@ -80,6 +80,8 @@ export interface ContainerRunner {
   /** A group was unregistered, or its extra mounts have changed: its warm agent is not kept. */
   closeUnwanted(): void;
   status(): { agents: { group: string; container: string; state: string }[]; turns: number };
+  /** What the turn's agent said last that it does, a tool's name or a plain word; null when it said nothing. */
+  activityOf(turn: TurnId): string | null;
   /** Idle agents go; busy ones go on and are adopted by the next daemon. */
   stop(): Promise<void>;
 }
@@ -198,7 +200,7 @@ export function createContainerRunner(options: ContainerRunnerOptions): Containe
     if (event.type !== 'progress' && event.n <= MAX_LOGGED_EVENT)
       appendTurnLog(home, folder, turn.id, clock.now(), event.type);
     if (result) end(turn.id, result);
-    else active.signOfLife(turn.id);
+    else active.signOfLife(turn.id, event.type === 'progress' ? event.activity : undefined);
     return true;
   }
 
@@ -296,6 +298,7 @@ export function createContainerRunner(options: ContainerRunnerOptions): Containe
       agents: pool.agents().map((a) => ({ group: a.folder, container: a.container.name, state: a.state })),
       turns: active.all().length,
     }),
+    activityOf: (turn) => active.get(turn)?.activity ?? null,
     async stop() {
       stopping = true;
       reconciler.stop();

@@ -14,6 +14,7 @@ import { MIGRATIONS } from './db/migrations.ts';
 import { mountRepository } from './db/mounts.ts';
 import { checkPages, type OpenOptions, openDatabase, type Sqlite } from './db/open.ts';
 import { outboxRepository } from './db/outbox.ts';
+import { overviewRepository } from './db/overview.ts';
 import { pairingRepository } from './db/pairing.ts';
 import { problemRepository } from './db/problems.ts';
 import { reportRepository } from './db/reports.ts';
@@ -44,6 +45,7 @@ export function createDb(file: string, options: OpenOptions = {}) {
     usage: usageRepository(sqlite),
     audit,
     reports: reportRepository(sqlite),
+    overview: overviewRepository(sqlite),
     problems: problemRepository(sqlite),
     retention: retentionRepository(sqlite),
     /** Runs `work` in one IMMEDIATE transaction; nested calls join it. Throws what `work` throws, after a rollback. */

@@ -268,6 +268,14 @@ export const usageSchema = z.object({
 });
 export type Usage = z.infer<typeof usageSchema>;
 
+/** Activities that are no word of the model's yet: the turn's first output is any other, or a `text`. */
+export const SILENT_ACTIVITIES: ReadonlySet<string> = new Set([
+  'waiting',
+  'gate script',
+  'retrying',
+  'compacting',
+]);
+
 /**
  * out/events/<turn id>-<n, six digits>.json. `n` counts up from 1 within a turn without a gap:
  * the host takes them in order of the names and each number once.

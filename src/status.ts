@@ -1,10 +1,10 @@
 /** What the daemon says about itself: the shape for scripts, and a few lines for people. Pure. */
-import type { OutboxRepository } from './db/outbox.ts';
 import type { Problems } from './problems.ts';
+import type { Overview } from './status/overview.ts';
 import type { PollerStatus } from './telegram/poller.ts';
 import type { Iso } from './types.ts';
 
-export interface DaemonStatus {
+export interface DaemonStatus extends Overview {
   pid: number;
   startedAt: Iso;
   now: Iso;
@@ -18,9 +18,9 @@ export interface DaemonStatus {
   /** Updates that wait at Telegram, as it said when the status was asked for; null when it did not. */
   pendingAtTelegram: number | null;
   queue: { running: string[]; waiting: string[]; backingOff: string[] };
-  agents: { group: string; container: string; state: string }[];
+  /** Agents that live; `memoryBytes` as the engine said within the last seconds, null where it does not (process runtime). */
+  agents: { group: string; container: string; state: string; memoryBytes: number | null }[];
   turnsRunning: number;
-  outbox: ReturnType<OutboxRepository['backlog']>;
   groups: number;
   memory: { rssBytes: number; heapUsedBytes: number };
   /** Not 0: a test makes this daemon fail on purpose. */

@@ -97,6 +97,7 @@ export class SimulatedEngine {
         ask('engine.list', 2, 40, () => [...this.containers.values()]).then((all) =>
           all.map((agent) => this.#handle(daemon, agent)),
         ),
+      memoryOf: async () => null,
       networkEnforcement: () => ({ enforced: true, reason: null }),
       close: async () => {},
     };

@@ -42,9 +42,3 @@ export function statusHandler(status: () => Promise<DaemonStatus | undefined>): 
     return true;
   };
 }
-
-/** Of this process, for the status. */
-export function memoryInUse(): DaemonStatus['memory'] {
-  const { rss, heapUsed } = process.memoryUsage();
-  return { rssBytes: rss, heapUsedBytes: heapUsed };
-}

@@ -31,15 +31,14 @@ import { createTyping } from '../router/typing.ts';
 import { createRouter, type Router } from '../router.ts';
 import { type ChosenRuntime, chooseRuntime } from '../runtime/choose-runtime.ts';
 import { senderRulesFile, watchSenderRules } from '../sender-rules.ts';
-import { type DaemonStatus, describeBriefly, describeStatus } from '../status.ts';
+import { describeBriefly, describeStatus } from '../status.ts';
 import { createTaskScheduler, type TaskScheduler } from '../task-scheduler.ts';
 import type { TaskRules } from '../tasks.ts';
 import type { Telegram, TelegramLink } from '../telegram/api.ts';
-import { createPendingCount } from '../telegram/pending-count.ts';
 import { createPoller, POLL_TIMEOUT_S } from '../telegram/poller.ts';
 import { type ChatJid, type Group, iso } from '../types.ts';
 import { type AgentsReady, startBooting } from './boot-agents.ts';
-import { memoryInUse } from './health.ts';
+import { createDaemonStatus, type DaemonStatusSource } from './daemon-status.ts';
 import { openProxies } from './open-proxies.ts';
 import type { Overrides } from './overrides.ts';
 import { startWatchdogs } from './start-watchdogs.ts';
@@ -67,11 +66,7 @@ const SWEEP_MS = process.platform === 'linux' ? 5000 : 500;
 /** With the three seconds for sends in flight, and those before, well within the ten seconds of a stop. */
 const FLUSH_MS = 4000;
 
-export interface Wired {
-  status(): DaemonStatus;
-  /** The same, after Telegram was asked how much waits there: three seconds at most. */
-  freshStatus(): Promise<DaemonStatus>;
-}
+export type Wired = DaemonStatusSource;
 
 /** Starts everything but the agents, whose runtime may have to be waited for. */
 export function wire(parts: WireParts): Wired {
@@ -297,38 +292,20 @@ export function wire(parts: WireParts): Wired {
     agentsReady: () => agentsReady.yes,
   });
 
-  const senderStatus = () => {
-    const rules = senderRules();
-    return { file: rules.file, problem: rules.problem, unknown: rules.unknownOf(db.groups.all()) };
-  };
-  const pending = createPendingCount(telegram, clock);
-  const status = (): DaemonStatus => ({
-    pid: process.pid,
-    startedAt: iso(startedAt),
-    now: iso(clock.now()),
-    home: config.home,
+  const { status, freshStatus } = createDaemonStatus({
+    config,
+    db,
+    clock,
+    telegram,
+    startedAt,
     url,
-    provider: config.provider,
-    runtime: {
-      name: late.runtime?.runtime.name ?? config.runtime,
-      ready: agentsReady.yes,
-      problem: agentsReady.problem,
-    },
-    network:
-      agentsReady.yes && late.runtime
-        ? late.runtime.runtime.networkEnforcement()
-        : { enforced: null, reason: null },
-    poller: poller.status(),
-    pendingAtTelegram: pending.known(),
-    queue: queue.status(),
-    agents: runner.status().agents,
-    turnsRunning: runner.status().turns,
-    outbox: db.outbox.backlog(),
-    groups: db.groups.all().length,
-    memory: memoryInUse(),
-    failpoints: config.failpoints.length,
-    senders: senderStatus(),
-    problems: problems.open(),
+    poller,
+    runner,
+    queue,
+    problems,
+    senderRules,
+    agentsReady,
+    runtime: () => late.runtime?.runtime,
   });
 
   releasers.add(() => late.runtime?.close());
@@ -374,11 +351,5 @@ export function wire(parts: WireParts): Wired {
     state: agentsReady,
   });
   releasers.add(booting.stop);
-  return {
-    status,
-    async freshStatus() {
-      await pending.ask();
-      return status();
-    },
-  };
+  return { status, freshStatus };
 }

@@ -21,6 +21,8 @@ export interface ActiveTurn {
   finished: (result: RunResult) => void;
   stopTyping: () => void;
   lifeTimer?: Timer;
+  /** What its agent said last that it does. */
+  activity?: string;
   /** Why we end its agent, if we do: then its exit is no crash. */
   ending?: Failure | 'stop';
 }
@@ -47,7 +49,7 @@ export interface ActiveTurns {
   remove(id: TurnId): ActiveTurn | undefined;
   all(): ActiveTurn[];
   /** The turn has just shown that it lives. */
-  signOfLife(id: TurnId): void;
+  signOfLife(id: TurnId, activity?: string): void;
   /** Asks the agent to end its turn, and takes it away when it does not. */
   stop(entry: ActiveTurn): void;
 }
@@ -75,9 +77,10 @@ export function createActiveTurns(options: ActiveTurnsOptions): ActiveTurns {
       return entry;
     },
     all: () => [...active.values()],
-    signOfLife(id) {
+    signOfLife(id, activity) {
       const entry = active.get(id);
       if (!entry) return;
+      if (activity !== undefined) entry.activity = activity;
       entry.lifeTimer?.cancel();
       const message = `no sign of life for ${Math.round(timeoutMs / 1000)} s (CONTAINER_TIMEOUT)`;
       const timer = clock.after(timeoutMs, () => {

@@ -62,6 +62,7 @@ function claimTask(context: ClaimContext, group: Group, run: TaskRun): Claimed |
     sessionId: task.contextMode === 'isolated' ? null : db.agents.session(group.folder, null),
     messages: [],
     repeats: run.turnId,
+    askedAt: run.due,
   });
   const dueMs = Date.parse(run.due);
   db.tasks.startRun(run.id, id, at, Math.max(0, nowMs - dueMs));

@@ -9,7 +9,7 @@ import type { RunResult } from '../group-queue.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../log.ts';
 import type { ProblemKind, Problems } from '../problems.ts';
-import type { AgentEvent, Usage } from '../protocol.ts';
+import { type AgentEvent, SILENT_ACTIVITIES, type Usage } from '../protocol.ts';
 import type { Router } from '../router.ts';
 import { type ChatJid, type Group, iso } from '../types.ts';
 import {
@@ -63,6 +63,10 @@ function addition(reply: string, text: string): string {
   return added.length <= room ? added : added.slice(0, room).toWellFormed() + CUT;
 }
 
+/** The model has said or done something. */
+const isOutput = (event: AgentEvent): boolean =>
+  event.type === 'text' || (event.type === 'progress' && !SILENT_ACTIVITIES.has(event.activity));
+
 export function createSettlement(options: SettlementOptions): Settlement {
   const { db, clock, log, home } = options;
   const now = () => iso(clock.now());
@@ -70,7 +74,7 @@ export function createSettlement(options: SettlementOptions): Settlement {
   function take(turn: Turn, event: AgentEvent): RunResult | null {
     return db.transaction(() => {
       const added = event.type === 'text' ? addition(turn.reply, event.text) : '';
-      if (!db.turns.takeEvent(turn.id, event.n, added)) return null;
+      if (!db.turns.takeEvent(turn.id, event.n, added, { at: now(), isOutput: isOutput(event) })) return null;
       if (event.type === 'session') noteSession(turn, event.session_id, event.fresh);
       if (event.type !== 'turn_finished') return null;
       const usage = event.usage ?? null;

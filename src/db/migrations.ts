@@ -206,4 +206,40 @@ CREATE INDEX task_runs_over ON task_runs (finished_at) WHERE turn_id IS NULL AND
 CREATE INDEX task_runs_by_turn ON task_runs (turn_id) WHERE turn_id IS NOT NULL;
 `,
   },
+  {
+    id: 3,
+    name: 'phases and counts',
+    sql: `
+-- When what the turn answers was asked for (or its task was due), when its agent began, when the model first answered.
+ALTER TABLE turns ADD COLUMN asked_at TEXT;
+ALTER TABLE turns ADD COLUMN agent_started_at TEXT;
+ALTER TABLE turns ADD COLUMN first_output_at TEXT;
+CREATE INDEX turns_failed ON turns (seq) WHERE state = 'failed';
+
+-- What the model cost, as agents report it at the end of a turn, by the UTC day of that end.
+ALTER TABLE model_usage ADD COLUMN cost_usd REAL NOT NULL DEFAULT 0;
+CREATE INDEX model_usage_by_day ON model_usage (day);
+
+-- What became of the messages of a UTC day (by received_at), so that nobody has to count them: open while disposition is
+-- NULL. standing: how many are this now; given: how often it was the answer, which only grows. Ten rows a day, for ever.
+CREATE TABLE message_counts (
+  day TEXT NOT NULL, disposition TEXT NOT NULL, standing INTEGER NOT NULL, given INTEGER NOT NULL,
+  PRIMARY KEY (day, disposition)
+) STRICT, WITHOUT ROWID;
+INSERT INTO message_counts
+  SELECT substr(received_at, 1, 10), coalesce(disposition, 'open'), count(*), count(*) FROM messages GROUP BY 1, 2;
+CREATE TRIGGER message_counted AFTER INSERT ON messages
+BEGIN
+  INSERT INTO message_counts VALUES (substr(NEW.received_at, 1, 10), coalesce(NEW.disposition, 'open'), 1, 1)
+    ON CONFLICT DO UPDATE SET standing = standing + 1, given = given + 1;
+END;
+CREATE TRIGGER message_recounted AFTER UPDATE OF disposition ON messages WHEN OLD.disposition IS NOT NEW.disposition
+BEGIN
+  UPDATE message_counts SET standing = standing - 1
+    WHERE day = substr(OLD.received_at, 1, 10) AND disposition = coalesce(OLD.disposition, 'open');
+  INSERT INTO message_counts VALUES (substr(NEW.received_at, 1, 10), coalesce(NEW.disposition, 'open'), 1, 1)
+    ON CONFLICT DO UPDATE SET standing = standing + 1, given = given + 1;
+END;
+`,
+  },
 ];

@@ -177,5 +177,3 @@ export function outboxRepository(db: Sqlite) {
     recover: () => recover.all(),
   };
 }
-
-export type OutboxRepository = ReturnType<typeof outboxRepository>;

@@ -28,6 +28,10 @@ export interface ListedTurn {
   queued_at: string;
   started_at: string | null;
   finished_at: string | null;
+  /** When the model first answered, its agent began, and what it answers was asked for: see turn-phases.ts. */
+  first_output_at: string | null;
+  agent_started_at: string | null;
+  asked_at: string | null;
   error_code: string | null;
   error: string | null;
   input_tokens: number | null;
@@ -53,7 +57,7 @@ export function reportRepository(db: Sqlite) {
     ListedTurn
   >(
     `SELECT seq, id, chat_jid, group_folder, kind, state, attempt, container_id, queued_at, started_at, finished_at,
-       error_code, error, input_tokens, output_tokens, cost_usd
+       first_output_at, agent_started_at, asked_at, error_code, error, input_tokens, output_tokens, cost_usd
      FROM turns WHERE seq > ? AND (? IS NULL OR group_folder = ?) AND (? IS NULL OR state = ?)
      ORDER BY seq DESC LIMIT ?`,
   );

@@ -35,6 +35,12 @@ export interface Turn {
   retryAt: Iso | null;
   /** e.g. `by telegram:1001`. */
   stoppedBy: string | null;
+  /** When the oldest of what it answers was asked for, or its task was due. */
+  askedAt: Iso | null;
+  /** When its first event was taken: its agent has begun. */
+  agentStartedAt: Iso | null;
+  /** When the model's first sign was taken: a word, a thought, a tool. */
+  firstOutputAt: Iso | null;
 }
 
 interface Row {
@@ -59,11 +65,14 @@ interface Row {
   session_id: string | null;
   retry_at: string | null;
   stopped_by: string | null;
+  asked_at: string | null;
+  agent_started_at: string | null;
+  first_output_at: string | null;
 }
 
 const COLUMNS = `id, chat_jid, group_folder, thread_id, kind, state, attempt, container_id, queued_at, started_at,
   finished_at, error_code, error, from_seq, to_seq, omitted, last_event, reply,
-  session_id, retry_at, stopped_by`;
+  session_id, retry_at, stopped_by, asked_at, agent_started_at, first_output_at`;
 
 const toTurn = (row: Row): Turn => ({
   id: row.id as TurnId,
@@ -87,13 +96,17 @@ const toTurn = (row: Row): Turn => ({
   sessionId: row.session_id,
   retryAt: row.retry_at as Iso | null,
   stoppedBy: row.stopped_by,
+  askedAt: row.asked_at as Iso | null,
+  agentStartedAt: row.agent_started_at as Iso | null,
+  firstOutputAt: row.first_output_at as Iso | null,
 });
 
 export function turnRepository(db: Sqlite) {
   const insert = db.prepare(
     `INSERT INTO turns (id, chat_jid, group_folder, thread_id, kind, state, attempt, queued_at, from_seq, to_seq, omitted,
-       session_id, chain)
-     VALUES (?, ?, ?, ?, ?, 'queued', ?, ?, ?, ?, ?, ?, coalesce((SELECT chain FROM turns WHERE id = ?), ?))`,
+       session_id, chain, asked_at)
+     VALUES (?, ?, ?, ?, ?, 'queued', ?, ?, ?, ?, ?, ?, coalesce((SELECT chain FROM turns WHERE id = ?), ?),
+       coalesce(?, (SELECT min(received_at) FROM messages WHERE turn_id = ? AND disposition IS NULL)))`,
   );
   const claimMessage = db.prepare('UPDATE messages SET turn_id = ? WHERE seq = ?');
   const byId = db.prepare<[string], Row>(`SELECT ${COLUMNS} FROM turns WHERE id = ?`);
@@ -119,11 +132,17 @@ export function turnRepository(db: Sqlite) {
     "UPDATE turns SET stopped_by = ? WHERE chat_jid = ? AND state IN ('queued', 'running') AND stopped_by IS NULL",
   );
   const takeEvent = db.prepare(
-    "UPDATE turns SET last_event = ?, reply = reply || ? WHERE id = ? AND state = 'running' AND last_event < ?",
+    `UPDATE turns SET last_event = ?, reply = reply || ?, agent_started_at = coalesce(agent_started_at, ?),
+       first_output_at = coalesce(first_output_at, ?) WHERE id = ? AND state = 'running' AND last_event < ?`,
   );
   const finish = db.prepare(
     `UPDATE turns SET state = ?, finished_at = ?, error_code = ?, error = ?, input_tokens = ?, output_tokens = ?,
        cost_usd = ?, retry_at = ? WHERE id = ? AND state IN ('queued', 'running')`,
+  );
+  const addCost = db.prepare(
+    `INSERT INTO model_usage (group_folder, day, requests, failures, input_tokens, output_tokens, cost_usd)
+       SELECT group_folder, substr(finished_at, 1, 10), 0, 0, 0, 0, cost_usd FROM turns WHERE id = ?
+     ON CONFLICT (group_folder, day) DO UPDATE SET cost_usd = cost_usd + excluded.cost_usd`,
   );
   const settleMessages = db.prepare(
     'UPDATE messages SET disposition = ?, reason = ? WHERE turn_id = ? AND disposition IS NULL',
@@ -160,7 +179,10 @@ export function turnRepository(db: Sqlite) {
       messages: readonly Seq[];
       /** The attempt before, when there was one. */
       repeats?: TurnId | null;
+      /** For a task: when it was due. Default: when the oldest message that it answers was received. */
+      askedAt?: Iso;
     }): void {
+      for (const one of turn.messages) claimMessage.run(turn.id, one);
       insert.run(
         turn.id,
         turn.chatJid,
@@ -175,8 +197,9 @@ export function turnRepository(db: Sqlite) {
         turn.sessionId,
         turn.repeats ?? null,
         turn.id,
+        turn.askedAt ?? null,
+        turn.id,
       );
-      for (const one of turn.messages) claimMessage.run(turn.id, one);
     },
     byId: (id: string): Turn | null => {
       const row = byId.get(id);
@@ -205,8 +228,12 @@ export function turnRepository(db: Sqlite) {
     requestStop(jid: ChatJid, by: string): void {
       requestStop.run(by, jid);
     },
-    /** Notes event `n` and what it adds to the reply. False when it was taken before or the turn has ended. */
-    takeEvent: (id: TurnId, n: number, text: string): boolean => takeEvent.run(n, text, id, n).changes === 1,
+    /**
+     * Notes event `n` and what it adds to the reply; `seen`: when it was taken, and whether the model has spoken in it.
+     * False when it was taken before or the turn has ended.
+     */
+    takeEvent: (id: TurnId, n: number, text: string, seen?: { at: Iso; isOutput: boolean }): boolean =>
+      takeEvent.run(n, text, seen?.at ?? null, seen?.isOutput ? seen.at : null, id, n).changes === 1,
     /** Ends the turn. False when it had ended already: then nothing else may be done for it. */
     finish(
       id: TurnId,
@@ -216,19 +243,19 @@ export function turnRepository(db: Sqlite) {
       usage: Usage | null,
       retryAt: Iso | null = null,
     ): boolean {
-      return (
-        finish.run(
-          state,
-          at,
-          error?.code ?? null,
-          error?.message ?? null,
-          usage?.input_tokens ?? null,
-          usage?.output_tokens ?? null,
-          usage?.cost_usd ?? null,
-          retryAt,
-          id,
-        ).changes === 1
+      const { changes } = finish.run(
+        state,
+        at,
+        error?.code ?? null,
+        error?.message ?? null,
+        usage?.input_tokens ?? null,
+        usage?.output_tokens ?? null,
+        usage?.cost_usd ?? null,
+        retryAt,
+        id,
       );
+      if (changes === 1 && usage !== null && usage.cost_usd > 0) addCost.run(id);
+      return changes === 1;
     },
     /** The turn's messages get their final answer and count as shown. */
     settleMessages(turn: Turn, disposition: Disposition, reason: string | null): void {

@@ -106,7 +106,16 @@ export const progressSchema = z.object({
 export type EngineProgress = z.infer<typeof progressSchema>;
 
 export const statsSchema = z.object({
-  memory_stats: z.object({ usage: z.number().default(0), limit: z.number().default(0) }).prefault({}),
+  memory_stats: z
+    .object({
+      usage: z.number().default(0),
+      limit: z.number().default(0),
+      /** With cgroup v1 the names begin with total_. */
+      stats: z
+        .object({ inactive_file: z.number().optional(), total_inactive_file: z.number().optional() })
+        .default({}),
+    })
+    .prefault({}),
   pids_stats: z.object({ current: z.number().default(0) }).prefault({}),
   cpu_stats: z
     .object({ cpu_usage: z.object({ total_usage: z.number().default(0) }).prefault({}) })

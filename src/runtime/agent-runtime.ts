@@ -65,6 +65,8 @@ export interface AgentRuntime {
   launch(launch: AgentLaunch): Promise<AgentContainer>;
   /** The agents of this instance that the engine knows, running or ended; used for adoption at start and by sweeps. */
   list(): Promise<AgentContainer[]>;
+  /** How much memory an agent of ours uses now, in bytes; null when it is not known. Throws as the engine does. */
+  memoryOf(name: string): Promise<number | null>;
   /** Whether an agent is held to its group's network policy here, and why not. Known after prepare(). */
   networkEnforcement(): NetworkEnforcement;
   /** Ends the runtime's own watching (not the agents). */

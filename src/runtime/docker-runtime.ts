@@ -269,6 +269,14 @@ export function createDockerRuntime(options: DockerRuntimeOptions): DockerRuntim
       return ours.map(({ id, name, folder }) => known.get(id) ?? watch(id, name, folder, null));
     },
 
+    async memoryOf(name) {
+      const container = [...known.values()].find((one) => one.name === name);
+      if (!container) return null;
+      const { usage, stats } = (await engine.stats(container.id)).memory_stats;
+      // As docker stats: what the kernel can take back at once does not count.
+      return Math.max(0, usage - (stats.inactive_file ?? stats.total_inactive_file ?? 0));
+    },
+
     async close() {
       watching.abort();
       engine.close();

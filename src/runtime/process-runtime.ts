@@ -96,6 +96,7 @@ export function createProcessRuntime(options: ProcessRuntimeOptions): AgentRunti
     async list() {
       return [...running.values()];
     },
+    memoryOf: async () => null,
     networkEnforcement: () => ({ enforced: false, reason: 'agents run as plain processes' }),
     async close() {},
   };

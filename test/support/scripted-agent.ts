@@ -57,6 +57,7 @@ export function createScriptedAgent(): ScriptedAgent {
       prepare: async () => {},
       launch: async (launch) => start(launch),
       list: async () => [...living.values()],
+      memoryOf: async () => null,
       networkEnforcement: () => ({ enforced: true, reason: null }),
       close: async () => {},
     },

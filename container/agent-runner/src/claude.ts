@@ -103,7 +103,7 @@ class ClaudeProvider implements Provider {
     let heard = false;
     let category: SDKAssistantMessageError | undefined;
     let resetsAtS: number | undefined;
-    let activity = 'thinking';
+    let activity = 'waiting';
     report.alive(activity);
 
     while (true) {
