@@ -4,11 +4,10 @@
  */
 import { Command, CommanderError } from 'commander';
 import { messageOf, NanoClawError } from './errors.ts';
-import { programVersion } from './lib/project-root.ts';
 
 const program = new Command('nanoclaw')
   .description('An assistant in your Telegram groups')
-  .version(programVersion(), '--version')
+  .option('--version', 'print code, schema, protocol and image, also with --json')
   .exitOverride()
   .configureHelp({ showGlobalOptions: true });
 
@@ -42,6 +41,11 @@ process.exitCode ??= await main(process.argv);
 
 async function main(argv: string[]): Promise<number> {
   try {
+    if (argv[2] === '--version' || (argv[2] === '--json' && argv[3] === '--version')) {
+      const { printVersion } = await import('./commands/version.ts');
+      await printVersion({ json: argv.includes('--json') });
+      return 0;
+    }
     const asked = argv.slice(2).find((arg) => !arg.startsWith('-')) ?? '';
     const wanted = Object.hasOwn(COMMANDS, asked) ? [asked] : asked === 'start' ? [] : Object.keys(COMMANDS);
     for (const name of wanted) (await COMMANDS[name]?.())?.(program);

@@ -22,6 +22,7 @@ export const ERROR_CODES = {
   SENDER_RULES_INVALID: 'operator',
   NETWORK_NOT_ENFORCED: 'operator',
   IMAGE_MISSING: 'operator',
+  IMAGE_MISMATCH: 'operator',
   IMAGE_BUILD_FAILED: 'operator',
   GROUP_INVALID: 'rejected',
   GROUP_EXISTS: 'rejected',

@@ -189,7 +189,8 @@ export function failureOfStart(error: unknown): Failure {
   const code = error instanceof NanoClawError ? error.code : undefined;
   const message = messageOf(error);
   if (code === 'ENGINE_DOWN') return { code: 'engine_down', message };
-  if (code === 'IMAGE_MISSING' || code === 'IMAGE_BUILD_FAILED') return { code: 'image', message };
+  if (code === 'IMAGE_MISSING' || code === 'IMAGE_MISMATCH' || code === 'IMAGE_BUILD_FAILED')
+    return { code: 'image', message };
   if (code === 'NETWORK_NOT_ENFORCED') return { code: 'network', message };
   return { code: 'engine', message };
 }

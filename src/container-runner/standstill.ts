@@ -94,7 +94,9 @@ export function createStandstill(options: StandstillOptions): Standstill {
 
 function kindOf(error: unknown): ProblemKind {
   const code = error instanceof NanoClawError ? error.code : '';
-  return code === 'IMAGE_MISSING' || code === 'IMAGE_BUILD_FAILED' ? 'image' : 'engine';
+  return code === 'IMAGE_MISSING' || code === 'IMAGE_MISMATCH' || code === 'IMAGE_BUILD_FAILED'
+    ? 'image'
+    : 'engine';
 }
 
 function explain(error: unknown): string {

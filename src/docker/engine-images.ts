@@ -4,7 +4,8 @@
  */
 import type { Readable } from 'node:stream';
 import type { Engine } from './engine.ts';
-import { type EngineCall, EngineError, jsonLines } from './engine-http.ts';
+import { type AddressSource, engineAddress } from './engine-address.ts';
+import { type EngineCall, EngineError, EngineHttp, jsonLines } from './engine-http.ts';
 import { type EngineImage, type EngineProgress, imageSchema, progressSchema } from './engine-types.ts';
 
 type OnProgress = (line: EngineProgress) => void;
@@ -19,6 +20,24 @@ export async function findImage(engine: Engine, name: string): Promise<EngineIma
   const answer = await engine.json({ method: 'GET', path: `/images/${name}/json`, accept: [404] });
   const parsed = imageSchema.safeParse(answer);
   return parsed.success ? parsed.data : null;
+}
+
+/**
+ * As findImage, for one look that may not take long: within `timeoutMs`, without agreeing upon an API version first.
+ * Throws ENGINE_DOWN or CONFIG_INVALID (an address that cannot be used).
+ */
+export async function peekImage(
+  at: AddressSource,
+  name: string,
+  timeoutMs: number,
+): Promise<EngineImage | null> {
+  const http = new EngineHttp(engineAddress(at), timeoutMs);
+  try {
+    const answer = await http.json({ method: 'GET', path: `/images/${name}/json`, accept: [404] });
+    return imageSchema.safeParse(answer).data ?? null;
+  } finally {
+    http.close();
+  }
 }
 
 export async function removeImage(engine: Engine, name: string): Promise<void> {

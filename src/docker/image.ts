@@ -3,7 +3,8 @@
  *
  * An image bears the hash of its sources (label nanoclaw.source). A different hash means that the sources were
  * updated: it is built anew, and if that fails an older one that speaks the same protocol still serves, with a
- * warning. An image that was not built here under its name is the operator's own, and used as it is.
+ * warning. An image that was not built here under its name is the operator's own, and used as it is, unless its label
+ * says that it speaks another protocol: no agent in it would work, so that is said instead (IMAGE_MISMATCH).
  * Never pushes. Removes only the image that a new build replaced, and only when no container uses it.
  */
 import { messageOf, NanoClawError } from '../errors.ts';
@@ -43,19 +44,44 @@ export interface ImageState {
   warning: string | null;
 }
 
-/** Throws ENGINE_DOWN, IMAGE_MISSING or IMAGE_BUILD_FAILED. Not to be called twice at once for one image. */
+/** How an image stands to the sources that lie here. */
+export interface ImageFacts {
+  /**
+   * current: built from them; outdated: from others, built anew at the next start; own: the operator's; mismatch: speaks
+   * another protocol and cannot be built here; missing: the engine does not have it.
+   */
+  state: 'current' | 'outdated' | 'own' | 'mismatch' | 'missing';
+  /** The label nanoclaw.protocol; null when it has none. */
+  protocol: string | null;
+  /** The label nanoclaw.source. */
+  source: string | null;
+}
+
+/** Pure. `wanted`: the hash of the sources; null where there are none to build from. */
+export function judgeImage(name: string, image: EngineImage | null, wanted: string | null): ImageFacts {
+  const labels = image?.Config.Labels ?? {};
+  const protocol = labels[LABEL_PROTOCOL] ?? null;
+  const source = labels[LABEL_SOURCE] ?? null;
+  const facts = (state: ImageFacts['state']): ImageFacts => ({ state, protocol, source });
+  if (!image) return facts('missing');
+  const own = name !== DEFAULT_IMAGE && labels[LABEL_TAG] !== name;
+  const speaksOurs = protocol === null || protocol === String(PROTOCOL_VERSION);
+  if ((own || wanted === null) && !speaksOurs) return facts('mismatch');
+  if (own) return facts('own');
+  return facts(wanted === null || source === wanted ? 'current' : 'outdated');
+}
+
+/** Throws ENGINE_DOWN, IMAGE_MISSING, IMAGE_MISMATCH or IMAGE_BUILD_FAILED. Not to be called twice at once for one image. */
 export async function ensureImage(engine: Engine, options: ImageOptions): Promise<ImageState> {
   const say = options.onProgress ?? (() => {});
   const [existing, context] = await Promise.all([
     findImage(engine, options.image),
     readBuildContext(options.projectRoot),
   ]);
-  const source = existing?.Config.Labels[LABEL_SOURCE];
-  if (existing && options.image !== DEFAULT_IMAGE && existing.Config.Labels[LABEL_TAG] !== options.image) {
-    return { id: existing.Id, state: 'foreign', warning: null };
-  }
-  if (existing && (context === null || source === context.hash))
-    return { id: existing.Id, state: 'reused', warning: null };
+  const { state, protocol } = judgeImage(options.image, existing, context?.hash ?? null);
+  if (state === 'mismatch') throw mismatch(options.image, protocol);
+  if (existing && state === 'own') return { id: existing.Id, state: 'foreign', warning: null };
+  if (existing && state === 'current') return { id: existing.Id, state: 'reused', warning: null };
   if (
     context === null ||
     (!existing && options.image !== DEFAULT_IMAGE && !options.image.startsWith('nanoclaw-'))
@@ -81,6 +107,15 @@ export async function ensureImage(engine: Engine, options: ImageOptions): Promis
   }
   return { id: built.Id, state: 'built', warning: null };
 }
+
+const mismatch = (image: string, protocol: string | null) =>
+  new NanoClawError(
+    'IMAGE_MISMATCH',
+    `The agent image ${image} speaks protocol ${protocol}, this NanoClaw speaks ${PROTOCOL_VERSION}: its agents cannot work.`,
+    {
+      fix: `Build ${image} anew on the ${DEFAULT_IMAGE} of this version, or unset CONTAINER_IMAGE to use that one.`,
+    },
+  );
 
 /** The first usable base image: the given one, the official one (local or pulled), the offline one. */
 export async function chooseBaseImage(
@@ -163,8 +198,11 @@ async function pulled(engine: Engine, image: string, say: (line: string) => void
     say(`pulling ${image}`);
     await pull(engine, image);
     const found: EngineImage | null = await findImage(engine, image);
+    const facts = judgeImage(image, found, null);
+    if (facts.state === 'mismatch') throw mismatch(image, facts.protocol);
     if (found) return { id: found.Id, state: 'foreign', warning: null };
   } catch (cause) {
+    if (cause instanceof NanoClawError && cause.code === 'IMAGE_MISMATCH') throw cause;
     if (cause instanceof EngineError && cause.status === null) throw cause;
     throw new NanoClawError(
       'IMAGE_MISSING',

@@ -3,8 +3,10 @@ import { randomUUID } from 'node:crypto';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { Readable } from 'node:stream';
+import { pack } from 'tar-stream';
 import { afterAll, describe, expect, it } from 'vitest';
-import { findImage, removeImage } from '../../src/docker/engine-images.ts';
+import { buildImage, findImage, removeImage } from '../../src/docker/engine-images.ts';
 import { ensureImage } from '../../src/docker/image.ts';
 import { TEST_IMAGE, testEngine, whyNoDocker } from './engine-support.ts';
 
@@ -70,6 +72,29 @@ describe.skipIf(whyNot)(`agent image${whyNot ? ` (skipped: ${whyNot})` : ''}`, (
       message: expect.stringContaining('the reason is here'),
       fix: expect.any(String),
     });
+  });
+
+  it('explains an operator’s own image that was made for another version, and does not use it', async () => {
+    const own = `nanoclaw-own-${randomUUID().slice(0, 8)}:latest`;
+    const tar = pack();
+    tar.entry({ name: 'Dockerfile' }, `FROM ${TEST_IMAGE}\n`);
+    tar.finalize();
+    const build = {
+      tag: own,
+      dockerfile: 'Dockerfile',
+      buildArgs: {},
+      labels: { 'nanoclaw.protocol': '99' },
+    };
+    await buildImage(engine, Readable.from(tar), build, () => {});
+    try {
+      await expect(ensureImage(engine, { image: own, projectRoot: root })).rejects.toMatchObject({
+        code: 'IMAGE_MISMATCH',
+        message: expect.stringMatching(/speaks protocol 99, this NanoClaw speaks 1/),
+        fix: expect.stringContaining('CONTAINER_IMAGE'),
+      });
+    } finally {
+      await removeImage(engine, own);
+    }
   });
 
   it('uses an operator’s own image as it is, and reports one that is nowhere', async () => {
