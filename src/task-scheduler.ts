@@ -22,6 +22,8 @@ export const LOOK_MS = 30_000;
 export const CATCH_UP_SPACING_MS = 10_000;
 /** After a failure of the database. */
 const RETRY_MS = 5000;
+/** A clock that is only adjusted goes back by less. */
+const SET_BACK_MS = 1000;
 const BATCH = 200;
 
 export interface TaskSchedulerOptions {
@@ -52,6 +54,8 @@ export function createTaskScheduler(options: TaskSchedulerOptions): TaskSchedule
   let judged = false;
   /** When the next late run may begin, on the monotonic clock: it outlives a wall clock that is set back. */
   let catchUpFrom = 0;
+  /** What the wall clock said, and the monotonic one, at the last look. */
+  let seen = { wall: clock.now(), monotonic: clock.monotonic() };
 
   function lookIn(delayMs: number): void {
     timer?.cancel();
@@ -63,6 +67,7 @@ export function createTaskScheduler(options: TaskSchedulerOptions): TaskSchedule
     try {
       if (!judged) db.transaction(() => judgeWaiting(db, clock.now()));
       judged = true;
+      noteClock();
       const { changed, more } = claimBatch();
       for (const jid of db.tasks.chatsWithWaiting(iso(clock.now()))) options.wake(jid);
       for (const jid of changed) options.tasksChanged(jid);
@@ -73,6 +78,14 @@ export function createTaskScheduler(options: TaskSchedulerOptions): TaskSchedule
       log.error({ event: 'schedule_failed', err: error }, messageOf(error));
       lookIn(RETRY_MS);
     }
+  }
+
+  /** Runs that wait for another try wait for a length of time: a clock that was set back must not stretch it. */
+  function noteClock(): void {
+    const now = { wall: clock.now(), monotonic: clock.monotonic() };
+    const setBackMs = now.monotonic - seen.monotonic - (now.wall - seen.wall);
+    if (setBackMs >= SET_BACK_MS) db.tasks.bringForward(setBackMs);
+    seen = now;
   }
 
   function untilNext(): number {

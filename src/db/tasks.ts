@@ -192,6 +192,10 @@ export function taskRepository(db: Sqlite) {
   const again = db.prepare(
     "UPDATE task_runs SET state = 'due', not_before = ?, error = ? WHERE id = ? AND state = 'running'",
   );
+  const bringForward = db.prepare<[string]>(
+    `UPDATE task_runs INDEXED BY task_runs_waiting SET not_before = strftime('%Y-%m-%dT%H:%M:%fZ', not_before, ?)
+     WHERE state = 'due' AND not_before IS NOT NULL`,
+  );
   const uncount = db.prepare('UPDATE task_runs SET attempt = max(0, attempt - 1) WHERE id = ?');
   const finishRun = db.prepare(
     `UPDATE task_runs SET state = 'finished', outcome = ?, reason = ?, error = ?, finished_at = ?, input_tokens = ?,
@@ -325,6 +329,10 @@ export function taskRepository(db: Sqlite) {
       startRun.run(turn, at, latenessMs, id).changes === 1,
     byTurn: (turn: TurnId): TaskRun | null => findRun(byTurn.get(turn)),
     /** The attempt failed; it waits for another one. `counted` false: it was nobody's fault. */
+    /** Whatever waits for another try is due so many milliseconds earlier. */
+    bringForward(ms: number): void {
+      bringForward.run(`-${ms / 1000} seconds`);
+    },
     runAgain(id: number, notBefore: Iso, error: string, counted: boolean): void {
       again.run(notBefore, error, id);
       if (!counted) uncount.run(id);

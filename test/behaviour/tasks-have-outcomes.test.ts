@@ -9,6 +9,7 @@ import { describe, expect, it } from 'vitest';
 import { groupPaths } from '../../src/mailbox/layout.ts';
 import { type CurrentTasks, currentTasksSchema } from '../../src/protocol.ts';
 import { removeGroup } from '../../src/registry.ts';
+import { LOOK_MS } from '../../src/task-scheduler.ts';
 import { cancelTask, pauseTask } from '../../src/tasks.ts';
 import { type Group, iso } from '../../src/types.ts';
 import { InnerDaemon } from '../support/inner-daemon.ts';
@@ -119,6 +120,19 @@ describe('a run', () => {
 });
 
 describe('a run that fails', () => {
+  it('is repeated as soon, when the clock is set back a day meanwhile', async () => {
+    const daemon = new InnerDaemon();
+    const family = daemon.register('family');
+    const task = daemon.add(family, '0 9 * * *');
+    daemon.agent.answer = () => failing;
+    await daemon.start();
+    await daemon.clock.advance(HOUR);
+    await daemon.until(() => daemon.agent.turns.length === 1 && daemon.runs(task)[0]?.state === 'due');
+    daemon.clock.jump(-24 * HOUR);
+    await daemon.clock.advance((REPEATS[0] ?? 0) + LOOK_MS);
+    await daemon.until(() => daemon.agent.turns.length > 1);
+  });
+
   it('is repeated with growing waits, and then its group is told', async () => {
     const daemon = new InnerDaemon();
     const family = daemon.register('family');
