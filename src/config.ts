@@ -199,6 +199,13 @@ export const SECRET_SETTINGS = [
   'STATUS_TOKEN',
 ] as const satisfies readonly (keyof Settings)[];
 
+/** Which setting holds which kind of credential; the first that is set wins. */
+export const CREDENTIALS = {
+  apiKey: 'ANTHROPIC_API_KEY',
+  authToken: 'ANTHROPIC_AUTH_TOKEN',
+  oauth: 'CLAUDE_CODE_OAUTH_TOKEN',
+} as const satisfies Record<Credential['kind'], keyof Settings>;
+
 /**
  * Reads and checks the settings. Throws CONFIG_INVALID with one line per bad key; no value of a secret is ever
  * in the message.
@@ -229,6 +236,24 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env, cwd: string = p
     );
   }
   return toConfig(parsed.data, home, env);
+}
+
+/** The names in `.env`, whether settings or not; none where it cannot be read. */
+export function dotEnvKeys(home: string): string[] {
+  try {
+    return Object.keys(readDotEnv(home));
+  } catch {
+    return [];
+  }
+}
+
+/** The settings that hold a credential of the model, in the order in which they win. */
+export function credentialSettings(
+  env: NodeJS.ProcessEnv = process.env,
+  cwd: string = process.cwd(),
+): (keyof Settings)[] {
+  const file = readDotEnv(homeOf(env, cwd));
+  return Object.values(CREDENTIALS).filter((key) => env[key] || file[key]);
 }
 
 /** NANOCLAW_HOME as an absolute path, without reading any other setting. */

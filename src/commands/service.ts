@@ -57,17 +57,7 @@ function install(flags: ServiceFlags): void {
   }
   const config = loadConfig(); // a service with wrong settings would only fail where nobody looks
   const kind = kindOf(flags);
-  const facts = {
-    name: flags.name,
-    node: process.execPath,
-    root: projectRoot(),
-    home: config.home,
-    path: searchPath(),
-  };
-  const text =
-    kind === 'launchd'
-      ? launchdPlist(facts)
-      : systemdUnit({ ...facts, system: kind === 'systemd-system' ? systemUser(flags) : null });
+  const text = serviceText(kind, flags.name, config.home, flags.user);
   const file = serviceFile(kind, flags.name);
   if (flags.print) {
     print(flags, { file, text }, text.trimEnd());
@@ -83,14 +73,21 @@ function install(flags: ServiceFlags): void {
   print(flags, state, `Installed ${file}; the service is ${state.state}.${linger}`);
 }
 
+/** What `service install` writes today. Throws COMMAND_INVALID when there is no such user. */
+export function serviceText(kind: ManagerKind, name: string, home: string, user?: string): string {
+  const facts = { name, node: process.execPath, root: projectRoot(), home, path: searchPath() };
+  if (kind === 'launchd') return launchdPlist(facts);
+  return systemdUnit({ ...facts, system: kind === 'systemd-system' ? systemUser(user) : null });
+}
+
 const managerOf = (flags: ServiceFlags) => serviceManager(kindOf(flags), flags.name);
 
 function kindOf(flags: ServiceFlags): ManagerKind {
   return flags.system ? 'systemd-system' : defaultManager(process.getuid?.());
 }
 
-function systemUser(flags: ServiceFlags): { user: string; group: string; dockerGroup: boolean } {
-  const user = flags.user ?? callerName() ?? userInfo().username;
+function systemUser(given?: string): { user: string; group: string; dockerGroup: boolean } {
+  const user = given ?? callerName() ?? userInfo().username;
   const line = readFileSync('/etc/passwd', 'utf8')
     .split('\n')
     .find((each) => each.startsWith(`${user}:`));

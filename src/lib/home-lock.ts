@@ -2,7 +2,7 @@
  * One daemon per home. The lock is a kernel lock that SQLite holds on data/daemon.lock: it is atomic, and it goes
  * with the process, however that ends, so there is no stale lock to clean up.
  */
-import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import Database from 'better-sqlite3';
 import { z } from 'zod';
@@ -70,6 +70,32 @@ export function findDaemon(home: string): DaemonInfo | null {
   if (!lock) return info;
   lock.close(); // its daemon ended without cleaning up
   return null;
+}
+
+/** As findDaemon, for somebody who may not touch the lock: whether the process that published itself exists. */
+export function findDaemonByProcess(home: string): DaemonInfo | null {
+  return ownerLives(home) ? readDaemonInfo(home) : null;
+}
+
+/** What a daemon that has ended without clearing up left in data/daemon.json, or null. */
+export function leftInfo(home: string): DaemonInfo | null {
+  return findDaemon(home) === null ? readDaemonInfo(home) : null;
+}
+
+/** For one whose daemon has ended: see leftInfo(). */
+export function removeInfo(home: string): void {
+  const lock = tryLock(home);
+  if (!lock) return; // one has started meanwhile, and it is its own
+  rmSync(infoFile(home), { force: true });
+  lock.close();
+}
+
+/** Some process holds the lock now. False where there is no lock file; makes none. */
+export function isHomeLocked(home: string): boolean {
+  if (!existsSync(lockFile(home))) return false;
+  const lock = tryLock(home);
+  lock?.close();
+  return lock === null;
 }
 
 function tryLock(home: string): Database.Database | null {

@@ -5,9 +5,8 @@
  * looks before it touches anything.
  */
 import { existsSync, rmSync, statSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import path from 'node:path';
-import { Worker } from 'node:worker_threads';
+import { type PageReader, startReadingPages } from '../db/read-pages.ts';
 import type { Db } from '../db.ts';
 import { writeFileAtomic } from '../lib/atomic-file.ts';
 import type { Clock } from '../lib/clock.ts';
@@ -33,46 +32,17 @@ export function checkDatabasePages({ db, file, clock, onDamage }: PageCheckOptio
     rmSync(marker, { force: true });
     return () => {};
   }
-  let thread: Worker | undefined;
+  let reader: PageReader | undefined;
   const timer = clock.after(LATER_MS, () => {
-    thread = readPages(file, (reason) => {
+    reader = startReadingPages(file, 'quick_check');
+    void reader.found.then((reason) => {
+      if (reason === 'ok' || reason === null) return;
       writeFileAtomic(marker, `${reason}\n`);
       onDamage(`the database is damaged: ${reason}`);
     });
   });
   return () => {
     timer.cancel();
-    void thread?.terminate();
+    reader?.stop();
   };
-}
-
-function readPages(file: string, onDamage: (reason: string) => void): Worker {
-  const sqlite = createRequire(import.meta.url).resolve('better-sqlite3');
-  const code = `(${look})(require('node:worker_threads'), require(${JSON.stringify(sqlite)}))`;
-  const thread = new Worker(code, { eval: true, workerData: file, execArgv: [] });
-  thread.on('message', (found: string) => {
-    if (found !== 'ok') onDamage(found);
-  });
-  thread.on('error', () => {}); // unread is no damage; the next start tries again
-  thread.unref();
-  return thread;
-}
-
-/** Runs in the thread, from its own text: it may use nothing from around it. */
-function look(
-  threads: typeof import('node:worker_threads'),
-  Database: typeof import('better-sqlite3'),
-): void {
-  let found: string;
-  const db = new Database(threads.workerData as string, { readonly: true });
-  try {
-    found = db.prepare<[], string>('PRAGMA quick_check(1)').pluck().all().join('; ');
-  } catch (error) {
-    const { code = '', message } = error as Error & { code?: string };
-    if (!/^SQLITE_(CORRUPT|NOTADB)/.test(code)) throw error;
-    found = message;
-  } finally {
-    db.close();
-  }
-  threads.parentPort?.postMessage(found);
 }
