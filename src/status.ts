@@ -1,4 +1,4 @@
-/** What the daemon says about itself: the shape for scripts, and a few lines for people. Pure. */
+/** What the daemon says about itself, as scripts get it, and what follows from it. In words: status/describe.ts. Pure. */
 import type { Problems } from './problems.ts';
 import type { Overview } from './status/overview.ts';
 import type { PollerStatus } from './telegram/poller.ts';
@@ -50,58 +50,12 @@ export function notReady(s: DaemonStatus): string[] {
 }
 
 /** What is wrong with the sender rules is told as it is now, not as it was when it began. */
-const others = (s: DaemonStatus) => s.problems.filter(({ kind }) => kind !== 'sender_rules');
+export const others = (s: DaemonStatus) => s.problems.filter(({ kind }) => kind !== 'sender_rules');
 
-function whyNotConnected(s: DaemonStatus): string {
+export function whyNotConnected(s: DaemonStatus): string {
   const last = s.poller.lastSuccessAt;
   if (s.poller.problem !== null) return s.poller.problem;
   return last === null ? 'no poll has succeeded yet' : `last poll ${age(Date.parse(s.now) - last)} ago`;
-}
-
-/** Short lines for a chat or a terminal. */
-export function describeStatus(s: DaemonStatus): string {
-  const now = Date.parse(s.now);
-  const last = s.poller.lastSuccessAt;
-  const telegram = isConnected(s)
-    ? `connected as @${s.poller.bot?.username ?? '?'}, last poll ${age(now - (last ?? now))} ago`
-    : `NOT connected: ${whyNotConnected(s)}`;
-  const warm = s.agents.filter((a) => a.state === 'idle').length;
-  return [
-    ...(s.failpoints > 0
-      ? ['FAILPOINTS ARE ON: this daemon fails on purpose. Never run it like this for people.']
-      : []),
-    `Up since ${s.startedAt} (${age(now - Date.parse(s.startedAt))})`,
-    `Telegram: ${telegram}${s.pendingAtTelegram === null ? '' : `, ${s.pendingAtTelegram} updates wait there`}`,
-    `Agents: ${s.runtime.name}, ${s.provider}, ${s.runtime.ready ? 'ready' : `NOT ready: ${s.runtime.problem ?? 'starting'}`}`,
-    ...(s.network.enforced === false
-      ? [`Network rules: NOT enforced: ${s.network.reason ?? 'the runtime cannot'}`]
-      : []),
-    `Turns: ${s.turnsRunning} running, ${s.queue.waiting.length} waiting, ${s.queue.backingOff.length} to be retried; ${warm} warm`,
-    `Outbox: ${s.outbox.count === 0 ? 'empty' : `${s.outbox.count} to send, oldest from ${s.outbox.oldest}`}`,
-    `Groups: ${s.groups}`,
-    ...(s.senders.problem === null ? [] : [`Senders: NOBODY is admitted: ${s.senders.problem}`]),
-    ...(s.senders.unknown.length === 0
-      ? []
-      : [`Senders: the rules name no registered group: ${s.senders.unknown.join(', ')}`]),
-    ...others(s).map((p) => `Problem for ${age(now - Date.parse(p.since))}: ${describeProblem(p)}`),
-  ].join('\n');
-}
-
-/** For any group's chat: is it all right, and what happens here? Nothing of the host or of other groups. */
-export function describeBriefly(s: DaemonStatus, jid: string): string {
-  const here = s.queue.running.includes(jid)
-    ? 'I am at work on something.'
-    : s.queue.waiting.includes(jid)
-      ? 'Something waits for a free place.'
-      : s.queue.backingOff.includes(jid)
-        ? 'Something failed or has to wait, and is tried again.'
-        : 'Nothing is going on.';
-  const isWell = s.runtime.ready && isConnected(s) && s.problems.length === 0;
-  return [
-    `Up for ${age(Date.parse(s.now) - Date.parse(s.startedAt))}.`,
-    isWell ? 'All is well.' : 'Something is not all right; the main chat knows more.',
-    `Here: ${here}`,
-  ].join('\n');
 }
 
 export const describeProblem = (p: { kind: string; subject: string; detail: string }): string =>

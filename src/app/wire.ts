@@ -31,7 +31,7 @@ import { createTyping } from '../router/typing.ts';
 import { createRouter, type Router } from '../router.ts';
 import { type ChosenRuntime, chooseRuntime } from '../runtime/choose-runtime.ts';
 import { senderRulesFile, watchSenderRules } from '../sender-rules.ts';
-import { describeBriefly, describeStatus } from '../status.ts';
+import { describeBriefly, describeStatus } from '../status/describe.ts';
 import { createTaskScheduler, type TaskScheduler } from '../task-scheduler.ts';
 import type { TaskRules } from '../tasks.ts';
 import type { Telegram, TelegramLink } from '../telegram/api.ts';

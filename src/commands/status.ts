@@ -3,31 +3,62 @@ import type { Command } from 'commander';
 import { homeOf, statusTokenOf } from '../config.ts';
 import { CHAT_TOLD } from '../db/problems.ts';
 import { type DaemonInfo, findDaemon } from '../lib/home-lock.ts';
-import { type DaemonStatus, describeProblem, describeStatus, isConnected } from '../status.ts';
-import { type Output, print, withDb } from './context.ts';
+import { describeStatus, describeStopped } from '../status/describe.ts';
+import { readOverview } from '../status/overview.ts';
+import { type DaemonStatus, isConnected } from '../status.ts';
+import { type Output, withDb } from './context.ts';
+import { secondsOf, watchTerminal } from './watch.ts';
+
+interface StatusFlags extends Output {
+  watch?: string | true;
+}
+
+/** What was seen at one look. `connected` false is exit code 1. */
+interface Look {
+  value: { running: boolean; connected: boolean };
+  text: string;
+}
 
 export function statusCommand(program: Command): void {
   program
     .command('status')
     .description('is it running, connected, and what is it doing?')
-    .option('--json', 'machine-readable')
-    .action(async (options: Output) => {
-      const daemon = findDaemon(homeOf());
-      if (!daemon?.url) return stopped(options);
-      const status = await ask(daemon.url);
-      if (typeof status === 'string') return withoutStatus(options, daemon, status);
-      print(options, { running: true, connected: isConnected(status), ...status }, describeStatus(status));
-      if (!isConnected(status)) process.exitCode = 1;
+    .option('--watch [seconds]', 'redraw until Ctrl-C, every 2 seconds or so many')
+    .option('--json', 'machine-readable; with --watch one line each')
+    .action(async (options: StatusFlags) => {
+      if (options.watch !== undefined) {
+        const everyMs = secondsOf(options.watch === true ? '2' : options.watch, '--watch') * 1000;
+        return watchTerminal({
+          everyMs,
+          lines: options.json === true,
+          async look(signal) {
+            const { value, text } = await look(signal);
+            return options.json ? JSON.stringify(value) : plain(text);
+          },
+        });
+      }
+      const { value, text } = await look();
+      process.stdout.write(options.json ? `${JSON.stringify(value, null, 2)}\n` : `${plain(text)}\n`);
+      if (!value.connected) process.exitCode = 1;
     });
 }
 
+async function look(signal?: AbortSignal): Promise<Look> {
+  const daemon = findDaemon(homeOf());
+  if (!daemon?.url) return stopped();
+  const status = await ask(daemon.url, signal);
+  if (typeof status === 'string') return withoutStatus(daemon, status);
+  const value = { running: true, connected: isConnected(status), ...status };
+  return { value, text: describeStatus(status) };
+}
+
 /** Its status, or why there is none. */
-async function ask(url: string): Promise<DaemonStatus | string> {
+async function ask(url: string, signal = new AbortController().signal): Promise<DaemonStatus | string> {
   try {
     const token = statusTokenOf(homeOf());
     const response = await fetch(`${url}/status`, {
       headers: token === null ? {} : { authorization: `Bearer ${token}` },
-      signal: AbortSignal.timeout(5000),
+      signal: AbortSignal.any([signal, AbortSignal.timeout(5000)]),
     });
     if (response.ok) return (await response.json()) as DaemonStatus;
     return response.status === 503 ? 'is starting' : `answers ${response.status}`;
@@ -36,34 +67,32 @@ async function ask(url: string): Promise<DaemonStatus | string> {
   }
 }
 
-function withoutStatus(options: Output, { pid, started_at: startedAt, url }: DaemonInfo, why: string): void {
+function withoutStatus({ pid, started_at: startedAt, url }: DaemonInfo, why: string): Look {
   const value = { running: true, connected: false, pid, startedAt, url, problem: why };
-  print(options, value, `The daemon (process ${pid}, since ${startedAt}) ${why}.`);
-  process.exitCode = 1;
+  return { value, text: `The daemon (process ${pid}, since ${startedAt}) ${why}.` };
 }
 
-function stopped(options: Output): Promise<void> {
+function stopped(): Promise<Look> {
   return withDb((db, config) => {
-    const outbox = db.outbox.backlog();
-    const open = db.turns.open();
-    const problems = db.problems.open().filter(({ kind }) => kind !== CHAT_TOLD);
+    const nowMs = Date.now();
+    const overview = readOverview(db, nowMs);
+    const problems = db.problems
+      .open()
+      .filter(({ kind }) => kind !== CHAT_TOLD)
+      .map(({ openedAt, ...problem }) => ({ ...problem, since: openedAt, openedAt }));
     const value = {
       running: false,
       connected: false,
       home: config.home,
-      turnsOpen: open.length,
-      outbox,
-      groups: db.groups.all().length,
+      now: new Date(nowMs).toISOString(),
+      turnsOpen: overview.turns.length,
+      groups: overview.perGroup.length,
       problems,
+      ...overview,
     };
-    const lines = [
-      `The daemon is stopped (home ${config.home}).`,
-      `Turns that were running: ${open.length}`,
-      `Outbox: ${outbox.count === 0 ? 'empty' : `${outbox.count} to send, oldest from ${outbox.oldest}`}`,
-      `Groups: ${value.groups}`,
-      ...problems.map((problem) => `Problem since ${problem.openedAt}: ${describeProblem(problem)}`),
-    ];
-    print(options, value, lines.join('\n'));
-    process.exitCode = 1;
+    return { value, text: describeStopped(config.home, overview, problems, nowMs) };
   });
 }
+
+/** Names and errors come from outside: nothing in them may steer the terminal. */
+const plain = (text: string): string => text.replace(/(?!\n)[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '');

@@ -13,6 +13,8 @@ export interface GroupLine {
   sessionId: string | null;
   /** When its session was used last. */
   sessionAt: Iso | null;
+  /** When the next of its tasks is due; null when none is. */
+  nextRun: Iso | null;
 }
 
 export interface NextTask {
@@ -55,7 +57,9 @@ export interface GroupUsage {
 export function overviewRepository(db: Sqlite) {
   const groups = db.prepare<[], Omit<GroupLine, 'isMain'> & { isMain: number }>(
     `SELECT registered_groups.chat_jid AS chatJid, folder, registered_groups.name, is_main AS isMain,
-       chats.last_activity AS lastActivity, sessions.session_id AS sessionId, sessions.updated_at AS sessionAt
+       chats.last_activity AS lastActivity, sessions.session_id AS sessionId, sessions.updated_at AS sessionAt,
+       (SELECT min(next_run) FROM scheduled_tasks
+          WHERE group_folder = registered_groups.folder AND status = 'active') AS nextRun
      FROM registered_groups LEFT JOIN chats USING (chat_jid)
        LEFT JOIN sessions ON sessions.group_folder = folder AND sessions.thread_id = 0
      ORDER BY is_main DESC, added_at, folder`,
