@@ -1,72 +1,47 @@
 /**
- * The command line. Each command is in commands/ and is loaded only when it is asked for.
- * Exit codes: 0 ok, 1 failed, 2 wrong usage or wrong settings. Errors are one sentence and a fix, never a stack.
+ * The command line: commands/all.ts names the commands, commands/failure.ts says how they fail.
+ * Exit codes: 0 ok, 1 failed, 2 wrong usage or wrong settings. What reads our output may stop reading (`| head`): that ends
+ * a command quietly. A signal ends it as it ends any program.
  */
-import { Command, CommanderError } from 'commander';
-import { messageOf, NanoClawError } from './errors.ts';
+import { createProgram, withDescendants } from './commands/all.ts';
+import { failureOf, tellFailure, wantsJson } from './commands/failure.ts';
 
-const program = new Command('nanoclaw')
-  .description('An assistant in your Telegram groups')
-  .option('--version', 'print code, schema, protocol and image, also with --json')
-  .exitOverride()
-  .configureHelp({ showGlobalOptions: true });
+const args = process.argv.slice(2);
+process.exitCode ??= await main();
 
-program
-  .command('start')
-  .description('run the daemon (without TELEGRAM_BOT_TOKEN: with the built-in simulator)')
-  .action(async () => {
-    await import('./index.ts');
-  });
-
-/** Name → what registers it. All names are known here so that help can list them without loading all. */
-const COMMANDS: Record<string, () => Promise<(program: Command) => void>> = {
-  status: async () => (await import('./commands/status.ts')).statusCommand,
-  groups: async () => (await import('./commands/groups.ts')).groupsCommand,
-  tasks: async () => (await import('./commands/tasks.ts')).tasksCommand,
-  pair: async () => (await import('./commands/pair.ts')).pairCommand,
-  audit: async () => (await import('./commands/audit.ts')).auditCommand,
-  messages: async () => (await import('./commands/messages.ts')).messagesCommand,
-  turns: async () => (await import('./commands/turns.ts')).turnsCommand,
-  logs: async () => (await import('./commands/logs.ts')).logsCommand,
-  why: async () => (await import('./commands/why.ts')).whyCommand,
-  chat: async () => (await import('./commands/chat.ts')).chatCommand,
-  service: async () => (await import('./commands/service.ts')).serviceCommand,
-  backup: async () => (await import('./commands/backup.ts')).backupCommand,
-  restore: async () => (await import('./commands/restore.ts')).restoreCommand,
-  doctor: async () => (await import('./commands/doctor.ts')).doctorCommand,
-  image: async () => (await import('./commands/image.ts')).imageCommand,
-};
-
-process.exitCode ??= await main(process.argv);
-
-async function main(argv: string[]): Promise<number> {
+async function main(): Promise<number> {
+  const program = await createProgram(args);
+  const json = wantsJson(args);
+  const fail = (error: unknown): number => {
+    const failure = failureOf(error, program, args);
+    tellFailure(failure, json);
+    return failure.exitCode;
+  };
+  // The daemon has its own ways to end.
+  if (args[0] !== 'start') endWell(fail);
+  // Told once, by tellFailure.
+  for (const command of withDescendants(program))
+    command.configureOutput({ outputError: () => {}, ...(json ? { writeErr: () => {} } : {}) });
   try {
-    if (argv[2] === '--version' || (argv[2] === '--json' && argv[3] === '--version')) {
+    if (args[0] === '--version' || (args[0] === '--json' && args[1] === '--version')) {
       const { printVersion } = await import('./commands/version.ts');
-      await printVersion({ json: argv.includes('--json') });
-      return 0;
+      await printVersion({ json });
+      return Number(process.exitCode ?? 0);
     }
-    const asked = argv.slice(2).find((arg) => !arg.startsWith('-')) ?? '';
-    const wanted = Object.hasOwn(COMMANDS, asked) ? [asked] : asked === 'start' ? [] : Object.keys(COMMANDS);
-    for (const name of wanted) (await COMMANDS[name]?.())?.(program);
-    for (const command of allCommands(program)) command.exitOverride();
-    await program.parseAsync(argv);
+    await program.parseAsync(process.argv);
     return Number(process.exitCode ?? 0);
   } catch (error) {
-    return failed(error);
+    return fail(error);
   }
 }
 
-function failed(error: unknown): number {
-  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2; // commander has printed it
-  if (error instanceof NanoClawError) {
-    process.stderr.write(`${error.message}\n${error.fix ? `→ ${error.fix}\n` : ''}`);
-    return error.code === 'CONFIG_INVALID' || error.code === 'COMMAND_INVALID' ? 2 : 1;
+function endWell(fail: (error: unknown) => number): void {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'EPIPE') process.exit();
+      process.exit(stream === process.stdout ? fail(error) : 1);
+    });
   }
-  process.stderr.write(`${messageOf(error)}\n`);
-  return 1;
-}
-
-function allCommands(command: Command): Command[] {
-  return [command, ...command.commands.flatMap(allCommands)];
+  // Between two looks of a command that follows.
+  process.on('uncaughtException', (error) => process.exit(fail(error)));
 }

@@ -64,6 +64,7 @@ export function createDb(file: string, options: OpenOptions = {}) {
     close(): void {
       if (!sqlite.open) return;
       try {
+        if (options.readonly) return;
         audit.flush();
         sqlite.pragma('wal_checkpoint(TRUNCATE)');
       } finally {

@@ -10,6 +10,8 @@ export type ErrorKind = 'operator' | 'rejected' | 'transient';
 export const ERROR_CODES = {
   CONFIG_INVALID: 'operator',
   SCHEMA_NEWER: 'operator',
+  SCHEMA_OLDER: 'operator',
+  DATABASE_MISSING: 'operator',
   DATABASE_CORRUPT: 'operator',
   BACKUP_FAILED: 'operator',
   BACKUP_INVALID: 'operator',
@@ -24,6 +26,7 @@ export const ERROR_CODES = {
   IMAGE_MISSING: 'operator',
   IMAGE_MISMATCH: 'operator',
   IMAGE_BUILD_FAILED: 'operator',
+  UNEXPECTED: 'operator',
   GROUP_INVALID: 'rejected',
   GROUP_EXISTS: 'rejected',
   GROUP_UNKNOWN: 'rejected',
@@ -38,6 +41,7 @@ export const ERROR_CODES = {
   CONTAINER_EXITED: 'transient',
   TURN_TIMEOUT: 'transient',
   AGENT_FAILED: 'transient',
+  DATABASE_BUSY: 'transient',
 } as const satisfies Record<string, ErrorKind>;
 
 export type ErrorCode = keyof typeof ERROR_CODES;

@@ -322,9 +322,8 @@ export function wire(parts: WireParts): Wired {
   retention.start();
   releasers.add(() => retention.stop());
   const pokes = onPoke(config.home, fileEvents, () => {
-    late.proxies?.recheck();
+    groupsChanged();
     scheduler.changed();
-    runner.closeUnwanted();
     for (const group of db.groups.all()) taskSnapshots.writeSoon(group.chatJid);
   });
   releasers.add(() => pokes.close());

@@ -9,7 +9,8 @@ import { readBackup } from '../backup/read.ts';
 import { homeOf } from '../config.ts';
 import { NanoClawError } from '../errors.ts';
 import { programVersion } from '../lib/project-root.ts';
-import { type Output, print, table } from './context.ts';
+import { type Output, print } from './context.ts';
+import { table } from './table.ts';
 
 interface BackupFlags extends Output {
   to?: string;
@@ -32,8 +33,9 @@ export function backupCommand(program: Command): void {
     .option('--json', 'machine-readable')
     .action((_: Output, command: Command) => list(command.optsWithGlobals<Output>()));
   backup
-    .command('check <file>')
+    .command('check')
     .description('read an archive through and say what is in it')
+    .argument('<file>', 'the archive')
     .option('--json', 'machine-readable')
     .action((file: string, _: Output, command: Command) => check(file, command.optsWithGlobals<Output>()));
 }

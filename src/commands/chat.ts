@@ -10,7 +10,7 @@ export function chatCommand(program: Command): void {
   program
     .command('chat')
     .description('say something in the simulator and print the answer')
-    .argument('<text...>')
+    .argument('<text...>', 'what to say')
     .option('--chat <chat>', 'title or id of the chat', 'Family')
     .option('--as <person>', 'who says it: you, anna, ben, …', 'you')
     .option('--timeout <seconds>', 'how long to wait for an answer', '120')

@@ -4,14 +4,14 @@ import type { Command } from 'commander';
 import { isTimezone } from '../config.ts';
 import type { Db } from '../db.ts';
 import { NanoClawError } from '../errors.ts';
-import { poke } from '../lib/poke.ts';
 import { checkNetwork, type NetworkRules } from '../policy/network.ts';
 import { changeGroup, groupRecord, registerGroup, removeGroup } from '../registry.ts';
 import type { SenderRules } from '../sender-rules.ts';
-import { chatJid, type Group } from '../types.ts';
-import { type Output, print, registryOf, table, withDb } from './context.ts';
+import type { Group } from '../types.ts';
+import { findGroup, type Output, print, readDb, registryOf, withDb } from './context.ts';
 import { judgeMounts, MOUNT_HELP, type MountOptions } from './group-mounts.ts';
 import { describeSenders, senderRecord, sendersOf, setSenders } from './group-senders.ts';
+import { table } from './table.ts';
 
 const ACTOR = 'operator';
 const NETWORK_HELP = 'what its agent may reach besides the model: open, allowlist or none';
@@ -27,7 +27,7 @@ export function groupsCommand(program: Command): void {
     .option('--available', 'also chats that are not registered')
     .option('--json', 'machine-readable')
     .action((options: Output & { available?: boolean }) =>
-      withDb((db, config) => {
+      readDb((db, config) => {
         const list = db.groups.all();
         const rules = sendersOf(config)();
         const others = options.available ? db.groups.knownChats().filter((c) => c.folder === null) : [];
@@ -121,14 +121,13 @@ export function groupsCommand(program: Command): void {
     .option('--json', 'machine-readable')
     .action((which: string, options: Output & { force?: boolean }) =>
       withDb((db, config) => {
-        const group = find(db.groups.byJid(chatJid(which)) ?? db.groups.byFolder(which), which);
+        const group = findGroup(db, which);
         if (group.isMain && !options.force) {
           throw new NanoClawError('GROUP_INVALID', 'This is the main group.', {
             fix: 'Add --force if you mean it.',
           });
         }
         removeGroup(registryOf(db, config), group, ACTOR);
-        poke(config.home);
         print(
           options,
           groupRecord(group),
@@ -141,8 +140,8 @@ export function groupsCommand(program: Command): void {
     .command('set')
     .description('change a group')
     .argument('<group>', 'chat id or folder')
-    .option('--name <name>')
-    .option('--trigger <word>')
+    .option('--name <name>', 'name for people')
+    .option('--trigger <word>', 'what makes a message meant for the assistant')
     .option('--requires-trigger <yes|no>', 'answer only what is meant for the assistant')
     .option('--timezone <zone>', 'IANA zone, or "default"')
     .option('--network <policy>', NETWORK_HELP)
@@ -173,7 +172,7 @@ export function groupsCommand(program: Command): void {
         } & MountOptions,
       ) =>
         withDb(async (db, config) => {
-          const before = find(db.groups.byJid(chatJid(which)) ?? db.groups.byFolder(which), which);
+          const before = findGroup(db, which);
           const needs = options.requiresTrigger;
           if (needs !== undefined && needs !== 'yes' && needs !== 'no') {
             throw new NanoClawError(
@@ -198,7 +197,6 @@ export function groupsCommand(program: Command): void {
           const other = senders !== null || storeMounts !== null;
           if (!other || !isDeepStrictEqual(before, group))
             changeGroup(registry, group, differences(before, group), ACTOR);
-          poke(config.home);
           const changed = `Changed "${group.name}" (${group.chatJid}).`;
           print(options, record(db, sendersOf(config)(), group), changed);
         }),
@@ -210,13 +208,6 @@ const record = (db: Db, rules: SenderRules, group: Group) => ({
   ...senderRecord(rules, group),
   mounts: db.mounts.of(group.chatJid),
 });
-
-function find(group: Group | null, which: string): Group {
-  if (group) return group;
-  throw new NanoClawError('GROUP_UNKNOWN', `No registered group has the chat id or folder "${which}".`, {
-    fix: 'nanoclaw groups list shows them.',
-  });
-}
 
 function checkedZone(zone: string | undefined): string | undefined {
   if (zone === undefined || isTimezone(zone)) return zone;

@@ -1,7 +1,13 @@
-/** What the listing commands share: limits, following, and text that cannot steer a terminal. */
+/** What the listing commands share: limits, instants, groups, and following. */
 import { watch } from 'node:fs';
 import path from 'node:path';
+import type { Db } from '../db.ts';
 import { NanoClawError } from '../errors.ts';
+import { parseDuration } from '../next-run/duration.ts';
+import { chatJid, type Iso, iso } from '../types.ts';
+
+/** At once, while following; what is beyond comes with the next change. */
+export const PAGE = 10_000;
 
 /** A whole number from 1 to 10000. */
 export function limitOf(text: string, option = '--limit'): number {
@@ -10,25 +16,55 @@ export function limitOf(text: string, option = '--limit'): number {
   throw new NanoClawError('COMMAND_INVALID', `${option} is "${text}"; expected a number from 1 to 10000.`);
 }
 
-/** On one line, without control characters, so that what a chat has written cannot steer the terminal. */
-export function oneLine(text: string, longest = 100): string {
-  const plain = text.replace(/\s+/g, ' ').replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '');
-  const characters = [...plain];
-  return characters.length > longest ? `${characters.slice(0, longest - 1).join('')}…` : plain;
+export const SINCE_HELP = 'an instant (2026-11-02T08:00:00Z) or how long ago (2h, 3d)';
+
+/** The instant that --since names. */
+export function sinceOf(text: string | undefined): Iso | undefined {
+  if (text === undefined) return undefined;
+  const ago = parseDuration(text);
+  const at = ago === null ? Date.parse(text) : Date.now() - ago;
+  if (Math.abs(at) <= 8.64e15) return iso(at);
+  throw new NanoClawError(
+    'COMMAND_INVALID',
+    `--since: expected an instant like 2026-11-02T08:00:00Z or a length like 2h, got "${text}"`,
+  );
 }
 
-/** Calls `show` now and after each change of the database, until the process is ended. */
-export async function follow(home: string, show: () => void): Promise<never> {
-  let planned = false;
-  // Before the first look, so that nothing falls between the two.
-  watch(path.join(home, 'data'), () => {
-    if (planned) return;
-    planned = true;
-    setTimeout(() => {
+/** One of them, or the usage error that names all. */
+export function oneOf<const T extends string>(option: string, text: string, values: readonly T[]): T {
+  const found = values.find((each) => each === text);
+  if (found !== undefined) return found;
+  throw new NanoClawError(
+    'COMMAND_INVALID',
+    `${option} is "${text}"; expected one of: ${values.join(', ')}.`,
+  );
+}
+
+/** The folder that --group means: a chat id's, or what was given, since a group that is gone has a history, too. */
+export function folderOf(db: Db, group: string | undefined): string | undefined {
+  return group === undefined ? undefined : (db.groups.byJid(chatJid(group))?.folder ?? group);
+}
+
+/** Calls `show` now and after each change of the database, until the process is ended. Rejects when `show` throws. */
+export function follow(home: string, show: () => void): Promise<never> {
+  return new Promise((_, reject) => {
+    let planned = false;
+    const look = () => {
       planned = false;
-      show();
-    }, 100);
+      try {
+        show();
+      } catch (error) {
+        watcher.close();
+        reject(error);
+      }
+    };
+    // Before the first look, so that nothing falls between the two.
+    const watcher = watch(path.join(home, 'data'), () => {
+      if (planned) return;
+      planned = true;
+      setTimeout(look, 100);
+    });
+    watcher.on('error', reject);
+    look();
   });
-  show();
-  return new Promise(() => {});
 }

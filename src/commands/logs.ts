@@ -6,7 +6,8 @@ import { homeOf, LOG_LEVELS as LEVELS } from '../config.ts';
 import { NanoClawError } from '../errors.ts';
 import { readable } from '../log.ts';
 import type { Output } from './context.ts';
-import { limitOf, oneLine } from './listing.ts';
+import { limitOf, oneOf } from './listing.ts';
+import { oneLine } from './table.ts';
 
 interface LogFlags extends Output {
   lines: string;
@@ -31,12 +32,7 @@ export function logsCommand(program: Command): void {
 
 async function run(options: LogFlags): Promise<void> {
   const wanted = limitOf(options.lines, '--lines');
-  const least = LEVELS.indexOf(options.level as (typeof LEVELS)[number]);
-  if (least === -1)
-    throw new NanoClawError(
-      'COMMAND_INVALID',
-      `--level is "${options.level}"; expected one of: ${LEVELS.join(', ')}.`,
-    );
+  const least = LEVELS.indexOf(oneOf('--level', options.level, LEVELS));
   const file = path.join(homeOf(), 'nanoclaw.log');
   const passes = (line: string): boolean => {
     const { level, event, group } = parse(line);

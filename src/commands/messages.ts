@@ -4,12 +4,14 @@ import type { ListedMessage } from '../db/reports.ts';
 import { NanoClawError } from '../errors.ts';
 import { localTime } from '../prompt.ts';
 import { chatJid } from '../types.ts';
-import { type Output, print, table, withDb } from './context.ts';
-import { follow, limitOf, oneLine } from './listing.ts';
+import { type Output, print, readDb } from './context.ts';
+import { follow, limitOf, PAGE, SINCE_HELP, sinceOf } from './listing.ts';
+import { oneLine, table } from './table.ts';
 
 interface MessageFlags extends Output {
   limit: string;
   disposition?: string;
+  since?: string;
   follow?: boolean;
 }
 
@@ -20,11 +22,13 @@ export function messagesCommand(program: Command): void {
     .argument('<chat>', 'chat id or folder')
     .option('--limit <n>', 'how many', '20')
     .option('--disposition <d>', 'only these: answered, failed, stopped, not_for_nina, … or open')
+    .option('--since <time>', SINCE_HELP)
     .option('--follow', 'go on with new ones; with --json one line each')
     .option('--json', 'machine-readable')
     .action((chat: string, options: MessageFlags) =>
-      withDb(async (db, config) => {
+      readDb(async (db, config) => {
         const limit = limitOf(options.limit);
+        const since = sinceOf(options.since);
         const group = db.groups.byFolder(chat) ?? db.groups.byJid(chatJid(chat));
         const jid = group?.chatJid ?? chatJid(chat);
         if (!group && !/^-?\d+$/.test(chat)) {
@@ -39,7 +43,7 @@ export function messagesCommand(program: Command): void {
         const zone = group?.timezone ?? config.timezone;
         const disposition = options.disposition ?? null;
         if (!options.follow) {
-          const found = db.reports.messages(jid, disposition, { afterSeq: 0, limit });
+          const found = db.reports.messages(jid, disposition, { afterSeq: 0, limit, since });
           print(
             options,
             found,
@@ -51,7 +55,8 @@ export function messagesCommand(program: Command): void {
         await follow(config.home, () => {
           const found = db.reports.messages(jid, disposition, {
             afterSeq,
-            limit: afterSeq === 0 ? limit : 10_000,
+            limit: afterSeq === 0 ? limit : PAGE,
+            since,
           });
           for (const message of found) {
             process.stdout.write(

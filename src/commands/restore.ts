@@ -7,8 +7,9 @@ import { type Output, print } from './context.ts';
 
 export function restoreCommand(program: Command): void {
   program
-    .command('restore <file>')
+    .command('restore')
     .description('bring a backup back (with the daemon stopped)')
+    .argument('<file>', 'the archive, as nanoclaw backup has made it')
     .option('--replace', 'the home has a database: move it aside first')
     .option('--json', 'machine-readable')
     .action(async (file: string, options: Output & { replace?: boolean }) => {

@@ -4,7 +4,6 @@ import { loadConfig } from '../config.ts';
 import type { Task, TaskRun } from '../db/tasks.ts';
 import type { Db } from '../db.ts';
 import { NanoClawError } from '../errors.ts';
-import { poke } from '../lib/poke.ts';
 import {
   checkSchedule,
   DEFAULT_LIMITS,
@@ -29,8 +28,13 @@ import {
   type TaskRules,
   taskRecord,
 } from '../tasks.ts';
-import { chatJid, iso } from '../types.ts';
-import { type Output, print, table, withDb } from './context.ts';
+import { iso } from '../types.ts';
+import { findGroup, type Output, print, readDb, withDb } from './context.ts';
+import { limitOf, oneOf } from './listing.ts';
+import { oneLine, table } from './table.ts';
+
+const TASK_HELP = 'id of the task, as tasks list shows it';
+const STATUSES = ['active', 'paused', 'done', 'cancelled'] as const;
 
 export function tasksCommand(program: Command): void {
   const tasks = program.command('tasks').description('list, change and preview scheduled tasks');
@@ -46,19 +50,27 @@ function listCommands(tasks: Command): void {
     .description('active and paused tasks')
     .option('--group <group>', 'only of this group (chat id or folder)')
     .option('--all', 'also those that are done or cancelled')
+    .option('--status <status>', `only these: ${STATUSES.join(', ')}`)
     .option('--json', 'machine-readable')
-    .action((options: Output & { group?: string; all?: boolean }) =>
-      withDb((db) => {
+    .action((options: Output & { group?: string; all?: boolean; status?: string }) =>
+      readDb((db) => {
         const of =
-          options.group === undefined ? db.tasks.all() : db.tasks.ofGroup(groupOf(db, options.group).folder);
-        const shown = of.filter((t) => options.all || t.status === 'active' || t.status === 'paused');
+          options.group === undefined
+            ? db.tasks.all()
+            : db.tasks.ofGroup(findGroup(db, options.group).folder);
+        const status = options.status === undefined ? null : oneOf('--status', options.status, STATUSES);
+        const shown = of.filter((t) =>
+          status === null
+            ? options.all || t.status === 'active' || t.status === 'paused'
+            : t.status === status,
+        );
         const rows = shown.map((t) => [
           t.id,
           t.folder,
           describeSchedule(t),
           describeNext(t),
           t.lastResult ?? '-',
-          excerpt(t.prompt),
+          oneLine(t.prompt, 50),
         ]);
         const text =
           rows.length === 0
@@ -71,13 +83,13 @@ function listCommands(tasks: Command): void {
   tasks
     .command('runs')
     .description('the latest runs of a task, newest first')
-    .argument('<task>')
+    .argument('<task>', TASK_HELP)
     .option('--limit <n>', 'how many', '20')
     .option('--json', 'machine-readable')
     .action((id: string, options: Output & { limit: string }) =>
-      withDb((db) => {
+      readDb((db) => {
         const task = findTask({ db }, id, null);
-        const runs = db.tasks.runsOf(task.id, Math.max(1, Number(options.limit) || 20));
+        const runs = db.tasks.runsOf(task.id, limitOf(options.limit));
         const rows = runs.map((r) => [
           localTime(Date.parse(r.due), task.timezone),
           r.outcome ?? r.state,
@@ -125,7 +137,7 @@ function addCommand(tasks: Command): void {
             `--context: expected group or isolated, got "${options.context}"`,
           );
         }
-        const group = groupOf(db, options.group);
+        const group = findGroup(db, options.group);
         const task = scheduleTask(
           rules,
           group,
@@ -160,7 +172,7 @@ function changeCommands(tasks: Command): void {
     const command = tasks
       .command(name)
       .description(description)
-      .argument('<task>')
+      .argument('<task>', TASK_HELP)
       .option('--json', 'machine-readable');
     if (name === 'resume') command.option('--missed', 'also one run for what was missed');
     command.action((id: string, options: Output & { missed?: boolean }) =>
@@ -251,7 +263,6 @@ function change(work: (db: Db, rules: TaskRules) => void): Promise<void> {
       limits: { minIntervalMs: config.minTaskIntervalMs },
     };
     db.transaction(() => work(db, rules));
-    poke(config.home);
   });
 }
 
@@ -260,16 +271,7 @@ function audit(db: Db, task: Task, action: string): void {
   db.audit.note({ at, actor: 'operator', group: task.folder, action, outcome: 'done', detail: task.id });
 }
 
-function groupOf(db: Db, which: string) {
-  const group = db.groups.byJid(chatJid(which)) ?? db.groups.byFolder(which);
-  if (group) return group;
-  throw new NanoClawError('GROUP_UNKNOWN', `No registered group has the chat id or folder "${which}".`, {
-    fix: 'nanoclaw groups list shows them.',
-  });
-}
-
 const usage = (message: string) => new NanoClawError('COMMAND_INVALID', message);
-const excerpt = (text: string) => (text.length > 50 ? `${text.slice(0, 50)}…` : text).replace(/\s+/g, ' ');
 
 const toJson = (t: Task) => ({
   ...taskRecord(t),

@@ -1,15 +1,16 @@
 /** nanoclaw turns: what the agents did, attempt by attempt. */
 import type { Command } from 'commander';
 import type { ListedTurn } from '../db/reports.ts';
-import { NanoClawError } from '../errors.ts';
 import { formatDuration } from '../next-run/duration.ts';
 import { localTime } from '../prompt.ts';
-import { type Output, print, table, withDb } from './context.ts';
-import { follow, limitOf, oneLine } from './listing.ts';
+import { type Output, print, readDb } from './context.ts';
+import { folderOf, follow, limitOf, oneOf, PAGE, SINCE_HELP, sinceOf } from './listing.ts';
+import { oneLine, table } from './table.ts';
 
 interface TurnFlags extends Output {
   group?: string;
   state?: string;
+  since?: string;
   limit: string;
   follow?: boolean;
 }
@@ -20,22 +21,20 @@ export function turnsCommand(program: Command): void {
   program
     .command('turns')
     .description('the newest turns: for whom, how they ended, how long they took, what they cost')
-    .option('--group <folder>', 'only of this group')
+    .option('--group <folder>', 'only of this group (folder or chat id)')
     .option('--state <state>', `only these: ${STATES.join(', ')}`)
+    .option('--since <time>', SINCE_HELP)
     .option('--limit <n>', 'how many', '20')
     .option('--follow', 'go on with new ones; with --json one line each')
     .option('--json', 'machine-readable')
     .action((options: TurnFlags) =>
-      withDb(async (db, config) => {
+      readDb(async (db, config) => {
         const limit = limitOf(options.limit);
-        const { group: folder = null, state = null } = options;
-        if (state !== null && !STATES.includes(state))
-          throw new NanoClawError(
-            'COMMAND_INVALID',
-            `--state is "${state}"; expected one of: ${STATES.join(', ')}.`,
-          );
+        const folder = folderOf(db, options.group) ?? null;
+        const state = options.state === undefined ? null : oneOf('--state', options.state, STATES);
+        const since = sinceOf(options.since);
         if (!options.follow) {
-          const found = db.reports.turns(folder, state, { afterSeq: 0, limit });
+          const found = db.reports.turns(folder, state, { afterSeq: 0, limit, since });
           const rows = found.map((turn) => row(turn, config.timezone));
           print(options, found, rows.length > 0 ? table([HEAD, ...rows]) : 'None.');
           return;
@@ -44,9 +43,14 @@ export function turnsCommand(program: Command): void {
         await follow(config.home, () => {
           for (const turn of db.reports.turns(folder, state, {
             afterSeq,
-            limit: afterSeq === 0 ? limit : 10_000,
+            limit: afterSeq === 0 ? limit : PAGE,
+            since,
           })) {
-            const line = options.json ? JSON.stringify(turn) : row(turn, config.timezone).join('  ');
+            const line = options.json
+              ? JSON.stringify(turn)
+              : row(turn, config.timezone)
+                  .map((cell) => oneLine(cell, 400))
+                  .join('  ');
             process.stdout.write(`${line}\n`);
             afterSeq = turn.seq;
           }

@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { NanoClawError } from '../errors.ts';
 import { chatJid } from '../types.ts';
 import { explainMessage } from '../why.ts';
-import { type Output, print, withDb } from './context.ts';
+import { type Output, print, readDb } from './context.ts';
 
 export function whyCommand(program: Command): void {
   program
@@ -13,7 +13,7 @@ export function whyCommand(program: Command): void {
     .argument('<message>', 'Telegram message id')
     .option('--json', 'machine-readable')
     .action((chat: string, message: string, options: Output) =>
-      withDb((db, config) => {
+      readDb((db, config) => {
         if (!/^\d{1,15}$/.test(message))
           throw new NanoClawError('COMMAND_INVALID', 'message: expected a Telegram message id');
         const group = db.groups.byFolder(chat) ?? db.groups.byJid(chatJid(chat));

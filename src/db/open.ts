@@ -3,7 +3,7 @@
  * Never overwrites a file that is not ours or is newer than this program.
  */
 import { randomUUID } from 'node:crypto';
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import path from 'node:path';
 import Database from 'better-sqlite3';
 import { messageOf, NanoClawError } from '../errors.ts';
@@ -28,11 +28,14 @@ export interface OpenOptions {
   holdsLock?: boolean;
   /** The schema of a database that was there already has been brought up to date. */
   onUpgrade?: (upgrade: Upgrade) => void;
+  /** Changes nothing, makes nothing, and works where only reading is allowed. */
+  readonly?: boolean;
 }
 
 /**
- * Throws DATABASE_CORRUPT, SCHEMA_NEWER or HOME_UNWRITABLE; where the schema has to be changed also BACKUP_FAILED, and
- * HOME_LOCKED when another process's daemon works with the older one.
+ * Throws DATABASE_CORRUPT, DATABASE_BUSY, SCHEMA_NEWER or HOME_UNWRITABLE; where the schema has to be changed also
+ * BACKUP_FAILED, and HOME_LOCKED when another process's daemon works with the older one. With `readonly` DATABASE_MISSING
+ * and SCHEMA_OLDER instead.
  */
 export function openDatabase(
   file: string,
@@ -41,6 +44,12 @@ export function openDatabase(
 ): Sqlite {
   let db: Sqlite | undefined;
   try {
+    if (options.readonly) {
+      if (!existsSync(file)) throw missing(file);
+      db = new Database(file, { timeout: BUSY_TIMEOUT_MS, readonly: true });
+      compareSchema(db, migrations, file);
+      return db;
+    }
     if (file !== ':memory:') mkdirSync(path.dirname(file), { recursive: true });
     db = new Database(file, { timeout: BUSY_TIMEOUT_MS });
     configure(db);
@@ -48,9 +57,37 @@ export function openDatabase(
     return db;
   } catch (error) {
     db?.close();
-    throw explain(error, file);
+    throw explainStorage(error, file);
   }
 }
+
+/** What a program of another version would read may mean something else. */
+function compareSchema(db: Sqlite, migrations: readonly Migration[], file: string): void {
+  const newest = migrations.at(-1)?.id ?? 0;
+  const isOurs = db
+    .prepare<[], number>("SELECT count(*) FROM sqlite_master WHERE name = 'migrations'")
+    .pluck()
+    .get();
+  const seen = isOurs ? schemaVersion(db) : 0;
+  if (seen === 0) throw missing(file);
+  if (seen > newest) throw newer(seen, newest);
+  if (seen === newest) return;
+  throw new NanoClawError(
+    'SCHEMA_OLDER',
+    `The database has schema ${seen}; this program works with ${newest}.`,
+    { fix: 'Start or restart the daemon with this version: it brings the database up to date.' },
+  );
+}
+
+const missing = (file: string) =>
+  new NanoClawError('DATABASE_MISSING', `There is no database of NanoClaw in ${path.dirname(file)}.`, {
+    fix: 'Start NanoClaw once (npm start), or set NANOCLAW_HOME to where it runs.',
+  });
+
+const newer = (seen: number, newest: number) =>
+  new NanoClawError('SCHEMA_NEWER', `The database has schema ${seen}; this program knows up to ${newest}.`, {
+    fix: 'Start the newer version of NanoClaw again, or go back to what this one left in data/backups (docs/operations.md).',
+  });
 
 function configure(db: Sqlite): void {
   db.pragma('journal_mode = WAL');
@@ -71,15 +108,7 @@ function configure(db: Sqlite): void {
 function migrate(db: Sqlite, migrations: readonly Migration[], options: OpenOptions): void {
   const newest = migrations.at(-1)?.id ?? 0;
   const seen = schemaVersion(db);
-  if (seen > newest) {
-    throw new NanoClawError(
-      'SCHEMA_NEWER',
-      `The database has schema ${seen}; this program knows up to ${newest}.`,
-      {
-        fix: 'Start the newer version of NanoClaw again, or go back to what this one left in data/backups (docs/operations.md).',
-      },
-    );
-  }
+  if (seen > newest) throw newer(seen, newest);
   if (seen === newest) return;
   if (seen === 0) applySteps(db, migrations, options);
   else withLock(db, seen, newest, options, () => upgrade(db, migrations, options));
@@ -167,11 +196,18 @@ const corrupt = (file: string, why: string, cause: unknown) =>
     cause,
   });
 
-function explain(error: unknown, file: string): unknown {
+/** What SQLite refused, as an error that says what is to be done. NanoClawErrors stay as they are. */
+export function explainStorage(error: unknown, file: string): unknown {
   const code = (error as { code?: string }).code ?? '';
   if (error instanceof NanoClawError) return error;
   if (code === 'SQLITE_CORRUPT' || code === 'SQLITE_NOTADB') return corrupt(file, messageOf(error), error);
-  return new NanoClawError('HOME_UNWRITABLE', `${file} cannot be opened: ${messageOf(error)}.`, {
+  if (/^SQLITE_(BUSY|LOCKED)/.test(code)) {
+    return new NanoClawError('DATABASE_BUSY', `${file} is held by another process: ${messageOf(error)}.`, {
+      fix: 'Try again. If it stays: something else, often a sqlite3 in the middle of a transaction, has it open.',
+      cause: error,
+    });
+  }
+  return new NanoClawError('HOME_UNWRITABLE', `${file} cannot be used: ${messageOf(error)}.`, {
     fix: `Give the user that runs NanoClaw write access to ${path.dirname(file)}, and see that its disk has room.`,
     cause: error,
   });

@@ -1,5 +1,5 @@
 /** Lists for people and scripts: the newest messages of a chat, the newest turns. Reads only. */
-import type { ChatJid } from '../types.ts';
+import type { ChatJid, Iso } from '../types.ts';
 import type { Sqlite } from './open.ts';
 
 export interface ListedMessage {
@@ -44,28 +44,34 @@ export interface Listing {
   afterSeq: number;
   /** The newest so many are returned, oldest first. */
   limit: number;
+  /** Not what is older. */
+  since?: Iso | undefined;
 }
 
 export function reportRepository(db: Sqlite) {
-  const messages = db.prepare<[string, number, string | null, string | null, number], ListedMessage>(
+  // What is older than `since` is passed over by the index of times.
+  const messages = db.prepare<[Record<string, string | number | null>], ListedMessage>(
     `SELECT seq, message_id, thread_id, sender, sender_name, content, timestamp, is_bot_message, turn_id, disposition, reason
-     FROM messages WHERE chat_jid = ? AND seq > ? AND (? IS NULL OR coalesce(disposition, 'open') = ?)
-     ORDER BY seq DESC LIMIT ?`,
+     FROM messages WHERE chat_jid = @jid AND seq > @afterSeq
+       AND seq >= coalesce(
+         CASE WHEN @since IS NULL THEN 0 ELSE
+           (SELECT min(seq) FROM messages WHERE chat_jid = @jid AND timestamp >= @since) END, 9223372036854775807)
+       AND timestamp >= coalesce(@since, '')
+       AND (@disposition IS NULL OR coalesce(disposition, 'open') = @disposition)
+     ORDER BY seq DESC LIMIT @limit`,
   );
-  const turns = db.prepare<
-    [number, string | null, string | null, string | null, string | null, number],
-    ListedTurn
-  >(
+  const turns = db.prepare<[Record<string, string | number | null>], ListedTurn>(
     `SELECT seq, id, chat_jid, group_folder, kind, state, attempt, container_id, queued_at, started_at, finished_at,
        first_output_at, agent_started_at, asked_at, error_code, error, input_tokens, output_tokens, cost_usd
-     FROM turns WHERE seq > ? AND (? IS NULL OR group_folder = ?) AND (? IS NULL OR state = ?)
-     ORDER BY seq DESC LIMIT ?`,
+     FROM turns WHERE seq > @afterSeq AND (@folder IS NULL OR group_folder = @folder)
+       AND (@state IS NULL OR state = @state) AND queued_at >= coalesce(@since, '')
+     ORDER BY seq DESC LIMIT @limit`,
   );
   return {
     /** `disposition`: one of them, `open` for what is still owed, null for any. */
-    messages: (jid: ChatJid, disposition: string | null, { afterSeq, limit }: Listing): ListedMessage[] =>
-      messages.all(jid, afterSeq, disposition, disposition, limit).reverse(),
-    turns: (folder: string | null, state: string | null, { afterSeq, limit }: Listing): ListedTurn[] =>
-      turns.all(afterSeq, folder, folder, state, state, limit).reverse(),
+    messages: (jid: ChatJid, disposition: string | null, listing: Listing): ListedMessage[] =>
+      messages.all({ jid, disposition, ...listing, since: listing.since ?? null }).reverse(),
+    turns: (folder: string | null, state: string | null, listing: Listing): ListedTurn[] =>
+      turns.all({ folder, state, ...listing, since: listing.since ?? null }).reverse(),
   };
 }

@@ -34,7 +34,11 @@ beforeAll(async () => {
     }
   }
   for (const { sql } of statements) {
-    const parameters = Array.from({ length: sql.split('?').length - 1 }, () => null);
+    const names = [...sql.matchAll(/@(\w+)/g)].map(([, name]) => [name, null] as const);
+    const parameters: unknown[] =
+      names.length > 0
+        ? [Object.fromEntries(names)]
+        : Array.from({ length: sql.split('?').length - 1 }, () => null);
     const rows = db.prepare<unknown[], PlanRow>(`EXPLAIN QUERY PLAN ${sql}`).all(...parameters);
     plans.set(
       sql,

@@ -84,20 +84,28 @@ describe.each(OLDER)('a database with schema %i', (schema) => {
   });
 });
 
-it('the command line upgrades, too, but not under a daemon that still works with the older schema', async () => {
+it('a command that changes something upgrades, too; one that reads does not; and none under a daemon that still works with the older schema', async () => {
   leftBy(NEWEST - 1, -42);
   const older = lockHome(home.dir);
   older.publish({ pid: process.pid, started_at: '2026-01-02T03:04:05.000Z', url: null, simulator: false });
-  const refused = await home.nanoclaw('groups', 'list');
+  const refused = await home.nanoclaw('pair');
   expect(refused).toMatchObject({ code: 1, stdout: '' });
   expect(refused.stderr).toContain(`this program needs ${NEWEST}`);
   expect(refused.stderr).toMatch(/\n→ Restart the daemon/);
   expect(schemaNow()).toBe(NEWEST - 1);
   older.release();
+  expect(await home.nanoclaw('groups', 'list')).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('schema'),
+  });
+  expect(schemaNow()).toBe(NEWEST - 1);
 
-  const list = await home.nanoclaw('groups', 'list', '--json');
-  expect([list.code, JSON.parse(list.stdout)]).toEqual([0, [expect.objectContaining({ folder: 'family' })]]);
-  expect(list.stderr).toContain('before-upgrade-');
+  const made = await home.nanoclaw('pair', '--json');
+  expect([made.code, JSON.parse(made.stdout)]).toEqual([
+    0,
+    expect.objectContaining({ code: expect.any(String) }),
+  ]);
+  expect(made.stderr).toContain('before-upgrade-');
   expect(schemaNow()).toBe(NEWEST);
 });
 
