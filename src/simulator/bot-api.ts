@@ -41,7 +41,9 @@ export class BotApi {
   handle(req: IncomingMessage, res: ServerResponse, url: URL): void {
     this.#open.add(req);
     res.on('close', () => this.#open.delete(req));
-    const { partitioned } = this.#o.faults;
+    const { partitioned, clockSkewMs } = this.#o.faults;
+    if (clockSkewMs !== 0)
+      res.setHeader('date', new Date(this.#o.context.clock.now() + clockSkewMs).toUTCString());
     if (partitioned !== false) {
       if (partitioned === 'hang') req.resume();
       else reset(req);

@@ -22,6 +22,8 @@ interface Armed {
 export class SimFaults {
   #armed: Armed[] = [];
   #partition: boolean | 'hang' = false;
+  /** How far the server's clock is ahead, in ms, as its answers' Date header tells it. */
+  clockSkewMs = 0;
   readonly #onPartition: () => void;
 
   constructor(onPartition: () => void) {
@@ -50,6 +52,7 @@ export class SimFaults {
 
   clear(): void {
     this.#armed = [];
+    this.clockSkewMs = 0;
     if (this.#partition !== false) this.partition(false);
   }
 

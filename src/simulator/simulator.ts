@@ -53,7 +53,7 @@ export interface SimulatorOptions {
 
 export interface Simulator
   extends Pick<People, 'say' | 'edit' | 'remove' | 'react' | 'pressButton' | 'addPerson'>,
-    Omit<Memberships, 'setBotStatus'> {
+    Omit<Memberships, never> {
   readonly token: string;
   readonly world: World;
   readonly updates: UpdateQueue;
@@ -90,7 +90,7 @@ export function createSimulator(options: SimulatorOptions): Simulator {
   const files = new FileStore(options.random ?? Math.random, filesDirectory, saved?.files);
   const callbacks = new Map<string, boolean>();
   const commands = new Map<string, unknown>(saved?.commands);
-  const context: MethodContext = { world, updates, files, events, clock, privacyMode, callbacks, commands };
+  const context: MethodContext = { world, updates, files, events, clock, callbacks, commands };
   const chats = new Memberships(context);
   const people = new People(context, chats);
   const ledger: SimCall[] = [];
@@ -154,6 +154,7 @@ export function createSimulator(options: SimulatorOptions): Simulator {
     addChat: (o) => chats.addChat(o),
     addPerson: (o) => people.addPerson(o),
     addBotToChat: (chat, by, as) => chats.addBotToChat(chat, by, as),
+    setBotStatus: (chat, status, by) => chats.setBotStatus(chat, status, by),
     removeBotFromChat: (chat, by) => chats.removeBotFromChat(chat, by),
     addMember: (chat, key, by) => chats.addMember(chat, key, by),
     removeMember: (chat, key, by) => chats.removeMember(chat, key, by),

@@ -18,7 +18,8 @@ export interface SimPerson {
 }
 
 export type SimChatType = 'private' | 'group' | 'supergroup';
-export type BotStatus = 'member' | 'administrator' | 'kicked' | 'left';
+/** restricted: it is there, and may not write. */
+export type BotStatus = 'member' | 'administrator' | 'restricted' | 'kicked' | 'left';
 
 export interface SimChatRef {
   readonly id: number;

@@ -34,7 +34,8 @@ export class World {
   readonly #clock: Clock;
   readonly #events: SimEmitter;
   readonly #updates: UpdateQueue;
-  readonly #privacyMode: boolean;
+  /** The bot sees only what is for it in groups where it is no administrator. As BotFather's /setprivacy. */
+  privacyMode: boolean;
 
   constructor(options: {
     bot: SimUser;
@@ -48,7 +49,7 @@ export class World {
     this.#clock = options.clock;
     this.#events = options.events;
     this.#updates = options.updates;
-    this.#privacyMode = options.privacyMode;
+    this.privacyMode = options.privacyMode;
     if (options.saved) this.#load(options.saved);
     else this.#seed();
   }
@@ -173,7 +174,7 @@ export class World {
     if (message.from.id === this.bot.id && !message.migrate_to_chat_id && !message.migrate_from_chat_id)
       return false;
     if (!isIn(chat)) return false;
-    if (!this.#privacyMode || chat.type === 'private' || chat.botStatus === 'administrator') return true;
+    if (!this.privacyMode || chat.type === 'private' || chat.botStatus === 'administrator') return true;
     const text = message.text ?? message.caption;
     if (text === undefined && !message.photo && !message.document) return true;
     const own = `@${this.bot.username ?? ''}`.toLowerCase();
@@ -234,7 +235,7 @@ export class World {
 }
 
 export function isIn(chat: SimChat): boolean {
-  return (chat.botStatus === 'member' || chat.botStatus === 'administrator') && chat.migratedTo === null;
+  return chat.botStatus !== 'kicked' && chat.botStatus !== 'left' && chat.migratedTo === null;
 }
 
 function withoutReply(message: SimMessage): SimMessage {

@@ -66,6 +66,6 @@ export function skewOf(date: string | null, askedAt: number, answeredAt: number)
 
 function reasonOf(error: unknown): string {
   if (error instanceof Error && error.name === 'TimeoutError') return 'no answer in time';
-  const { cause } = error as { cause?: { code?: string } };
-  return cause?.code ?? messageOf(error).replaceAll(/\/bot[^/\s]+/g, '/bot…');
+  const { cause } = error as { cause?: { code?: string; message?: string } };
+  return cause?.code ?? cause?.message ?? messageOf(error).replaceAll(/\/bot[^/\s]+/g, '/bot…');
 }

@@ -61,6 +61,8 @@ export class TestHome {
   readonly dir = mkdtempSync(path.join(tmpdir(), 'nanoclaw-home-'));
   /** For every daemon and command of this home. */
   readonly settings: Settings;
+  /** As whom daemons and commands run from now on, for tests that run as root; undefined: as the tests. */
+  uid: number | undefined;
   readonly #daemons: Daemon[] = [];
 
   constructor(settings: Settings = {}) {
@@ -102,6 +104,7 @@ export class TestHome {
       cwd: this.dir,
       env: this.environment(settings),
       stdio: ['ignore', 'pipe', 'pipe'],
+      ...(this.uid === undefined ? {} : { uid: this.uid, gid: this.uid }),
     });
     const output = { stdout: '', stderr: '' };
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
@@ -249,6 +252,7 @@ export class Daemon {
       cwd: home.dir,
       env: home.environment(settings),
       stdio: ['ignore', 'pipe', 'pipe'],
+      ...(home.uid === undefined ? {} : { uid: home.uid, gid: home.uid }),
     });
     const add = (text: string) => {
       this.output += text;

@@ -9,7 +9,7 @@ import { MAILBOX } from '../../protocol.ts';
 import { prepareFolders } from '../../registry.ts';
 import { type Check, some } from './check.ts';
 import { type DaemonUser, may, type Right } from './daemon-user.ts';
-import { fail, ok } from './finding.ts';
+import { fail, ok, warn } from './finding.ts';
 import { type Ground, groupsOf } from './ground.ts';
 
 const look = (file: string): Stats | null => {
@@ -93,7 +93,11 @@ const folders: Check = {
         'If one was moved away, put it back, or take it from a backup; else nanoclaw doctor --fix makes an empty one.',
       );
     if (named.length > 0)
-      return fail('folders', `Folders are missing: ${some(named)}.`, 'nanoclaw doctor --fix');
+      return warn(
+        'folders',
+        `Folders are missing: ${some(named)}.`,
+        'They are made when an agent starts; or now: nanoclaw doctor --fix',
+      );
     return ok('folders', `The folders of ${groupsOf(ground).length} groups are there.`);
   },
   async mend(ground) {

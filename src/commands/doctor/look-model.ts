@@ -75,7 +75,8 @@ async function ask(
 
 function reasonOf(error: unknown): string {
   if (error instanceof Error && error.name === 'TimeoutError') return 'no answer in time';
-  return (error as { cause?: { code?: string } }).cause?.code ?? messageOf(error);
+  const { cause } = error as { cause?: { code?: string; message?: string } };
+  return cause?.code ?? cause?.message ?? messageOf(error);
 }
 
 const model: Check = { id: 'model', look: ({ config }) => modelFinding(config) };

@@ -2,10 +2,10 @@
 import { badRequest } from '../api-error.ts';
 import type { Method } from './context.ts';
 
-export const getMe: Method = ({ world, privacyMode }) => ({
+export const getMe: Method = ({ world }) => ({
   ...world.bot,
   can_join_groups: true,
-  can_read_all_group_messages: !privacyMode,
+  can_read_all_group_messages: !world.privacyMode,
   supports_inline_queries: false,
   can_connect_to_business: false,
   has_main_web_app: false,

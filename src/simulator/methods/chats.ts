@@ -25,6 +25,8 @@ export const getChat: Method = (context, params) => {
 export function chatMember(world: World, chat: SimChat, user: SimUser): Record<string, unknown> {
   if (user.id === world.bot.id) {
     if (chat.botStatus === 'administrator') return { ...administrator(user), can_be_edited: false };
+    if (chat.botStatus === 'restricted')
+      return { user, status: 'restricted', is_member: true, can_send_messages: false, until_date: 0 };
     return { user, status: chat.botStatus, ...(chat.botStatus === 'kicked' ? { until_date: 0 } : {}) };
   }
   if (!chat.members.includes(user.id)) return { user, status: 'left' };

@@ -14,7 +14,6 @@ export interface MethodContext {
   readonly files: FileStore;
   readonly events: SimEmitter;
   readonly clock: Clock;
-  readonly privacyMode: boolean;
   /** callback query id → whether it was answered. */
   readonly callbacks: Map<string, boolean>;
   readonly commands: Map<string, unknown>;
@@ -49,6 +48,8 @@ export function targetChat({ world }: MethodContext, params: Params, name = 'cha
 
 /** Where in the chat a message goes: its thread and what it replies to. */
 export function placement(chat: SimChat, params: Params): PostOptions {
+  if (chat.botStatus === 'restricted')
+    throw badRequest('not enough rights to send text messages to the chat');
   const replyTo = repliedMessage(chat, params);
   const given = params.integer('message_thread_id');
   const inherited = chat.isForum ? replyTo?.message_thread_id : undefined;
