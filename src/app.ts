@@ -5,7 +5,7 @@
  */
 import { createHmac } from 'node:crypto';
 import path from 'node:path';
-import { healthHandler, readyHandler, statusHandler } from './app/health.ts';
+import { healthHandler, metricsHandler, readyHandler, statusHandler } from './app/health.ts';
 import type { Overrides } from './app/overrides.ts';
 import { registerSeeds } from './app/seeds.ts';
 import { type Wired, wire } from './app/wire.ts';
@@ -95,8 +95,9 @@ export function createApp(config: Config, log: Logger, overrides: Overrides = {}
     const handlers: Handler[] = [
       statusHandler(async () => running?.wired.freshStatus()),
       healthHandler,
+      metricsHandler(() => running?.wired.metrics),
       readyHandler(
-        () => (running ? notReady(running.wired.status()) : null),
+        () => (running ? notReady(running.wired.live()) : null),
         (req) => guard?.knows(req) ?? true,
       ),
       ...(simulator ? [simulator.handle, toSimulatorPage] : []),

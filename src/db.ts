@@ -9,6 +9,7 @@ import { agentRepository } from './db/agents.ts';
 import { auditRepository } from './db/audit.ts';
 import { groupRepository } from './db/groups.ts';
 import { inboxRepository } from './db/inbox.ts';
+import { ledgerRepository } from './db/ledger.ts';
 import { messageRepository } from './db/messages.ts';
 import { MIGRATIONS } from './db/migrations.ts';
 import { mountRepository } from './db/mounts.ts';
@@ -46,6 +47,7 @@ export function createDb(file: string, options: OpenOptions = {}) {
     audit,
     reports: reportRepository(sqlite),
     overview: overviewRepository(sqlite),
+    ledger: ledgerRepository(sqlite),
     problems: problemRepository(sqlite),
     retention: retentionRepository(sqlite),
     /** Runs `work` in one IMMEDIATE transaction; nested calls join it. Throws what `work` throws, after a rollback. */

@@ -81,6 +81,7 @@ const AUDITED: ReadonlySet<string> = new Set<keyof typeof PROBLEMS>([
 ]);
 
 export type ProblemKind = keyof typeof PROBLEMS;
+export const PROBLEM_KINDS: readonly string[] = Object.keys(PROBLEMS);
 
 export interface ProblemsOptions {
   db: Db;

@@ -4,7 +4,8 @@ import type { Overview } from './status/overview.ts';
 import type { PollerStatus } from './telegram/poller.ts';
 import type { Iso } from './types.ts';
 
-export interface DaemonStatus extends Overview {
+/** What only the running daemon knows. */
+export interface LiveStatus {
   pid: number;
   startedAt: Iso;
   now: Iso;
@@ -31,16 +32,18 @@ export interface DaemonStatus extends Overview {
   problems: ReturnType<Problems['open']>;
 }
 
+export type DaemonStatus = LiveStatus & Overview;
+
 /** A poll may last 50 s; whoever has not succeeded for longer is not connected. */
 const CONNECTED_MS = 75_000;
 
-export function isConnected(status: DaemonStatus): boolean {
+export function isConnected(status: LiveStatus): boolean {
   const last = status.poller.lastSuccessAt;
   return last !== null && status.poller.problem === null && Date.parse(status.now) - last < CONNECTED_MS;
 }
 
 /** Why it cannot do its job now, in plain words; empty when it can. */
-export function notReady(s: DaemonStatus): string[] {
+export function notReady(s: LiveStatus): string[] {
   return [
     ...(isConnected(s) ? [] : [`Telegram: ${whyNotConnected(s)}`]),
     ...(s.runtime.ready ? [] : [`Agents: ${s.runtime.problem ?? 'starting'}`]),
@@ -50,9 +53,9 @@ export function notReady(s: DaemonStatus): string[] {
 }
 
 /** What is wrong with the sender rules is told as it is now, not as it was when it began. */
-export const others = (s: DaemonStatus) => s.problems.filter(({ kind }) => kind !== 'sender_rules');
+export const others = (s: LiveStatus) => s.problems.filter(({ kind }) => kind !== 'sender_rules');
 
-export function whyNotConnected(s: DaemonStatus): string {
+export function whyNotConnected(s: LiveStatus): string {
   const last = s.poller.lastSuccessAt;
   if (s.poller.problem !== null) return s.poller.problem;
   return last === null ? 'no poll has succeeded yet' : `last poll ${age(Date.parse(s.now) - last)} ago`;

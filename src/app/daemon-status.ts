@@ -9,7 +9,7 @@ import type { AgentRuntime } from '../runtime/agent-runtime.ts';
 import type { SenderRules } from '../sender-rules.ts';
 import { createAgentMemory } from '../status/agent-memory.ts';
 import { readOverview } from '../status/overview.ts';
-import type { DaemonStatus } from '../status.ts';
+import type { DaemonStatus, LiveStatus } from '../status.ts';
 import type { Telegram } from '../telegram/api.ts';
 import { createPendingCount } from '../telegram/pending-count.ts';
 import type { Poller } from '../telegram/poller.ts';
@@ -34,6 +34,10 @@ export interface DaemonStatusParts {
 }
 
 export interface DaemonStatusSource {
+  /** What this process knows, without asking the database for more than the open problems: cheap. */
+  live(): LiveStatus;
+  /** Asks the engine for the memory of its agents, unless it did just now: two seconds at most. */
+  askMemory(): Promise<void>;
   /** As it is known now. */
   status(): DaemonStatus;
   /** The same, after Telegram was asked how much waits there and the engine for its memory: three seconds at most. */
@@ -54,10 +58,9 @@ export function createDaemonStatus(parts: DaemonStatusParts): DaemonStatusSource
     return { file: rules.file, problem: rules.problem, unknown: rules.unknownOf(db.groups.all()) };
   };
 
-  function status(): DaemonStatus {
+  function live(): LiveStatus {
     const runtime = parts.runtime();
     const { agents, turns } = runner.status();
-    const overview = readOverview(db, clock.now(), runner.activityOf);
     return {
       pid: process.pid,
       startedAt: iso(parts.startedAt),
@@ -76,16 +79,22 @@ export function createDaemonStatus(parts: DaemonStatusParts): DaemonStatusSource
       queue: parts.queue.status(),
       agents: agents.map((agent) => ({ ...agent, memoryBytes: memory.known(agent.container) })),
       turnsRunning: turns,
-      groups: overview.perGroup.length,
+      groups: db.ledger.groups(),
       memory: memoryInUse(),
       failpoints: config.failpoints.length,
       senders: senders(),
       problems: parts.problems.open(),
-      ...overview,
     };
   }
 
+  const status = (): DaemonStatus => ({
+    ...live(),
+    ...readOverview(db, clock.now(), runner.activityOf),
+  });
+
   return {
+    live,
+    askMemory: memory.ask,
     status,
     async freshStatus() {
       await Promise.all([pending.ask(), memory.ask()]);
@@ -95,7 +104,7 @@ export function createDaemonStatus(parts: DaemonStatusParts): DaemonStatusSource
 }
 
 /** Of this process. */
-function memoryInUse(): DaemonStatus['memory'] {
+function memoryInUse(): LiveStatus['memory'] {
   const { rss, heapUsed } = process.memoryUsage();
   return { rssBytes: rss, heapUsedBytes: heapUsed };
 }

@@ -1,10 +1,11 @@
 /**
  * What a monitor asks: GET /healthz (this process answers) and GET /readyz (it can do its job, or the reasons why not).
- * /status is the whole story. All three answer with JSON and change nothing.
+ * /status is the whole story, /metrics is for Prometheus. None changes anything.
  */
 import type { IncomingMessage } from 'node:http';
 import { messageOf } from '../errors.ts';
 import { type Handler, sendJson } from '../http/server.ts';
+import type { Metrics } from '../metrics.ts';
 import type { DaemonStatus } from '../status.ts';
 
 /** 200 as long as the event loop turns. */
@@ -27,6 +28,23 @@ export function readyHandler(
     const found = reasons() ?? ['starting'];
     const told = found.length === 0 || mayKnow(req) ? found : ['bring the STATUS_TOKEN to be told why'];
     sendJson(res, found.length === 0 ? 200 : 503, { ready: found.length === 0, reasons: told });
+    return true;
+  };
+}
+
+/** GET /metrics, for Prometheus. */
+export function metricsHandler(metrics: () => Metrics | undefined): Handler {
+  return (req, res) => {
+    if (req.url !== '/metrics' || req.method !== 'GET') return false;
+    const scraping = metrics()?.scrape();
+    if (!scraping) sendJson(res, 503, { error: 'starting' });
+    scraping?.then(
+      ({ contentType, text }) => {
+        res.writeHead(200, { 'content-type': contentType, 'cache-control': 'no-store' });
+        res.end(text);
+      },
+      (error: unknown) => sendJson(res, 500, { error: messageOf(error) }),
+    );
     return true;
   };
 }

@@ -17,6 +17,7 @@ import { onPoke } from '../lib/poke.ts';
 import { systemRandom } from '../lib/random.ts';
 import type { Releasers } from '../lib/releasers.ts';
 import type { Logger } from '../log.ts';
+import type { Metrics } from '../metrics.ts';
 import { createExtraMounts } from '../mounts/extra-mounts.ts';
 import { mountPlaces } from '../mounts/places.ts';
 import { createProblems } from '../problems.ts';
@@ -39,6 +40,7 @@ import { createPoller, POLL_TIMEOUT_S } from '../telegram/poller.ts';
 import { type ChatJid, type Group, iso } from '../types.ts';
 import { type AgentsReady, startBooting } from './boot-agents.ts';
 import { createDaemonStatus, type DaemonStatusSource } from './daemon-status.ts';
+import { openMetrics } from './open-metrics.ts';
 import { openProxies } from './open-proxies.ts';
 import type { Overrides } from './overrides.ts';
 import { startWatchdogs } from './start-watchdogs.ts';
@@ -66,7 +68,9 @@ const SWEEP_MS = process.platform === 'linux' ? 5000 : 500;
 /** With the three seconds for sends in flight, and those before, well within the ten seconds of a stop. */
 const FLUSH_MS = 4000;
 
-export type Wired = DaemonStatusSource;
+export interface Wired extends DaemonStatusSource {
+  metrics: Metrics;
+}
 
 /** Starts everything but the agents, whose runtime may have to be waited for. */
 export function wire(parts: WireParts): Wired {
@@ -197,7 +201,7 @@ export function wire(parts: WireParts): Wired {
       perGroup: config.limits.groupPerMinute,
     }),
     describe: ({ isMain, chatJid }) =>
-      isMain ? describeStatus(status()) : describeBriefly(status(), chatJid),
+      isMain ? describeStatus(source.status()) : describeBriefly(source.status(), chatJid),
     reach,
   });
   const problems = createProblems({
@@ -292,7 +296,7 @@ export function wire(parts: WireParts): Wired {
     agentsReady: () => agentsReady.yes,
   });
 
-  const { status, freshStatus } = createDaemonStatus({
+  const source = createDaemonStatus({
     config,
     db,
     clock,
@@ -307,6 +311,7 @@ export function wire(parts: WireParts): Wired {
     agentsReady,
     runtime: () => late.runtime?.runtime,
   });
+  const metrics = openMetrics({ config, db, clock, poller, status: source });
 
   releasers.add(() => late.runtime?.close());
   releasers.add(() => ipc.stop());
@@ -350,5 +355,5 @@ export function wire(parts: WireParts): Wired {
     state: agentsReady,
   });
   releasers.add(booting.stop);
-  return { status, freshStatus };
+  return { ...source, metrics };
 }
