@@ -188,7 +188,7 @@ export const settingsSchema = z.object({
     })
     .optional(),
 });
-type Settings = z.infer<typeof settingsSchema>;
+export type Settings = z.infer<typeof settingsSchema>;
 
 /** The settings whose values never leave the host's files and memory. */
 export const SECRET_SETTINGS = [
@@ -265,6 +265,15 @@ export function homeOf(env: NodeJS.ProcessEnv = process.env, cwd: string = proce
 export const statusTokenOf = (home: string, env: NodeJS.ProcessEnv = process.env): string | null =>
   env.STATUS_TOKEN || readDotEnv(home).STATUS_TOKEN || null;
 
+/** A copy of the environment: what `nanoclaw setup` starts a daemon with. */
+export const environment = (env: NodeJS.ProcessEnv = process.env): NodeJS.ProcessEnv => ({ ...env });
+
+/** Why a setting cannot have this value, or null. */
+export function settingProblem(key: keyof Settings, value: string): string | null {
+  const parsed = settingsSchema.shape[key].safeParse(value);
+  return parsed.success ? null : parsed.error.issues.map(({ message }) => message).join('; ');
+}
+
 /** The PATH of whoever calls us. */
 export const searchPath = (env: NodeJS.ProcessEnv = process.env): string =>
   env.PATH || '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
@@ -317,7 +326,8 @@ function isLoopback(url: unknown): boolean {
   return isLoopbackHost(new URL(url).hostname.replace(/^\[(.*)\]$/, '$1'));
 }
 
-function readDotEnv(home: string): Record<string, string | undefined> {
+/** What the home's .env says, unchecked. Throws CONFIG_INVALID when it cannot be read. */
+export function readDotEnv(home: string): Record<string, string | undefined> {
   const file = path.join(home, '.env');
   try {
     return parseEnv(readFileSync(file, 'utf8'));

@@ -17,6 +17,7 @@ export const ERROR_CODES = {
   BACKUP_INVALID: 'operator',
   RESTORE_REFUSED: 'operator',
   SERVICE_UNAVAILABLE: 'operator',
+  SETUP_FAILED: 'operator',
   HOME_LOCKED: 'operator',
   HOME_UNWRITABLE: 'operator',
   PORT_IN_USE: 'operator',

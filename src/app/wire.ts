@@ -329,6 +329,7 @@ export function wire(parts: WireParts): Wired {
   const pokes = onPoke(config.home, fileEvents, () => {
     groupsChanged();
     scheduler.changed();
+    for (const jid of db.outbox.chatsWithOpen()) delivery.wake(jid);
     for (const group of db.groups.all()) taskSnapshots.writeSoon(group.chatJid);
   });
   releasers.add(() => pokes.close());

@@ -4,6 +4,7 @@ import { Command } from 'commander';
 type Register = (program: Command) => void;
 
 const COMMANDS: Record<string, () => Promise<Register>> = {
+  setup: async () => (await import('./setup.ts')).setupCommand,
   status: async () => (await import('./status.ts')).statusCommand,
   groups: async () => (await import('./groups.ts')).groupsCommand,
   tasks: async () => (await import('./tasks.ts')).tasksCommand,

@@ -5,7 +5,13 @@ import type { Command } from 'commander';
 import { callerName, loadConfig, searchPath } from '../config.ts';
 import { NanoClawError } from '../errors.ts';
 import { projectRoot } from '../lib/project-root.ts';
-import { defaultManager, type ManagerKind, serviceFile, serviceManager } from '../service/manager.ts';
+import {
+  defaultManager,
+  type ManagerKind,
+  type ServiceState,
+  serviceFile,
+  serviceManager,
+} from '../service/manager.ts';
 import { launchdPlist, systemdUnit } from '../service/unit.ts';
 import { type Output, print } from './context.ts';
 
@@ -49,28 +55,43 @@ export function serviceCommand(program: Command): void {
 }
 
 function install(flags: ServiceFlags): void {
-  if (!/^[A-Za-z0-9][\w.-]{0,63}$/.test(flags.name)) {
-    throw new NanoClawError(
-      'COMMAND_INVALID',
-      `--name is "${flags.name}"; expected letters, digits, - _ or .`,
-    );
+  const planned = planService(flags);
+  if (flags.print) {
+    print(flags, { file: planned.file, text: planned.text }, planned.text.trimEnd());
+    return;
+  }
+  const { state, note } = installService(planned);
+  print(flags, state, `Installed ${planned.file}; the service is ${state.state}.${note}`);
+}
+
+interface PlannedService {
+  kind: ManagerKind;
+  name: string;
+  file: string;
+  text: string;
+}
+
+/** What would be written, and where. Throws CONFIG_INVALID or COMMAND_INVALID. */
+export function planService(flags: Pick<ServiceFlags, 'name' | 'system' | 'user'>): PlannedService {
+  const { name } = flags;
+  if (!/^[A-Za-z0-9][\w.-]{0,63}$/.test(name)) {
+    throw new NanoClawError('COMMAND_INVALID', `--name is "${name}"; expected letters, digits, - _ or .`);
   }
   const config = loadConfig(); // a service with wrong settings would only fail where nobody looks
   const kind = kindOf(flags);
-  const text = serviceText(kind, flags.name, config.home, flags.user);
-  const file = serviceFile(kind, flags.name);
-  if (flags.print) {
-    print(flags, { file, text }, text.trimEnd());
-    return;
-  }
-  const manager = serviceManager(kind, flags.name);
+  const text = serviceText(kind, name, config.home, flags.user);
+  return { kind, name, file: serviceFile(kind, name), text };
+}
+
+/** Writes it, starts it now and at every boot. Throws SERVICE_UNAVAILABLE. */
+export function installService({ kind, name, text }: PlannedService): { state: ServiceState; note: string } {
+  const manager = serviceManager(kind, name);
   manager.install(text);
-  const state = manager.status();
-  const linger =
+  const note =
     kind === 'systemd-user'
       ? `\nSo that it also runs while you are logged out: loginctl enable-linger ${userInfo().username}`
       : '';
-  print(flags, state, `Installed ${file}; the service is ${state.state}.${linger}`);
+  return { state: manager.status(), note };
 }
 
 /** What `service install` writes today. Throws COMMAND_INVALID when there is no such user. */
@@ -82,7 +103,7 @@ export function serviceText(kind: ManagerKind, name: string, home: string, user?
 
 const managerOf = (flags: ServiceFlags) => serviceManager(kindOf(flags), flags.name);
 
-function kindOf(flags: ServiceFlags): ManagerKind {
+function kindOf(flags: Pick<ServiceFlags, 'system'>): ManagerKind {
   return flags.system ? 'systemd-system' : defaultManager(process.getuid?.());
 }
 

@@ -62,6 +62,9 @@ export function outboxRepository(db: Sqlite) {
   const oldest = db
     .prepare<[], string | null>(`SELECT min(created_at) FROM outbox INDEXED BY outbox_open WHERE ${OPEN}`)
     .pluck();
+  const fate = db.prepare<[number], { state: string; error: string | null }>(
+    'SELECT state, error FROM outbox WHERE id = ?',
+  );
   const sending = db.prepare(
     `UPDATE outbox SET state = 'sending', attempts = attempts + 1, repeated = max(repeated, ?), tried_at = ?
        WHERE id = ?`,
@@ -136,6 +139,8 @@ export function outboxRepository(db: Sqlite) {
         notBefore: row.not_before as Iso | null,
       };
     },
+    /** What became of an entry; null when there is none. */
+    fate: (id: number): { state: string; error: string | null } | null => fate.get(id) ?? null,
     chatsWithOpen: (): ChatJid[] => chats.all() as ChatJid[],
     /** How many entries of this chat are not settled, and how many of them are files. */
     waiting: (jid: ChatJid): { messages: number; files: number } =>

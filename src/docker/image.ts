@@ -34,6 +34,8 @@ export interface ImageOptions {
   baseImage?: string | undefined;
   /** Short lines for people: "step 3/12 RUN npm ci". */
   onProgress?: (line: string) => void;
+  /** Gives a pull or build up. */
+  signal?: AbortSignal | undefined;
 }
 
 export interface ImageState {
@@ -86,7 +88,7 @@ export async function ensureImage(engine: Engine, options: ImageOptions): Promis
     context === null ||
     (!existing && options.image !== DEFAULT_IMAGE && !options.image.startsWith('nanoclaw-'))
   ) {
-    return pulled(engine, options.image, say);
+    return pulled(engine, options.image, say, options.signal);
   }
   try {
     await build(engine, options, context, say);
@@ -122,13 +124,14 @@ export async function chooseBaseImage(
   engine: Engine,
   given: string | undefined,
   say: (line: string) => void,
+  signal?: AbortSignal | undefined,
 ): Promise<string> {
   if (given) return given;
   if (await findImage(engine, DEFAULT_BASE)) return DEFAULT_BASE;
   let why: string;
   try {
     say(`pulling ${DEFAULT_BASE}`);
-    await pull(engine, DEFAULT_BASE);
+    await pull(engine, DEFAULT_BASE, signal);
     return DEFAULT_BASE;
   } catch (error) {
     if (error instanceof EngineError && error.status === null) throw error;
@@ -153,7 +156,7 @@ async function build(
   context: BuildContext,
   say: (line: string) => void,
 ): Promise<void> {
-  const base = await chooseBaseImage(engine, options.baseImage, say);
+  const base = await chooseBaseImage(engine, options.baseImage, say, options.signal);
   const output: string[] = [];
   const onProgress = (line: EngineProgress) => {
     const text = line.stream?.trimEnd() ?? line.status ?? '';
@@ -178,6 +181,7 @@ async function build(
         },
       },
       onProgress,
+      options.signal,
     );
   } catch (cause) {
     if (cause instanceof EngineError && cause.status === null) throw cause;
@@ -193,10 +197,15 @@ async function build(
   }
 }
 
-async function pulled(engine: Engine, image: string, say: (line: string) => void): Promise<ImageState> {
+async function pulled(
+  engine: Engine,
+  image: string,
+  say: (line: string) => void,
+  signal: AbortSignal | undefined,
+): Promise<ImageState> {
   try {
     say(`pulling ${image}`);
-    await pull(engine, image);
+    await pull(engine, image, signal);
     const found: EngineImage | null = await findImage(engine, image);
     const facts = judgeImage(image, found, null);
     if (facts.state === 'mismatch') throw mismatch(image, facts.protocol);
@@ -217,7 +226,7 @@ async function pulled(engine: Engine, image: string, say: (line: string) => void
 }
 
 /** Pulls; a pull that stands still is a refusal (status 504), not an engine that is down. */
-async function pull(engine: Engine, image: string): Promise<void> {
+async function pull(engine: Engine, image: string, signal?: AbortSignal): Promise<void> {
   const stalled = new AbortController();
   const timer = setTimeout(() => stalled.abort(), PULL_STALL_MS);
   try {
@@ -225,7 +234,7 @@ async function pull(engine: Engine, image: string): Promise<void> {
       engine,
       image.includes(':') ? image : `${image}:latest`,
       () => timer.refresh(),
-      stalled.signal,
+      signal ? AbortSignal.any([stalled.signal, signal]) : stalled.signal,
     );
   } catch (error) {
     if (stalled.signal.aborted) throw new EngineError(504, `no progress for ${PULL_STALL_MS / 1000} s`);

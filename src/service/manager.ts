@@ -49,6 +49,14 @@ export function serviceFile(kind: ManagerKind, name: string): string {
   return path.join('/etc', 'systemd', 'system', `${name}.service`);
 }
 
+/** This machine has that manager, and it can be spoken to. */
+export function hasManager(kind: ManagerKind): boolean {
+  if (kind === 'launchd') return process.platform === 'darwin';
+  if (!existsSync('/run/systemd/system')) return false;
+  const scope = kind === 'systemd-user' ? ['--user'] : [];
+  return spawnSync('systemctl', [...scope, 'show-environment'], { stdio: 'ignore' }).status === 0;
+}
+
 function systemd(kind: 'systemd-system' | 'systemd-user', name: string): ServiceManager {
   const file = serviceFile(kind, name);
   const unit = `${name}.service`;
