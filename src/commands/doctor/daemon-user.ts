@@ -1,11 +1,13 @@
 /**
  * Whom the files of a home must belong to: the user that the daemon runs as. Which is known from the running process, else
- * from the service that starts it, else it is whoever asks (with sudo: who called it).
+ * from the service that starts it, else it is whoever asks. Root asks for others: then it is whose database that is, else
+ * who called sudo, else whose home.
  */
 import { spawnSync } from 'node:child_process';
 import { accessSync, constants, readFileSync, type Stats, statSync } from 'node:fs';
 import path from 'node:path';
 import { callerName } from '../../config.ts';
+import { databaseFile } from '../../db/open.ts';
 import type { DaemonInfo } from '../../lib/home-lock.ts';
 import type { InstalledService } from './installed-service.ts';
 
@@ -25,8 +27,13 @@ export function daemonUser(
     const running = userOfProcess(daemon.pid) ?? statSync(path.join(home, 'data', 'daemon.json')).uid;
     return userOf(String(running));
   }
-  const name = service?.user ?? (process.getuid?.() === 0 ? callerName() : undefined);
-  return userOf(name ?? String(process.getuid?.() ?? 0));
+  const uid = process.getuid?.() ?? 0;
+  return userOf(service?.user ?? (uid === 0 ? rootAsksFor(home) : String(uid)));
+}
+
+function rootAsksFor(home: string): string {
+  const ownerOf = (file: string) => statSync(file, { throwIfNoEntry: false })?.uid;
+  return String(ownerOf(databaseFile(home)) ?? callerName() ?? ownerOf(home) ?? 0);
 }
 
 function userOfProcess(pid: number): number | null {

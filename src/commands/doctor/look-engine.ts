@@ -9,7 +9,7 @@ import type { DaemonStatus } from '../../status.ts';
 import type { Check } from './check.ts';
 import { fail, ok, unseen, warn } from './finding.ts';
 import { type Ground, groupsOf } from './ground.ts';
-import { workspaceProbe } from './workspace-probe.ts';
+import { mendWorkspaces, probeWorkspaces, workspaceFinding } from './workspace-probe.ts';
 
 const PLAIN = 'Agents run as plain processes, without isolation.';
 const NO_ENGINE = 'the container engine does not answer';
@@ -142,7 +142,12 @@ const workspace: Check = {
     if (!(await engineAnswers(ground))) return unseen('workspace', NO_ENGINE, 'engine');
     const { id } = await lookAtImage(ground);
     if (id === null) return unseen('workspace', 'there is no image to try it with', 'image');
-    return await workspaceProbe(ground, id);
+    return workspaceFinding(ground, await probeWorkspaces(ground, id));
+  },
+  async mend(ground) {
+    if (ground.config.runtime === 'process' || !(await engineAnswers(ground))) return [];
+    const { id } = await lookAtImage(ground);
+    return id === null ? [] : mendWorkspaces(await probeWorkspaces(ground, id));
   },
 };
 

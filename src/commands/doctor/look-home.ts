@@ -157,7 +157,7 @@ const leftovers: Check = {
       const containers = instance === null ? 0 : await removeContainersOf(ground, instance);
       rmSync(dir, { recursive: true, force: true });
       done.push(
-        `Removed ${path.basename(dir)}${containers === 0 ? '' : ` and its ${containers} containers`}.`,
+        `Removed ${path.basename(dir)}${containers === 0 ? '' : ` and its containers (${containers})`}.`,
       );
     }
     return done;

@@ -8,7 +8,6 @@ import type { Allowed, Check } from './check.ts';
 import { type Finding, fail } from './finding.ts';
 import { createGround, type Ground } from './ground.ts';
 
-/** Every look has shorter limits of its own; this one is for those that nobody thought of. */
 const LOOK_MS = 60_000;
 
 export interface RunOptions {
@@ -16,16 +15,18 @@ export interface RunOptions {
   tell: (finding: Finding) => void;
   /** Mend what is safe to mend. */
   fix?: Allowed | undefined;
+  /** For one look; default a minute. Each has shorter limits of its own; this is for what nobody thought of. */
+  limitMs?: number;
 }
 
-export async function runChecks({ checks, tell, fix }: RunOptions): Promise<Finding[]> {
-  if (!fix) return await withGround((ground) => lookAtAll(checks, ground, tell));
+export async function runChecks({ checks, tell, fix, limitMs = LOOK_MS }: RunOptions): Promise<Finding[]> {
+  if (!fix) return await withGround((ground) => lookAtAll(checks, ground, limitMs, tell));
   const done = await withGround(async (ground) => {
-    const found = await lookAtAll(checks, ground, () => {});
+    const found = await lookAtAll(checks, ground, limitMs, () => {});
     return await mendAll(checks, found, ground, fix);
   });
   return await withGround((ground) =>
-    lookAtAll(checks, ground, (finding) => {
+    lookAtAll(checks, ground, limitMs, (finding) => {
       const sentences = done.get(finding.id);
       if (sentences) finding.done = sentences;
       tell(finding);
@@ -45,10 +46,11 @@ async function withGround<T>(work: (ground: Ground) => Promise<T>): Promise<T> {
 async function lookAtAll(
   checks: readonly Check[],
   ground: Ground,
+  limitMs: number,
   tell: (finding: Finding) => void,
 ): Promise<Finding[]> {
   const possible = checks.filter(({ homeOnly }) => homeOnly || ground.wrong === null);
-  const looking = possible.map((check) => lookAt(check, ground));
+  const looking = possible.map((check) => lookAt(check, ground, limitMs));
   const findings: Finding[] = [];
   for (const each of looking) {
     const finding = await each;
@@ -59,10 +61,10 @@ async function lookAtAll(
 }
 
 /** Never rejects. */
-async function lookAt({ id, look }: Check, ground: Ground): Promise<Finding> {
+async function lookAt({ id, look }: Check, ground: Ground, limitMs: number): Promise<Finding> {
   const over = new AbortController();
-  const patience = sleep(systemClock, LOOK_MS, over.signal).then(() => {
-    throw new Error(`it took longer than ${LOOK_MS / 1000} s`);
+  const patience = sleep(systemClock, limitMs, over.signal).then(() => {
+    throw new Error(`it took longer than ${limitMs / 1000} s`);
   });
   patience.catch(() => {});
   try {

@@ -5,7 +5,7 @@
  */
 
 import { randomUUID } from 'node:crypto';
-import { lstatSync } from 'node:fs';
+import { chmodSync, lstatSync } from 'node:fs';
 import path from 'node:path';
 import type { ContainerSpec, EngineMount } from '../../docker/engine-types.ts';
 import { messageOf } from '../../errors.ts';
@@ -30,29 +30,65 @@ for (const dir of process.argv.slice(1)) {
 fs.writeSync(1, JSON.stringify(failed));
 `;
 
-export async function workspaceProbe(ground: Ground, imageId: string): Promise<Finding> {
-  const user = await userInside(ground);
-  const { folders, ungiven } = foldersToTry(ground, user);
-  if (folders.length === 0)
+/** What an agent could not write, with the error's code. */
+interface Probed {
+  user: User;
+  tried: number;
+  /** Folders that the daemon gives the agent only at its start. */
+  ungiven: number;
+  failed: { dir: string; code: string }[];
+}
+
+export const probeWorkspaces = (ground: Ground, imageId: string): Promise<Probed> =>
+  ground.once('workspaces', async () => {
+    const user = await userInside(ground);
+    const { folders, ungiven } = foldersToTry(ground, user);
+    const failed = folders.length === 0 ? {} : await tryAll(ground, imageId, user, folders);
+    return {
+      user,
+      tried: folders.length,
+      ungiven,
+      failed: Object.entries(failed).map(([dir, code]) => ({ dir, code })),
+    };
+  });
+
+export function workspaceFinding({ home }: Ground, { user, tried, ungiven, failed }: Probed): Finding {
+  if (tried === 0)
     return ok(
       'workspace',
       ungiven === 0
         ? 'No group has a folder yet.'
         : 'The daemon gives the agents their folders when they start.',
     );
-  const failed = await tryAll(ground, imageId, user, folders);
-  const names = Object.entries(failed).map(([dir, code]) => `${path.relative(ground.home, dir)} (${code})`);
-  if (names.length === 0)
+  if (failed.length === 0)
     return ok(
       'workspace',
-      `An agent, as user ${user.uid}, can write into all ${folders.length} folders that were tried.`,
+      `An agent, as user ${user.uid}, can write into all ${tried} folders that were tried.`,
     );
-  const dirs = Object.keys(failed).slice(0, 5);
+  const named = failed.map(({ dir, code }) => `${path.relative(home, dir)} (${code})`);
+  const paths = failed.slice(0, 5).map(({ dir }) => `'${dir}'`);
+  const isOwn = failed.every(({ dir }) => lstatSync(dir).uid === user.uid);
+  const command = isOwn
+    ? `nanoclaw doctor --fix, or: sudo chmod u+rwx ${paths.join(' ')}`
+    : `sudo chown -R ${user.uid}:${user.gid} ${paths.join(' ')}`;
   return fail(
     'workspace',
-    `An agent, as user ${user.uid}, cannot write into ${some(names)}.`,
-    `sudo chown -R ${user.uid}:${user.gid} ${dirs.map((dir) => `'${dir}'`).join(' ')}; if they belong to it already, look at how that disk is mounted.`,
+    `An agent, as user ${user.uid}, cannot write into ${some(named)}.`,
+    `${command}. If that changes nothing, look at how that disk is mounted.`,
   );
+}
+
+/** Gives the agents' user its rights on folders of its own. Returns what was done. */
+export function mendWorkspaces({ failed, user }: Probed): string[] {
+  return failed.flatMap(({ dir }) => {
+    const stat = lstatSync(dir);
+    const mode = (stat.mode & 0o7777) | 0o700;
+    const me = process.getuid?.();
+    if (!stat.isDirectory() || stat.uid !== user.uid || (stat.mode & 0o7777) === mode) return [];
+    if (me !== 0 && me !== stat.uid) return [];
+    chmodSync(dir, mode);
+    return [`Set the mode of ${dir} to ${mode.toString(8).padStart(4, '0')}.`];
+  });
 }
 
 async function userInside(ground: Ground): Promise<User> {
