@@ -30,7 +30,7 @@ const ENTRIES = {
 };
 /** Where these are missing, the rest is built without. */
 const OPTIONAL = new Set(['bench', 'soak', 'simulate']);
-const COPIES = { 'simulator-page': 'src/simulator/page' };
+const COPIES = { 'simulator-page': 'src/simulator/page', 'status-page': 'src/http/page' };
 /**
  * Stay in node_modules: better-sqlite3 is native; grammy's HTTP client uses deprecated parts of Node, which Node lets pass
  * without a warning only there; the Agent SDK exists in the agent's image alone.

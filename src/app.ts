@@ -15,6 +15,7 @@ import { createDb } from './db.ts';
 import { NanoClawError } from './errors.ts';
 import { createGuard, type Guard, isSame } from './http/guard.ts';
 import { type Handler, startHttpServer } from './http/server.ts';
+import { createStatusPage } from './http/status-page.ts';
 import { sleep, systemClock } from './lib/clock.ts';
 import { createReach } from './lib/failpoint.ts';
 import { type HomeLock, lockHome, ownerLives } from './lib/home-lock.ts';
@@ -22,6 +23,7 @@ import { createReleasers } from './lib/releasers.ts';
 import type { Logger } from './log.ts';
 import { type RegistryOptions, writeMirror } from './registry.ts';
 import { createSimulator, type Simulator } from './simulator/simulator.ts';
+import { createPageView } from './status/page-view.ts';
 import { type DaemonStatus, notReady } from './status.ts';
 import { createTelegram } from './telegram/api.ts';
 import { POLL_TIMEOUT_S } from './telegram/poller.ts';
@@ -60,7 +62,9 @@ export function createApp(config: Config, log: Logger, overrides: Overrides = {}
   const clock = overrides.clock ?? systemClock;
   const releasers = createReleasers();
   const startedAt = clock.now();
-  let running: { url: string; wired: Wired; simulator: Simulator | null } | undefined;
+  let running:
+    | { url: string; wired: Wired; simulator: Simulator | null; pageView: ReturnType<typeof createPageView> }
+    | undefined;
   const wedged = Promise.withResolvers<string>();
   let starting: Promise<void> | undefined;
   let stopped: Promise<void> | undefined;
@@ -92,6 +96,12 @@ export function createApp(config: Config, log: Logger, overrides: Overrides = {}
       config.http.token === null
         ? null
         : createGuard({ token: config.http.token, clock, isOpen: isOpen(botToken) });
+    const page = createStatusPage({
+      clock,
+      read: () => running?.pageView(),
+      onError: (message) => log.warn({ event: 'page_failed' }, message),
+    });
+    releasers.add(() => page.close());
     const handlers: Handler[] = [
       statusHandler(async () => running?.wired.freshStatus()),
       healthHandler,
@@ -100,7 +110,9 @@ export function createApp(config: Config, log: Logger, overrides: Overrides = {}
         () => (running ? notReady(running.wired.live()) : null),
         (req) => guard?.knows(req) ?? true,
       ),
-      ...(simulator ? [simulator.handle, toSimulatorPage] : []),
+      page.handle,
+      ...(simulator ? [simulator.handle] : []),
+      toPage(simulator ? '/sim/' : '/status/'),
     ];
     const http = await startHttpServer({ host: config.http.host, port: config.http.port, handlers, guard });
     releasers.add(() => http.close());
@@ -128,24 +140,28 @@ export function createApp(config: Config, log: Logger, overrides: Overrides = {}
     };
     if (simulator) registerSeeds(registry);
     writeMirror(registry);
-    running = {
+    const wired = wire({
+      config,
+      log,
+      overrides,
+      clock,
+      releasers,
+      startedAt,
+      db,
+      telegram,
+      registry,
       url: http.url,
-      simulator,
-      wired: wire({
-        config,
-        log,
-        overrides,
-        clock,
-        releasers,
-        startedAt,
-        db,
-        telegram,
-        registry,
-        url: http.url,
-        giveUp: wedged.resolve,
-        reach,
-      }),
-    };
+      giveUp: wedged.resolve,
+      reach,
+    });
+    const pageView = createPageView({
+      db,
+      clock,
+      status: wired.status,
+      assistantName: config.assistantName,
+      simulator: simulator !== null,
+    });
+    running = { url: http.url, simulator, wired, pageView };
   }
 
   /** A daemon that was killed may keep the lock for a moment longer than it shows as running. */
@@ -168,6 +184,7 @@ export function createApp(config: Config, log: Logger, overrides: Overrides = {}
       botName: config.assistantName,
       clock,
       stateFile: path.join(config.home, 'data', 'simulator.json'),
+      statusPath: '/status/',
       // Behind the guard a name that leads here brings no cookie.
       ...(config.http.token === null ? {} : { pageHosts: 'any' as const }),
     });
@@ -194,9 +211,11 @@ export function createApp(config: Config, log: Logger, overrides: Overrides = {}
   };
 }
 
-/** The address that is printed leads to the page. */
-const toSimulatorPage: Handler = (req, res) => {
-  if (req.url !== '/') return false;
-  res.writeHead(302, { location: '/sim/' }).end();
-  return true;
-};
+/** The address that is printed leads to the page that is wanted first. */
+const toPage =
+  (location: string): Handler =>
+  (req, res) => {
+    if (req.url !== '/') return false;
+    res.writeHead(302, { location }).end();
+    return true;
+  };

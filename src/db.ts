@@ -16,6 +16,7 @@ import { mountRepository } from './db/mounts.ts';
 import { checkPages, type OpenOptions, openDatabase, type Sqlite } from './db/open.ts';
 import { outboxRepository } from './db/outbox.ts';
 import { overviewRepository } from './db/overview.ts';
+import { pageRepository } from './db/page.ts';
 import { pairingRepository } from './db/pairing.ts';
 import { problemRepository } from './db/problems.ts';
 import { reportRepository } from './db/reports.ts';
@@ -42,6 +43,7 @@ export function createDb(file: string, options: OpenOptions = {}) {
     /** What became of a message; null when there is none with this id in the chat. */
     trace: traceQuery(sqlite),
     agents: agentRepository(sqlite),
+    page: pageRepository(sqlite),
     pairing: pairingRepository(sqlite),
     usage: usageRepository(sqlite),
     audit,

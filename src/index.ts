@@ -141,7 +141,8 @@ function welcome(app: App, config: Config): string {
     ? [
         'No TELEGRAM_BOT_TOKEN is set, so this runs with the built-in Telegram simulator.',
         `Open ${app.url()} and write "@${config.assistantName} hello" into the group Family.`,
+        `Status: ${app.url()}/status/`,
       ]
-    : [`Status: ${app.url()}/status`];
+    : [`Status: ${app.url()}/status/`];
   return `\n${lines.map((line) => `  ${line}`).join('\n')}\n\n`;
 }

@@ -190,7 +190,7 @@ function read(name: string): string {
   return existsSync(file) ? readFileSync(file, 'utf8') : '';
 }
 
-/** All code below src/ except tests. The simulator's page runs in the browser: only its size is looked at. */
+/** All code below src/ except tests. The pages run in the browser: only their size is looked at. */
 function readSources(): SourceFile[] {
   return readdirSync(SRC, { recursive: true, encoding: 'utf8' })
     .map((name) => name.split(path.sep).join('/'))
@@ -210,7 +210,7 @@ function readSource(name: string): SourceFile {
     readsEnv: false,
     exits: false,
   };
-  if (name.startsWith('simulator/page/')) return file;
+  if (/^(simulator|http)\/page\//.test(name)) return file;
   const { program, errors } = parseSync(name, text);
   if (errors.length > 0) throw new Error(`src/${name}: ${errors[0]?.message}`);
   const body = program.body as unknown as Node[];

@@ -42,11 +42,18 @@ export class PageApi {
   readonly #c: MethodContext;
   readonly #people: People;
   readonly #chats: Memberships;
+  readonly #statusPath: string | null;
 
-  constructor(context: MethodContext, people: People, chats: Memberships) {
-    this.#c = context;
-    this.#people = people;
-    this.#chats = chats;
+  constructor(options: {
+    context: MethodContext;
+    people: People;
+    chats: Memberships;
+    statusPath: string | null;
+  }) {
+    this.#c = options.context;
+    this.#people = options.people;
+    this.#chats = options.chats;
+    this.#statusPath = options.statusPath;
   }
 
   /** Everything but the messages. */
@@ -56,6 +63,7 @@ export class PageApi {
       now: this.#c.clock.now(),
       bot: world.bot,
       botPolledAt: botPolledAt ?? null,
+      statusPath: this.#statusPath,
       people: [...world.people.values()],
       chats: [...world.chats.values()].map((chat) => this.chatView(chat)),
     };

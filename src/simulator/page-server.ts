@@ -2,12 +2,11 @@
  * The page over HTTP: its files under a strict content security policy, its JSON API, and the stream of events that
  * keeps it live. Refuses other sites (same-site.ts). A slow or silent listener is dropped, not waited for.
  */
-import { readFile } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { extname, join } from 'node:path';
 import { z } from 'zod';
 import { BodyTooLarge, readBody } from '../http/body.ts';
-import type { Timer } from '../lib/clock.ts';
+import { EventStream } from '../http/event-stream.ts';
+import { findPageDirectory, policyOf, sendPageFile } from '../http/page-files.ts';
 import { SimRefusal } from './api-error.ts';
 import type { SimEvents } from './events.ts';
 import { sendJson } from './http.ts';
@@ -15,24 +14,15 @@ import type { Memberships } from './memberships.ts';
 import type { MethodContext } from './methods/context.ts';
 import { MAX_UPLOAD_BYTES } from './methods/media.ts';
 import { PageApi } from './page-api.ts';
-import { findPageDirectory } from './page-directory.ts';
 import type { People } from './people.ts';
 import { refusal } from './same-site.ts';
 
 const MAX_JSON_BYTES = 1024 * 1024;
 const MAX_LISTENERS = 64;
 const MAX_BACKLOG_BYTES = 4 * 1024 * 1024;
-const HEARTBEAT_MS = 15_000;
 const POLL_NEWS_MS = 10_000;
-const TYPES: Readonly<Record<string, string>> = {
-  '.html': 'text/html; charset=utf-8',
-  '.css': 'text/css; charset=utf-8',
-  '.js': 'text/javascript; charset=utf-8',
-  '.svg': 'image/svg+xml',
-};
 const SHOWN_INLINE = /^(image\/(png|jpeg|gif|webp)|audio\/[a-z0-9.+-]+|video\/[a-z0-9.+-]+)$/;
-const POLICY =
-  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; media-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+const POLICY = policyOf({ 'img-src': "'self' blob:", 'media-src': "'self'" });
 
 export interface PageOptions {
   readonly context: MethodContext;
@@ -41,19 +31,25 @@ export interface PageOptions {
   /** Called before an answer tells of a change. */
   readonly save: () => void;
   readonly hosts: readonly string[] | 'any';
+  readonly statusPath: string | null;
 }
 
 export class PageServer {
   readonly #o: PageOptions;
   readonly #api: PageApi;
-  readonly #listeners = new Set<ServerResponse>();
-  readonly #directory = findPageDirectory();
+  readonly #stream: EventStream;
+  readonly #directory = findPageDirectory(import.meta.url, 'simulator-page');
   #botPolledAt: number | undefined;
-  #heartbeat: Timer | undefined;
 
   constructor(options: PageOptions) {
     this.#o = options;
-    this.#api = new PageApi(options.context, options.people, options.chats);
+    this.#stream = new EventStream({
+      clock: options.context.clock,
+      mostListeners: MAX_LISTENERS,
+      mostBacklogBytes: MAX_BACKLOG_BYTES,
+      retryMs: 1000,
+    });
+    this.#api = new PageApi(options);
     this.#forward();
   }
 
@@ -68,9 +64,7 @@ export class PageServer {
   }
 
   close(): void {
-    this.#heartbeat?.cancel();
-    for (const res of this.#listeners) res.destroy();
-    this.#listeners.clear();
+    this.#stream.close();
   }
 
   async #route(req: IncomingMessage, res: ServerResponse, url: URL): Promise<void> {
@@ -80,9 +74,10 @@ export class PageServer {
     if (path === '/sim') res.writeHead(302, { location: '/sim/' }).end();
     else if (isRead && path === '/sim/api/state') sendJson(res, 200, this.#api.state(this.#botPolledAt));
     else if (isRead && path === '/sim/api/messages') sendJson(res, 200, this.#api.messages(url.searchParams));
-    else if (isRead && path === '/sim/api/events') this.#listen(res);
+    else if (isRead && path === '/sim/api/events') this.#stream.open(res, { type: 'hello' });
     else if (isRead && path.startsWith('/sim/files/')) this.#sendFile(res, path.slice('/sim/files/'.length));
-    else if (isRead) await this.#sendPage(res, path.slice('/sim/'.length) || 'index.html');
+    else if (isRead)
+      await sendPageFile(res, this.#directory, path.slice('/sim/'.length) || 'index.html', POLICY);
     else if (req.method === 'POST' && path.startsWith('/sim/api/')) await this.#write(req, res, url);
     else sendJson(res, 405, { error: 'use GET or POST' });
   }
@@ -108,28 +103,6 @@ export class PageServer {
     } else sendJson(res, 500, { error: 'the simulator failed to do that' });
   }
 
-  async #sendPage(res: ServerResponse, name: string): Promise<void> {
-    const type = TYPES[extname(name)];
-    const isPlain = /^[a-z-]+\.[a-z]+$/.test(name);
-    const bytes =
-      this.#directory && type && isPlain
-        ? await readFile(join(this.#directory, name)).catch(() => undefined)
-        : undefined;
-    if (!bytes) {
-      sendJson(res, 404, { error: 'there is nothing here' });
-      return;
-    }
-    res.writeHead(200, {
-      'content-type': type,
-      'content-length': bytes.length,
-      'content-security-policy': POLICY,
-      'x-content-type-options': 'nosniff',
-      'referrer-policy': 'no-referrer',
-      'cache-control': 'no-cache',
-    });
-    res.end(bytes);
-  }
-
   /** Pictures and sound are shown; anything else is only ever downloaded. */
   #sendFile(res: ServerResponse, id: string): void {
     const { files } = this.#o.context;
@@ -151,42 +124,10 @@ export class PageServer {
     res.end(bytes);
   }
 
-  #listen(res: ServerResponse): void {
-    if (this.#listeners.size >= MAX_LISTENERS) {
-      sendJson(res, 503, { error: 'too many pages are open' });
-      return;
-    }
-    res.writeHead(200, {
-      'content-type': 'text/event-stream',
-      'cache-control': 'no-store',
-      'x-accel-buffering': 'no',
-    });
-    res.write('retry: 1000\n\ndata: {"type":"hello"}\n\n');
-    this.#listeners.add(res);
-    res.on('close', () => this.#listeners.delete(res));
-    if (!this.#heartbeat) this.#beat();
-  }
-
-  #beat(): void {
-    this.#heartbeat = this.#o.context.clock.after(HEARTBEAT_MS, () => {
-      this.#heartbeat = undefined;
-      if (this.#listeners.size === 0) return;
-      this.#broadcast(': still here\n\n');
-      this.#beat();
-    });
-  }
-
-  #broadcast(frame: string): void {
-    for (const res of this.#listeners) {
-      if (res.writableLength > MAX_BACKLOG_BYTES) res.destroy();
-      else res.write(frame);
-    }
-  }
-
   #forward(): void {
     const { events, world, clock } = this.#o.context;
     const tell = (type: string, value: object) => {
-      if (this.#listeners.size > 0) this.#broadcast(`data: ${JSON.stringify({ type, ...value })}\n\n`);
+      if (this.#stream.size > 0) this.#stream.send({ type, ...value });
     };
     const tellMessage = (type: string) => (message: SimEvents['message']) => {
       const chat = world.chats.get(message.chat.id);

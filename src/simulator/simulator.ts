@@ -49,6 +49,8 @@ export interface SimulatorOptions {
   readonly ledgerLimit?: number;
   /** Other names (`host` or `host:port`) under which the page may be used; loopback always may. 'any': a guard stands before it. */
   readonly pageHosts?: readonly string[] | 'any';
+  /** Where the daemon's status page is, for a link to it. */
+  readonly statusPath?: string;
 }
 
 export interface Simulator
@@ -138,7 +140,14 @@ export function createSimulator(options: SimulatorOptions): Simulator {
       events.emit('call', call);
     },
   });
-  const page = new PageServer({ context, people, chats, save, hosts: options.pageHosts ?? [] });
+  const page = new PageServer({
+    context,
+    people,
+    chats,
+    save,
+    hosts: options.pageHosts ?? [],
+    statusPath: options.statusPath ?? null,
+  });
 
   return {
     token,

@@ -22,6 +22,8 @@ export interface OpenTurn {
   /** See db/turn-phases.ts: `container` until its agent has begun, `first_output` until the model answers, then `reply`. */
   phase: Exclude<Phase, 'queue'>;
   phaseSince: Iso;
+  /** How long the phases before that took, in ms; null for one that was not left. */
+  phasesMs: Record<Phase, number | null>;
   /** What its agent said last that it does: a tool's name or a plain word. Null when it said nothing, or nobody listens. */
   activity: string | null;
 }
@@ -107,6 +109,7 @@ export function readOverview(
         startedAt: turn.startedAt,
         phase,
         phaseSince: since,
+        phasesMs: phaseDurations(turn),
         activity: activityOf(turn.id),
       };
     }),

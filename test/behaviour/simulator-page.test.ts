@@ -1,27 +1,17 @@
 /** The page in a real browser, on a phone and on a desk: one writes in Family, the bot answers, it is seen. */
-import { existsSync } from 'node:fs';
-import { type Browser, chromium } from 'playwright-core';
+import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { chromiumPath, launchChromium } from '../../scripts/chromium.mjs';
 import { systemClock } from '../../src/lib/clock.ts';
 import { createSimulator, FAMILY_CHAT_ID, serveSimulator } from '../../src/simulator/simulator.ts';
 import { startSimulator, TOKEN } from './simulator-support.ts';
 
-const PLACES = [
-  process.env.CHROMIUM_PATH ?? '',
-  '/usr/bin/chromium',
-  '/usr/bin/chromium-browser',
-  '/usr/bin/google-chrome',
-  '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
-];
-const executablePath = PLACES.find((place) => place !== '' && existsSync(place));
-const ARGS =
-  '--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync';
-const why = executablePath ? '' : ' (skipped: no Chromium; set CHROMIUM_PATH)';
+const why = chromiumPath ? '' : ' (skipped: no Chromium; set CHROMIUM_PATH)';
 
-describe.skipIf(!executablePath)(`the page${why}`, () => {
+describe.skipIf(!chromiumPath)(`the page${why}`, () => {
   let browser: Browser;
   beforeAll(async () => {
-    browser = await chromium.launch({ executablePath: executablePath ?? '', args: ARGS.split(' ') });
+    browser = await launchChromium();
   });
   afterAll(async () => {
     await browser?.close();

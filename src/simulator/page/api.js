@@ -48,7 +48,7 @@
  * @property {number | null} migratedTo
  * @property {Message | null} last
  */
-/** @typedef {{now: number, bot: User, botPolledAt: number | null, people: Person[], chats: Chat[]}} State */
+/** @typedef {{now: number, bot: User, botPolledAt: number | null, statusPath: string | null, people: Person[], chats: Chat[]}} State */
 
 /**
  * @param {string} path

@@ -241,8 +241,12 @@ async function openFromAddress() {
 
 /** After a start and after each reconnect: everything anew. */
 async function refresh() {
-  model.take(await get('state'));
+  const state = await get('state');
+  model.take(state);
   model.loaded.clear();
+  const status = byId('status', HTMLAnchorElement);
+  status.hidden = state.statusPath === null;
+  if (state.statusPath !== null) status.href = state.statusPath;
   const hello = `@${model.bot.first_name} hello`;
   byId('nothing-hint', HTMLElement).textContent = `Choose a chat to begin. In Family, type “${hello}”.`;
   await openFromAddress();
