@@ -7,10 +7,10 @@ import { homedir } from 'node:os';
 import path from 'node:path';
 import { parseEnv } from 'node:util';
 import { z } from 'zod';
+import { backupEvery, DAY_MS, httpUrl, keepFor, oneOf, whole } from './config/checks.ts';
 import { messageOf, NanoClawError } from './errors.ts';
 import { type Failpoint, parseFailpoints } from './lib/failpoint.ts';
 import { isLoopbackHost } from './lib/loopback.ts';
-import { parseDuration } from './next-run/duration.ts';
 import type { ProviderName, RuntimeName } from './types.ts';
 
 /** The host's model credential. Only the credential proxy reads `value`. */
@@ -59,6 +59,8 @@ export interface Config {
   /** nanoclaw.log is set aside at maxBytes; that many older ones are kept. */
   logFile: { maxBytes: number; keep: number };
   keep: Keep;
+  /** Backups by the daemon: none when everyMs is null. `at`: HH:MM in `timezone`, for intervals of whole days. */
+  backup: { everyMs: number | null; at: string; keep: number };
   /** token: what whoever asks must bring; null only where nobody but this machine can ask. */
   http: { host: string; port: number; token: string | null };
   /** Where tests make the daemon fail; empty everywhere else. */
@@ -86,29 +88,6 @@ export function isTimezone(zone: string): boolean {
     return false;
   }
 }
-
-const whole = (min: number, max: number, what: string) =>
-  z
-    .string()
-    .regex(/^\d+$/, `expected ${what}: a whole number from ${min} to ${max}`)
-    .transform(Number)
-    .refine((n) => n >= min && n <= max, `expected ${what}: a whole number from ${min} to ${max}`);
-const SHORTEST_KEEP_MS = 60_000;
-/** A length of time or `forever`; in milliseconds, null for ever. */
-const keepFor = z.string().transform((text, context) => {
-  if (text.trim().toLowerCase() === 'forever') return null;
-  const ms = parseDuration(text);
-  if (ms !== null && ms >= SHORTEST_KEEP_MS) return ms;
-  context.addIssue('expected how long to keep it, at least 1m: a length like 7d, 12h or 30m, or forever');
-  return z.NEVER;
-});
-const DAY_MS = 86_400_000;
-const httpUrl = (what: string) =>
-  z.string().refine((value) => /^https?:$/.test(URL.canParse(value) ? new URL(value).protocol : ''), {
-    message: `expected ${what}: a URL that begins with http:// or https://`,
-  });
-const oneOf = <const T extends readonly string[]>(values: T) =>
-  z.enum(values, { error: `expected one of: ${values.join(', ')}` });
 
 /** Every setting, as text. Each key is described in .env.example; a test holds the two together. */
 export const settingsSchema = z.object({
@@ -165,6 +144,12 @@ export const settingsSchema = z.object({
   KEEP_TURN_LOGS: keepFor.default(30 * DAY_MS),
   KEEP_AUDIT: keepFor.default(730 * DAY_MS),
   KEEP_MESSAGES: keepFor.default(null),
+  BACKUP_EVERY: backupEvery.default(null),
+  BACKUP_AT: z
+    .string()
+    .regex(/^([01]\d|2[0-3]):[0-5]\d$/, 'expected a time of day like 03:30')
+    .default('03:30'),
+  BACKUP_KEEP: whole(0, 9999, 'how many backups are kept, 0 for all').default(7),
   NANOCLAW_HOME: z.string().optional(),
   HTTP_HOST: z
     .string()
@@ -386,6 +371,7 @@ function toConfig(s: Settings, home: string, env: NodeJS.ProcessEnv): Config {
       auditMs: s.KEEP_AUDIT,
       messagesMs: s.KEEP_MESSAGES,
     },
+    backup: { everyMs: s.BACKUP_EVERY, at: s.BACKUP_AT, keep: s.BACKUP_KEEP },
     http: { host: s.HTTP_HOST, port: s.HTTP_PORT, token: s.STATUS_TOKEN ?? null },
     failpoints: s.FAILPOINTS ?? [],
   });

@@ -7,6 +7,7 @@
  */
 import { agentRepository } from './db/agents.ts';
 import { auditRepository } from './db/audit.ts';
+import { exportRepository } from './db/exports.ts';
 import { groupRepository } from './db/groups.ts';
 import { inboxRepository } from './db/inbox.ts';
 import { ledgerRepository } from './db/ledger.ts';
@@ -48,6 +49,7 @@ export function createDb(file: string, options: OpenOptions = {}) {
     usage: usageRepository(sqlite),
     audit,
     reports: reportRepository(sqlite),
+    exports: exportRepository(sqlite),
     overview: overviewRepository(sqlite),
     ledger: ledgerRepository(sqlite),
     problems: problemRepository(sqlite),

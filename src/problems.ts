@@ -71,6 +71,10 @@ const PROBLEMS = {
       `The sender rules cannot be used: ${detail}. Until that file is mended nobody is admitted in any group, nor here.`,
     ends: () => 'The sender rules are sound again and in force.',
   },
+  backup: {
+    begins: (detail) => `The scheduled backup did not work: ${detail}`,
+    ends: () => 'The scheduled backup works again.',
+  },
 } as const satisfies Record<string, Words>;
 
 /** Those that concern who may do what stand in the audit log, too. */

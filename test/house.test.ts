@@ -44,6 +44,7 @@ const LEVELS: readonly (readonly string[])[] = [
     'ipc',
     'task-scheduler',
     'retention',
+    'backup-schedule',
     'status',
     'problems',
     'watchdog',

@@ -2,6 +2,8 @@
  * The services of the daemon, constructed once and wired: the straight line as code. Those that need one another
  * get each other late, through small functions. Adds to `releasers` how to stop each, in the order of their start.
  */
+import { backupInChild } from '../backup/in-child.ts';
+import { createBackupSchedule } from '../backup-schedule.ts';
 import type { Config } from '../config.ts';
 import { type ContainerRunner, createContainerRunner } from '../container-runner.ts';
 import type { Db } from '../db.ts';
@@ -325,6 +327,21 @@ export function wire(parts: WireParts): Wired {
   poller.start();
   scheduler.start();
   retention.start();
+  const { backup, home, timezone } = config;
+  if (backup.everyMs !== null) {
+    const plan = { ...backup, everyMs: backup.everyMs, timezone };
+    const backups = createBackupSchedule({
+      plan,
+      home,
+      db,
+      clock,
+      log: child('backup'),
+      problems,
+      make: backupInChild,
+    });
+    backups.start();
+    releasers.add(() => backups.stop());
+  }
   releasers.add(() => retention.stop());
   const pokes = onPoke(config.home, fileEvents, () => {
     groupsChanged();

@@ -39,6 +39,12 @@ export type Manifest = z.infer<typeof manifestSchema>;
 export const backupName = (at: Date): string => `nanoclaw-${at.toISOString().replace(/[-:.]/g, '')}.tar.gz`;
 export const BACKUP_NAME = /^nanoclaw-\d{8}T\d{9}Z\.tar\.gz$/;
 
+/** When the one with this name was begun, in milliseconds. */
+export function backupTime(name: string): number {
+  const [, y, mo, d, h, mi, s, ms] = /(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)(\d{3})Z/.exec(name) ?? [];
+  return Date.parse(`${y}-${mo}-${d}T${h}:${mi}:${s}.${ms}Z`);
+}
+
 /** True for the paths that a backup may hold; everything else in an archive is refused. */
 export function isBackupPath(name: string): boolean {
   if (name.includes('\0') || name.split('/').some((part) => part === '' || part === '.' || part === '..'))

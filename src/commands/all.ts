@@ -17,6 +17,7 @@ const COMMANDS: Record<string, () => Promise<Register>> = {
   chat: async () => (await import('./chat.ts')).chatCommand,
   service: async () => (await import('./service.ts')).serviceCommand,
   backup: async () => (await import('./backup.ts')).backupCommand,
+  export: async () => (await import('./export.ts')).exportCommand,
   restore: async () => (await import('./restore.ts')).restoreCommand,
   doctor: async () => (await import('./doctor.ts')).doctorCommand,
   image: async () => (await import('./image.ts')).imageCommand,

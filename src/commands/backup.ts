@@ -6,16 +6,17 @@ import { createBackup } from '../backup/create.ts';
 import { listBackups, pruneBackups } from '../backup/keep.ts';
 import { backupName } from '../backup/layout.ts';
 import { readBackup } from '../backup/read.ts';
-import { homeOf } from '../config.ts';
+import { homeOf, loadConfig } from '../config.ts';
 import { NanoClawError } from '../errors.ts';
 import { programVersion } from '../lib/project-root.ts';
 import { type Output, print } from './context.ts';
+import { bytesText } from './listing.ts';
 import { table } from './table.ts';
 
 interface BackupFlags extends Output {
   to?: string;
   withSecrets?: boolean;
-  keep: string;
+  keep?: string;
 }
 
 export function backupCommand(program: Command): void {
@@ -24,7 +25,7 @@ export function backupCommand(program: Command): void {
     .description('archive the database, groups, sessions and settings, and check the archive')
     .option('--to <file>', 'where to write it (default: data/backups/nanoclaw-<time>.tar.gz)')
     .option('--with-secrets', 'with the tokens and keys of .env; without it they are left out')
-    .option('--keep <n>', 'how many to keep in data/backups; 0 keeps all', '7')
+    .option('--keep <n>', 'how many to keep in data/backups; 0 keeps all (default: BACKUP_KEEP)')
     .option('--json', 'machine-readable')
     .action(run);
   backup
@@ -43,7 +44,7 @@ export function backupCommand(program: Command): void {
 const folderOf = (home: string) => path.join(home, 'data', 'backups');
 
 async function run(options: BackupFlags): Promise<void> {
-  if (!/^\d{1,4}$/.test(options.keep)) {
+  if (options.keep !== undefined && !/^\d{1,4}$/.test(options.keep)) {
     throw new NanoClawError(
       'COMMAND_INVALID',
       `--keep is "${options.keep}"; expected a number from 0 to 9999.`,
@@ -60,27 +61,34 @@ async function run(options: BackupFlags): Promise<void> {
     version: programVersion(),
     now,
   });
-  const removed =
-    options.to === undefined && options.keep !== '0'
-      ? pruneBackups(folderOf(home), Number(options.keep))
-      : [];
+  const keep = options.keep === undefined ? kept() : Number(options.keep);
+  const removed = options.to === undefined && keep !== 0 ? pruneBackups(folderOf(home), keep) : [];
   const messages = manifest.tables.messages ?? 0;
   const files = Object.keys(manifest.files).length;
   const lines = [
-    `${file}: ${size(bytes)}, ${messages} messages, ${files} files; read back and checked.`,
+    `${file}: ${bytesText(bytes)}, ${messages} messages, ${files} files; read back and checked.`,
     ...(secrets ? ['It holds your tokens and keys: keep it as safe as them.'] : []),
     ...(manifest.skipped.length > 0
       ? [`Left out, ${manifest.skipped.length}:`, ...manifest.skipped.slice(0, 10)]
       : []),
-    ...(removed.length > 0 ? [`${removed.length} older ones were removed (--keep ${options.keep}).`] : []),
+    ...(removed.length > 0 ? [`${removed.length} older ones were removed; ${keep} are kept.`] : []),
   ];
   const { files: _, ...facts } = manifest;
   print(options, { file, bytes, file_count: files, ...facts, removed }, lines.join('\n'));
 }
 
+/** A backup is made whatever is wrong with the settings; then none is removed. */
+function kept(): number {
+  try {
+    return loadConfig().backup.keep;
+  } catch {
+    return 0;
+  }
+}
+
 async function list(options: Output): Promise<void> {
   const found = listBackups(folderOf(homeOf())).map((file) => ({ file, bytes: statSync(file).size }));
-  const rows = found.map(({ file, bytes }) => [file, size(bytes)]);
+  const rows = found.map(({ file, bytes }) => [file, bytesText(bytes)]);
   print(options, found, rows.length > 0 ? table(rows) : 'There is no backup yet: nanoclaw backup makes one.');
 }
 
@@ -89,8 +97,4 @@ async function check(file: string, options: Output): Promise<void> {
   const count = Object.keys(files).length;
   const text = `${file} is whole: of ${facts.created_at}, schema ${facts.schema}, ${count} files, ${facts.tables.messages ?? 0} messages.`;
   print(options, { file, file_count: count, ...facts }, text);
-}
-
-function size(bytes: number): string {
-  return bytes < 1_000_000 ? `${Math.ceil(bytes / 1000)} kB` : `${(bytes / 1_000_000).toFixed(1)} MB`;
 }

@@ -18,6 +18,11 @@ export function limitOf(text: string, option = '--limit'): number {
 
 export const SINCE_HELP = 'an instant (2026-11-02T08:00:00Z) or how long ago (2h, 3d)';
 
+/** A size for people. */
+export function bytesText(bytes: number): string {
+  return bytes < 1_000_000 ? `${Math.ceil(bytes / 1000)} kB` : `${(bytes / 1_000_000).toFixed(1)} MB`;
+}
+
 /** The instant that --since names. */
 export function sinceOf(text: string | undefined): Iso | undefined {
   if (text === undefined) return undefined;

@@ -95,6 +95,44 @@ it('under load: the restored daemon answers what was waiting, once, and goes on'
   ).toEqual([]);
 });
 
+it('under load, to the word: nothing said before is lost, and nothing is said twice without ↻', async () => {
+  const chats = Array.from({ length: 4 }, (_, n) => api.group(`Group ${n}`));
+  home.registerAll(
+    chats.map((chat, n) => ({ chatJid: String(chat), name: `Group ${n}`, folder: `group-${n}` })),
+  );
+  const daemon = await home.start();
+  const words = Array.from({ length: 40 }, (_, n) => `word-${n}-end`);
+  const chatOf = (n: number) => chats[n % chats.length] ?? 0;
+  words.forEach((word, n) => void api.sim.say({ chat: chatOf(n), from: 'anna', text: `@Nina say ${word}` }));
+  await home.until(
+    () => (home.row<{ n: number }>("SELECT count(*) AS n FROM outbox WHERE state = 'sent'")?.n ?? 0) >= 5,
+    'some to be answered',
+  );
+  // It does nothing more after this moment, of which the backup is, and dies with sends and turns in flight.
+  process.kill(daemon.pid, 'SIGSTOP');
+  const { file } = await backup('--to', home.file('mine.tar.gz'));
+  await daemon.kill('SIGKILL');
+  expect(home.row('SELECT 1 FROM messages WHERE disposition IS NULL')).toBeDefined();
+
+  expect((await other.nanoclaw('restore', file)).code).toBe(0);
+  await other.start();
+  const said = (n: number) => api.answers(chatOf(n)).filter((text) => text.includes(words[n] ?? '?'));
+  await api.until(() => words.every((_, n) => said(n).length > 0), 'every word');
+  await other.until(
+    () =>
+      !other.row(
+        "SELECT 1 FROM messages WHERE disposition IS NULL UNION ALL SELECT 1 FROM outbox WHERE state NOT IN ('sent', 'failed')",
+      ),
+    'everything to be settled',
+  );
+  for (const [n, word] of words.entries()) {
+    const plain = said(n).filter((text) => !text.startsWith('↻'));
+    expect({ word, plain: plain.length }).toEqual({ word, plain: 1 });
+    expect(said(n).length).toBeLessThanOrEqual(2);
+  }
+  expect(await api.ask(chatOf(0), '@Nina ping')).toBe('pong');
+});
+
 it('holds groups, sessions and settings, but no secret unless asked, and follows no link', async () => {
   const chat = api.group('Family');
   await home.addGroup(chat, 'family');
