@@ -8,12 +8,14 @@ import {
   chownSync,
   closeSync,
   existsSync,
+  linkSync,
   mkdirSync,
   openSync,
   readFileSync,
   renameSync,
   rmSync,
   statSync,
+  symlinkSync,
   utimesSync,
   writeFileSync,
   writeSync,
@@ -168,12 +170,25 @@ describe('files', () => {
       expect((await doctor(home)).of('owners').state).toBe('ok');
       chownSync(home.file('groups/family'), 0, 0);
       writeFileSync(home.file('groups/family/notes.md'), 'of root', { mode: 0o600 });
+      // What a container may have planted.
+      writeFileSync(home.file('user/secret'), 'not the agent’s', { mode: 0o600 });
+      symlinkSync(home.file('user/secret'), home.file('groups/family/link'));
+      linkSync(home.file('user/secret'), home.file('groups/family/hard'));
       expect((await doctor(home)).of('owners')).toMatchObject({
         state: 'fail',
         seen: expect.stringContaining('groups/family'),
       });
-      expect(await fixed('owners')).toHaveLength(2);
+      const mended = await doctor(home, '--fix');
+      expect(mended.of('owners').done).toHaveLength(2);
       expect(statSync(home.file('groups/family/notes.md')).uid).toBe(NOBODY);
+      expect(statSync(home.file('user/secret'))).toMatchObject({ uid: 0, mode: 0o100600 });
+      // A file that also lies elsewhere is the operator's to decide about.
+      expect(mended.of('owners')).toMatchObject({
+        state: 'fail',
+        seen: expect.stringContaining('groups/family/hard'),
+      });
+      rmSync(home.file('groups/family/hard'));
+      expect((await doctor(home)).of('owners').state).toBe('ok');
     });
 
     it('a database and a folder that their own user may not write', async () => {
@@ -203,6 +218,13 @@ describe('files', () => {
       expect(statSync(home.file('nanoclaw.log')).uid).toBe(NOBODY);
     });
   });
+});
+
+it('a home that is not there yet is all right, and is not made by looking', async () => {
+  const somewhere = home.file('not/yet');
+  const { code, findings } = await doctorWith(home, { NANOCLAW_HOME: somewhere });
+  expect([code, findings.filter(({ state }) => state === 'fail')]).toEqual([0, []]);
+  expect(existsSync(home.file('not'))).toBe(false);
 });
 
 describe('the machine', () => {

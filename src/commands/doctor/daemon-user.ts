@@ -61,8 +61,11 @@ function userOf(nameOrUid: string): DaemonUser {
 
 export type Right = 'read' | 'write';
 
-/** For the one who asks it is the kernel's answer, which knows of access lists and read-only disks; else by owner and mode. */
-export function may(user: DaemonUser, file: string, stat: Stats, right: Right): boolean {
+/** All of these. For the one who asks it is the kernel's answer, which knows of access lists and read-only disks; else by owner and mode. */
+export const may = (user: DaemonUser, file: string, stat: Stats, ...rights: Right[]): boolean =>
+  rights.every((right) => mayOne(user, file, stat, right));
+
+function mayOne(user: DaemonUser, file: string, stat: Stats, right: Right): boolean {
   if (user.uid === process.getuid?.()) {
     const bits =
       (right === 'read' ? constants.R_OK : constants.W_OK) | (stat.isDirectory() ? constants.X_OK : 0);

@@ -2,8 +2,19 @@
  * The files and folders of the home: are they there, whose are they, and may the daemon's user work with them? Never follows
  * a link: in group folders they may have been planted by a container.
  */
-import { chmodSync, lchownSync, lstatSync, opendirSync, type Stats } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  fchmodSync,
+  fchownSync,
+  fstatSync,
+  lchownSync,
+  lstatSync,
+  opendirSync,
+  type Stats,
+} from 'node:fs';
 import path from 'node:path';
+import { openBelow } from '../../lib/open-below.ts';
 import { groupPaths } from '../../mailbox/layout.ts';
 import { MAILBOX } from '../../protocol.ts';
 import { prepareFolders } from '../../registry.ts';
@@ -21,8 +32,6 @@ const look = (file: string): Stats | null => {
 };
 
 const isRoot = () => process.getuid?.() === 0;
-/** May this process change its mode? */
-const isMine = (stat: Stats) => isRoot() || stat.uid === process.getuid?.();
 const octal = (stat: Stats) => (stat.mode & 0o7777).toString(8).padStart(4, '0');
 
 // ---------------------------------------------------------------- .env
@@ -52,9 +61,8 @@ const envFile: Check = {
       );
     return ok('env-file', '.env is readable by its owner alone.');
   },
-  async mend({ home, user }) {
-    const file = path.join(home, '.env');
-    return mendFile(file, user, ['read'], 0o600);
+  async mend(ground) {
+    return mendFile(ground, path.join(ground.home, '.env'), ['read'], 0o600);
   },
 };
 
@@ -184,7 +192,7 @@ function wrongOnes(ground: Ground): Wrong[] {
   return [...new Set([...paths, ...contents])].flatMap((file) => {
     const stat = look(file);
     if (!stat || stat.isSymbolicLink() || (!stat.isDirectory() && !stat.isFile())) return [];
-    return may(user, file, stat, 'read') && may(user, file, stat, 'write') ? [] : [{ file, stat }];
+    return may(user, file, stat, 'read', 'write') ? [] : [{ file, stat }];
   });
 }
 
@@ -215,28 +223,48 @@ const owners: Check = {
     );
   },
   async mend(ground) {
-    return wrongOnes(ground).flatMap(({ file }) => mendFile(file, ground.user, ['read', 'write']));
+    return wrongOnes(ground).flatMap(({ file }) => mendFile(ground, file, ['read', 'write']));
   },
 };
 
-/** Gives it to the user, as root, and the owner's rights, until the user may do it. `mode` replaces the whole mode. */
-function mendFile(file: string, user: DaemonUser, rights: readonly Right[], mode?: number): string[] {
-  const done: string[] = [];
-  const can = (stat: Stats | null) => stat !== null && rights.every((right) => may(user, file, stat, right));
+/**
+ * Gives it to the user, as root, and the owner's rights, until the user may do it. `mode` replaces the whole mode. Root changes
+ * only what it holds open, reached without a link: a container may put another thing in its place at any moment.
+ */
+function mendFile(ground: Ground, file: string, rights: readonly Right[], mode?: number): string[] {
+  const { user } = ground;
   const before = look(file);
-  if (!before || before.isSymbolicLink() || (before.isFile() && before.nlink > 1)) return [];
-  if (!can(before) && before.uid !== user.uid && isRoot()) {
-    lchownSync(file, user.uid, user.gids[0] ?? before.gid);
-    done.push(`Gave ${file} to ${user.name}.`);
+  if (!before || (!before.isFile() && !before.isDirectory())) return [];
+  if (!isRoot()) {
+    const wanted = wantedMode(before, may(user, file, before, ...rights), mode);
+    if (before.uid !== process.getuid?.() || wanted === (before.mode & 0o7777)) return [];
+    chmodSync(file, wanted);
+    return [said(file, wanted)];
   }
-  const stat = look(file);
-  if (!stat || !isMine(stat)) return done;
-  const bits = stat.isDirectory() ? 0o700 : 0o600;
-  const wanted = mode ?? (can(stat) ? stat.mode & 0o7777 : (stat.mode & 0o7777) | bits);
-  if ((stat.mode & 0o7777) === wanted) return done;
-  chmodSync(file, wanted);
-  return [...done, `Set the mode of ${file} to ${wanted.toString(8).padStart(4, '0')}.`];
+  const done: string[] = [];
+  const fd = openBelow(ground.home, path.relative(ground.home, file).split(path.sep).filter(Boolean));
+  try {
+    const stat = fstatSync(fd);
+    if (stat.ino !== before.ino || (stat.isFile() && stat.nlink > 1)) return [];
+    if (!may(user, file, stat, ...rights) && stat.uid !== user.uid) {
+      fchownSync(fd, user.uid, user.gids[0] ?? stat.gid);
+      done.push(`Gave ${file} to ${user.name}.`);
+    }
+    const now = fstatSync(fd);
+    const wanted = wantedMode(now, may(user, file, now, ...rights), mode);
+    if (wanted === (now.mode & 0o7777)) return done;
+    fchmodSync(fd, wanted);
+    return [...done, said(file, wanted)];
+  } finally {
+    closeSync(fd);
+  }
 }
+
+const wantedMode = (stat: Stats, isEnough: boolean, mode: number | undefined): number =>
+  mode ?? (isEnough ? stat.mode & 0o7777 : (stat.mode & 0o7777) | (stat.isDirectory() ? 0o700 : 0o600));
+
+const said = (file: string, mode: number) =>
+  `Set the mode of ${file} to ${mode.toString(8).padStart(4, '0')}.`;
 
 function giveTo(user: DaemonUser, file: string): void {
   const stat = look(file);
@@ -263,8 +291,8 @@ const log: Check = {
       );
     return ok('log', 'The log can be written.');
   },
-  async mend({ home, user }) {
-    return mendFile(path.join(home, 'nanoclaw.log'), user, ['read', 'write']);
+  async mend(ground) {
+    return mendFile(ground, path.join(ground.home, 'nanoclaw.log'), ['read', 'write']);
   },
 };
 

@@ -1,5 +1,5 @@
 /** What surrounds the daemon on this machine: itself, its lock, its port, its disk, and what others left behind. */
-import { lstatSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, lstatSync, readdirSync, rmSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import path from 'node:path';
@@ -100,11 +100,15 @@ function listenError(host: string, wanted: number): Promise<string | null> {
 /** The largest file of an agent. */
 const LEAST_FREE_MB = 2048;
 
+/** A home that is not there yet will lie in the first folder above it that is. */
+const existing = (dir: string): string =>
+  existsSync(dir) || path.dirname(dir) === dir ? dir : existing(path.dirname(dir));
+
 const disk: Check = {
   id: 'disk',
   homeOnly: true,
   async look({ home }) {
-    const { bavail, bsize, files, ffree } = await statfs(home);
+    const { bavail, bsize, files, ffree } = await statfs(existing(home));
     const mb = Math.floor((bavail * bsize) / 1024 ** 2);
     const seen = `${mb.toLocaleString('en')} MiB are free where ${home} lies.`;
     const fix = 'Make room; du -sh groups/* data/* shows what takes it.';

@@ -3,6 +3,7 @@
  * to getUpdates has no offset and confirms nothing, and is not asked at all while our own daemon polls.
  */
 import { messageOf } from '../../errors.ts';
+import { isHomeLocked } from '../../lib/home-lock.ts';
 import { age } from '../../status.ts';
 import { askBotApi, type BotAnswer, type BotApiAddress } from '../../telegram/ask.ts';
 import type { Check } from './check.ts';
@@ -155,6 +156,9 @@ const poller: Check = {
     const [bot, info] = await Promise.all([botOf(ground, address), webhookInfo(ground, address)]);
     if (!bot) return unseen('poller', 'Telegram does not take the token', 'token');
     if (info?.url) return unseen('poller', 'a webhook is set', 'webhook');
+    // One of our own, which starts just now, would be told of a conflict.
+    if (!ground.daemon && isHomeLocked(ground.home))
+      return unseen('poller', 'a daemon may be starting', 'lock');
     const asked = ground.daemon ? await askDaemon(ground) : await listen(address);
     if (asked === null) return unseen('poller', 'the daemon runs and does not say how it is', 'daemon');
     if (asked === 'alone')
