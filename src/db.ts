@@ -20,6 +20,7 @@ import { overviewRepository } from './db/overview.ts';
 import { pageRepository } from './db/page.ts';
 import { pairingRepository } from './db/pairing.ts';
 import { problemRepository } from './db/problems.ts';
+import { questionRepository } from './db/questions.ts';
 import { reportRepository } from './db/reports.ts';
 import { retentionRepository } from './db/retention.ts';
 import { taskRepository } from './db/tasks.ts';
@@ -53,6 +54,7 @@ export function createDb(file: string, options: OpenOptions = {}) {
     overview: overviewRepository(sqlite),
     ledger: ledgerRepository(sqlite),
     problems: problemRepository(sqlite),
+    questions: questionRepository(sqlite),
     retention: retentionRepository(sqlite),
     /** Runs `work` in one IMMEDIATE transaction; nested calls join it. Throws what `work` throws, after a rollback. */
     transaction<T>(work: () => T): T {

@@ -34,6 +34,7 @@ export const ERROR_CODES = {
   MOUNT_REFUSED: 'rejected',
   TASK_INVALID: 'rejected',
   TASK_UNKNOWN: 'rejected',
+  RETRY_REFUSED: 'rejected',
   COMMAND_INVALID: 'rejected',
   COMMAND_REFUSED: 'rejected',
   FILE_REFUSED: 'rejected',

@@ -9,9 +9,13 @@ import type { Update } from 'grammy/types';
 import { isStorageFailure } from './db/open.ts';
 import { messageOf } from './errors.ts';
 import type { Reach } from './lib/failpoint.ts';
+import type { Random } from './lib/random.ts';
 import { runEach } from './lib/run-each.ts';
 import type { Logger } from './log.ts';
+import type { ChatAnswer, ChatCommandContext } from './router/chat-commands.ts';
 import { createJudge, type JudgeOptions } from './router/judge.ts';
+import { createNewChats } from './router/new-chats.ts';
+import { createQuestions } from './router/questions.ts';
 import { splitText, stripInternal } from './router/reply-text.ts';
 import { createStrangers } from './router/strangers.ts';
 import type { BotIdentity } from './telegram/api.ts';
@@ -20,12 +24,15 @@ import { type ChatJid, type Group, type Iso, iso, type TurnId } from './types.ts
 
 export interface RouterOptions extends JudgeOptions {
   log: Logger;
+  random: Random;
   /** There is a message to answer in this chat. */
   wakeQueue: (jid: ChatJid) => void;
   /** There is something to send to this chat. */
   wakeDelivery: (jid: ChatJid) => void;
   /** The list of known chats has changed. */
   chatsChanged: () => void;
+  /** Telegram is to be told that a button was pressed. */
+  wakeAnswers: () => void;
   tasksChanged: (jid: ChatJid) => void;
   /** Somebody wants the chat's running turn to end. */
   stopTurn: (jid: ChatJid) => void;
@@ -60,6 +67,12 @@ export function createRouter(options: RouterOptions): Router {
   const { db, clock, log } = options;
   const strangers = createStrangers(options);
   const judge = createJudge(options);
+  const contextOf = (group: Group, sender: string): ChatCommandContext => {
+    const { tasks, registry, assistantName, describe } = options;
+    return { db, tasks, registry, assistantName, describe, group, sender, replyTo: null };
+  };
+  const questions = createQuestions({ ...options, contextOf });
+  const newChats = createNewChats({ ...options, record, questions, contextOf });
 
   function accept(bot: BotIdentity, updates: readonly Update[], nextOffset: number): void {
     const woken: Woken = {
@@ -68,6 +81,7 @@ export function createRouter(options: RouterOptions): Router {
       tasks: new Set(),
       stop: new Set(),
       chats: false,
+      answers: false,
     };
     let isStored = false;
     try {
@@ -86,6 +100,7 @@ export function createRouter(options: RouterOptions): Router {
       ...[...woken.tasks].map((jid) => () => options.tasksChanged(jid)),
       ...[...woken.stop].map((jid) => () => options.stopTurn(jid)),
       ...(woken.chats ? [options.chatsChanged] : []),
+      ...(woken.answers ? [options.wakeAnswers] : []),
     ];
     // A mirror that cannot be written must not keep a message waiting, or make the batch come again.
     runEach(wakes, (error) => log.error({ event: 'wake_failed', err: error }, messageOf(error)));
@@ -98,17 +113,13 @@ export function createRouter(options: RouterOptions): Router {
     tasks: Set<ChatJid>;
     stop: Set<ChatJid>;
     chats: boolean;
+    answers: boolean;
   }
 
   function acceptOne(bot: BotIdentity, update: Update, woken: Woken): void {
     const at = iso(clock.now());
     const incoming = parseUpdate(update);
-    const jid =
-      'message' in incoming
-        ? incoming.message.chat.chatJid
-        : 'chat' in incoming
-          ? incoming.chat.chatJid
-          : incoming.chatJid;
+    const jid = chatOf(incoming);
     const group = jid === null ? null : db.groups.byJid(jid);
     const isNew = db.inbox.insert({
       botId: bot.id,
@@ -125,6 +136,10 @@ export function createRouter(options: RouterOptions): Router {
       // A full disk is not this update's fault, and may have ended the transaction: the whole batch comes again.
       if (isStorageFailure(error) || !db.sqlite.inTransaction) throw error;
       db.inbox.fail(bot.id, update.update_id, messageOf(error));
+      if (incoming.kind === 'callback_query') {
+        db.questions.addAnswer({ id: incoming.press.id, text: '', alert: false, createdAt: at });
+        woken.answers = true;
+      }
       log.error(
         { event: 'update_failed', update: update.update_id, err: error },
         'an update could not be applied; it is kept in inbox',
@@ -140,6 +155,15 @@ export function createRouter(options: RouterOptions): Router {
       db.groups.chatSeen(incoming.chat, at);
       db.groups.setBotStatus(incoming.chat.chatJid, incoming.status);
       woken.chats = true;
+      const main = newChats.moved(incoming, group);
+      if (main !== null) woken.delivery.add(main);
+      return;
+    }
+    if (incoming.kind === 'callback_query') {
+      const effect = questions.press(incoming.press, group);
+      woken.answers = true;
+      if (group !== null) woken.delivery.add(group.chatJid);
+      if (effect !== null && group !== null) follow(effect, group, woken);
       return;
     }
     const { message } = incoming;
@@ -202,19 +226,22 @@ export function createRouter(options: RouterOptions): Router {
     });
     if (stored === null) return;
     if (verdict.disposition === null) woken.queue.add(group.chatJid);
-    if (verdict.answer !== undefined) {
-      record({
-        chatJid: group.chatJid,
-        threadId: message.threadId,
-        turnId: null,
-        replyTo: null,
-        text: verdict.answer.text,
-      });
-      woken.delivery.add(group.chatJid);
-      if (verdict.answer.groupsChanged) woken.chats = true;
-      if (verdict.answer.stopTurn) woken.stop.add(group.chatJid);
-      if (verdict.answer.tasksChanged) woken.tasks.add(verdict.answer.tasksChanged);
-    }
+    if (verdict.answer === undefined) return;
+    const { text, ask } = verdict.answer;
+    const { chatJid } = group;
+    const { threadId } = message;
+    if (ask !== undefined) questions.ask(contextOf(group, message.sender), { kind: ask, threadId });
+    else record({ chatJid, threadId, turnId: null, replyTo: null, text });
+    woken.delivery.add(chatJid);
+    follow(verdict.answer, group, woken);
+  }
+
+  /** What a command, typed or pressed, has changed. */
+  function follow(answer: ChatAnswer, group: Group, woken: Woken): void {
+    if (answer.groupsChanged) woken.chats = true;
+    if (answer.stopTurn) woken.stop.add(group.chatJid);
+    if (answer.tasksChanged) woken.tasks.add(answer.tasksChanged);
+    if (answer.wakeQueue) woken.queue.add(answer.wakeQueue);
   }
 
   /**
@@ -267,4 +294,10 @@ export function createRouter(options: RouterOptions): Router {
   }
 
   return { accept, record };
+}
+
+function chatOf(incoming: Incoming): ChatJid | null {
+  if ('message' in incoming) return incoming.message.chat.chatJid;
+  if ('chat' in incoming) return incoming.chat.chatJid;
+  return 'press' in incoming ? (incoming.press.chat?.chatJid ?? null) : incoming.chatJid;
 }

@@ -24,6 +24,7 @@ const LEVELS: readonly (readonly string[])[] = [
     'registry',
     'sender-rules',
     'pairing',
+    'retry',
     'tasks',
     'why',
     'mailbox',

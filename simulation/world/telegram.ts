@@ -49,6 +49,8 @@ export interface Arrival {
   place: string;
   messageId: number;
   text: string;
+  /** What it says by now, when it was edited. */
+  shows?: string;
   outboxId: number | null;
   at: number;
 }
@@ -79,6 +81,8 @@ export class SimulatedTelegram {
   #confirmed: Update[] = [];
   /** When an update was confirmed, in monotonic milliseconds. */
   readonly confirmedAt = new Map<number, number>();
+  /** How many commands are offered in a chat, or by default. */
+  readonly menus = new Map<string, number>();
   /** Called when a request to send has arrived. */
   onArrival: (daemon: Daemon) => void = () => {};
   onRequest: (request: SendRequest) => void = () => {};
@@ -143,6 +147,20 @@ export class SimulatedTelegram {
       sendDocument: (message) =>
         ask('sendDocument', (answer, refuse) => {
           this.#send(daemon, message, answer, refuse);
+        }),
+      editMessage: (message) =>
+        ask<void>('editMessage', (answer, refuse) => {
+          daemon.sendingId = null;
+          this.#request(daemon, this.#network.fate(), () => this.#edit(message), answer, refuse);
+        }),
+      answerCallback: () =>
+        ask<void>('answerCallback', (answer, refuse) => {
+          this.#request(daemon, this.#network.fate(), () => undefined, answer, refuse);
+        }),
+      setCommands: (chat, commands) =>
+        ask<void>('setCommands', (answer, refuse) => {
+          const arrive = () => void this.menus.set(chat ?? 'default', commands.length);
+          this.#request(daemon, this.#network.fate(), arrive, answer, refuse);
         }),
       sendTyping: () =>
         ask('sendTyping', (answer, refuse) => {
@@ -322,6 +340,13 @@ export class SimulatedTelegram {
       told: null,
     } as const;
     this.requests.push({ ...nothing, asked: false, outboxId, at });
+  }
+
+  #edit({ chatJid, messageId, text }: Parameters<Telegram['editMessage']>[0]): void {
+    const arrival = this.arrivals.find((a) => a.chat === Number(chatJid) && a.messageId === messageId);
+    if (!arrival) throw new TelegramError(400, 'Bad Request: message to edit not found');
+    if (arrival.shows === text) throw new TelegramError(400, 'Bad Request: message is not modified');
+    arrival.shows = text;
   }
 
   #arrive(message: OutgoingMessage, request: SendRequest): number {

@@ -46,6 +46,7 @@ import { openMetrics } from './open-metrics.ts';
 import { openProxies } from './open-proxies.ts';
 import type { Overrides } from './overrides.ts';
 import { startWatchdogs } from './start-watchdogs.ts';
+import { createTelegramExtras } from './telegram-extras.ts';
 
 export interface WireParts {
   config: Config;
@@ -102,6 +103,7 @@ export function wire(parts: WireParts): Wired {
   const groupsChanged = () => {
     late.proxies?.recheck();
     late.runner?.closeUnwanted();
+    menus.changed();
     writeMirror(registry);
     const main = db.groups.main();
     if (main) writeAvailableGroups(db, config.home, main, iso(clock.now()));
@@ -156,12 +158,16 @@ export function wire(parts: WireParts): Wired {
     if (problem === null) problems.solved('sender_rules');
     else problems.report('sender_rules', problem);
   };
+  const bot = () => poller.status().bot;
+  const extras = { db, clock, log: child('router'), telegram, bot, releasers };
+  const { menus, answers } = createTelegramExtras(extras);
   const poller = createPoller({
     telegram,
     clock,
     log: child('poller'),
     pollTimeoutS: overrides.pollTimeoutS ?? POLL_TIMEOUT_S,
     offset: (bot) => db.inbox.offset(bot.id),
+    identified: menus.changed,
     async store(bot, updates, nextOffset) {
       reach?.('updates.received');
       await admins.prepare(updates);
@@ -176,7 +182,7 @@ export function wire(parts: WireParts): Wired {
     clock,
     log: child('delivery'),
     pacing: createPacing(overrides.pacing ?? TELEGRAM_LIMITS),
-    bot: () => poller.status().bot,
+    bot,
     groupsChanged,
     reach,
   });
@@ -188,7 +194,9 @@ export function wire(parts: WireParts): Wired {
     wakeQueue,
     wakeDelivery: delivery.wake,
     chatsChanged: groupsChanged,
+    wakeAnswers: answers.wake,
     tasksChanged,
+    random,
     stopTurn(jid) {
       need(late.runner).stopTurn(jid);
       // What backed off is stopped: the next message need not wait for it.
@@ -323,6 +331,7 @@ export function wire(parts: WireParts): Wired {
   });
   releasers.add(() => queue.stop());
   delivery.start();
+  answers.wake();
   lookAtRules();
   poller.start();
   scheduler.start();
@@ -347,6 +356,8 @@ export function wire(parts: WireParts): Wired {
     groupsChanged();
     scheduler.changed();
     for (const jid of db.outbox.chatsWithOpen()) delivery.wake(jid);
+    // Something may have been opened again.
+    for (const jid of db.messages.chatsWithOpen()) wakeQueue(jid);
     for (const group of db.groups.all()) taskSnapshots.writeSoon(group.chatJid);
   });
   releasers.add(() => pokes.close());

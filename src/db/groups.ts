@@ -30,6 +30,28 @@ interface GroupRow {
   former_jid: string | null;
 }
 
+interface ChatRow {
+  chat_jid: string;
+  name: string;
+  type: string;
+  username: string | null;
+  is_forum: number;
+  bot_status: string | null;
+  last_activity: string;
+  folder: string | null;
+}
+
+const toKnown = (row: ChatRow): KnownChat => ({
+  chatJid: row.chat_jid as ChatJid,
+  name: row.name,
+  type: row.type,
+  username: row.username,
+  isForum: row.is_forum === 1,
+  botStatus: row.bot_status,
+  lastActivity: row.last_activity as Iso,
+  folder: row.folder as Folder | null,
+});
+
 const toGroup = (row: GroupRow): Group => ({
   chatJid: row.chat_jid as ChatJid,
   name: row.name,
@@ -94,22 +116,10 @@ export function groupRepository(db: Sqlite) {
     .prepare<[string], string | null>('SELECT refused_at FROM chats WHERE chat_jid = ?')
     .pluck();
   const status = db.prepare('UPDATE chats SET bot_status = ? WHERE chat_jid = ?');
-  const known = db.prepare<
-    [],
-    {
-      chat_jid: string;
-      name: string;
-      type: string;
-      username: string | null;
-      is_forum: number;
-      bot_status: string | null;
-      last_activity: string;
-      folder: string | null;
-    }
-  >(
-    `SELECT c.chat_jid, c.name, c.type, c.username, c.is_forum, c.bot_status, c.last_activity, g.folder
-     FROM chats c LEFT JOIN registered_groups g USING (chat_jid) ORDER BY c.last_activity DESC LIMIT 1000`,
-  );
+  const KNOWN = `c.chat_jid, c.name, c.type, c.username, c.is_forum, c.bot_status, c.last_activity, g.folder
+     FROM chats c LEFT JOIN registered_groups g USING (chat_jid)`;
+  const known = db.prepare<[], ChatRow>(`SELECT ${KNOWN} ORDER BY c.last_activity DESC LIMIT 1000`);
+  const knownOne = db.prepare<[string], ChatRow>(`SELECT ${KNOWN} WHERE c.chat_jid = ?`);
   // A group that became a supergroup: everything that is still to happen moves to the new id. The new chat counts
   // its messages from 1 again, so those that move take ids below zero: none of the new ones may look like a repeat.
   const moves = [
@@ -118,7 +128,8 @@ export function groupRepository(db: Sqlite) {
        AND disposition = 'not_for_nina'
        AND seq > (SELECT shown_seq FROM registered_groups g WHERE g.chat_jid = messages.chat_jid)`,
     "UPDATE turns SET chat_jid = ? WHERE chat_jid = ? AND state IN ('queued', 'running')",
-    `UPDATE outbox SET chat_jid = ?, reply_to = NULL
+    // What was to be changed in a message stays behind with it.
+    `UPDATE outbox SET chat_jid = ?, reply_to = NULL, state = iif(edit_of IS NULL, state, 'failed')
        WHERE chat_jid = ? AND state IN ('pending', 'sending', 'uncertain')`,
     'UPDATE scheduled_tasks SET chat_jid = ? WHERE chat_jid = ?',
     "UPDATE task_runs SET chat_jid = ? WHERE chat_jid = ? AND state <> 'finished'",
@@ -186,16 +197,11 @@ export function groupRepository(db: Sqlite) {
       refuse.run(at, jid);
     },
     /** The 1,000 most recently active chats. */
-    knownChats: (): KnownChat[] =>
-      known.all().map((row) => ({
-        chatJid: row.chat_jid as ChatJid,
-        name: row.name,
-        type: row.type,
-        username: row.username,
-        isForum: row.is_forum === 1,
-        botStatus: row.bot_status,
-        lastActivity: row.last_activity as Iso,
-        folder: row.folder as Folder | null,
-      })),
+    knownChats: (): KnownChat[] => known.all().map(toKnown),
+    /** A chat that the bot has seen. */
+    chat: (jid: ChatJid): KnownChat | null => {
+      const row = knownOne.get(jid);
+      return row === undefined ? null : toKnown(row);
+    },
   };
 }

@@ -2,8 +2,9 @@
  * Messages of registered groups. `disposition` NULL means: meant for Nina and not settled yet.
  * Every query that runs per message is an index search (test/behaviour/query-plans.test.ts).
  */
-import type { ChatJid, Disposition, Iso, NewMessage, Seq, StoredMessage } from '../types.ts';
+import type { ChatJid, Disposition, Iso, NewMessage, Seq, StoredMessage, TurnId } from '../types.ts';
 import type { Sqlite } from './open.ts';
+import type { Turn } from './turns.ts';
 
 interface Row {
   seq: number;
@@ -95,6 +96,21 @@ export function messageRepository(db: Sqlite) {
     'UPDATE messages SET disposition = ?, reason = ? WHERE chat_jid = ? AND disposition IS NULL AND turn_id IS NULL',
   );
 
+  const reopen = db.prepare(
+    `UPDATE messages SET disposition = NULL, reason = NULL, turn_id = NULL, content = coalesce(edited_content, content),
+       edited_content = NULL, request = CASE WHEN edited_content IS NULL THEN request END
+     WHERE turn_id = ? AND disposition = 'failed'`,
+  );
+  const failedWords = db
+    .prepare<[string], string>(
+      `SELECT coalesce(nullif(request, ''), content) FROM messages WHERE turn_id = ? AND disposition = 'failed'
+       ORDER BY seq DESC LIMIT 1`,
+    )
+    .pluck();
+  const showAgain = db.prepare(
+    'UPDATE registered_groups SET shown_seq = ? WHERE chat_jid = ? AND shown_seq = ?',
+  );
+
   return {
     /** Returns the new sequence number, or null when this chat already has the message. */
     insert(m: NewMessage): Seq | null {
@@ -159,6 +175,16 @@ export function messageRepository(db: Sqlite) {
     /** Somebody has written since. */
     hasNewer: (jid: ChatJid, after: Seq): boolean => newer.get(jid, after) === 1,
     chatsWithOpen: (): ChatJid[] => openChats.all() as ChatJid[],
+    /** What was last asked of a turn that failed; null when none of its messages still counts as failed. */
+    failedWords: (turn: TurnId): string | null => failedWords.get(turn) ?? null,
+    /**
+     * What failed with this turn waits again, as it was edited meanwhile, and with the context it came with, unless later
+     * turns have been shown more since. Returns how many messages that were.
+     */
+    reopen(turn: Pick<Turn, 'id' | 'chatJid' | 'fromSeq' | 'toSeq'>): number {
+      showAgain.run(turn.fromSeq, turn.chatJid, turn.toSeq);
+      return reopen.run(turn.id).changes;
+    },
     /** Settles whatever waits in a chat and is in no turn. */
     disposeOpen(jid: ChatJid, disposition: Disposition, reason: string): number {
       return disposeOpen.run(disposition, reason, jid).changes;

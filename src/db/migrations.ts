@@ -208,7 +208,7 @@ CREATE INDEX task_runs_by_turn ON task_runs (turn_id) WHERE turn_id IS NOT NULL;
   },
   {
     id: 3,
-    name: 'phases and counts',
+    name: 'phases and counts, questions with buttons',
     sql: `
 -- When what the turn answers was asked for (or its task was due), when its agent began, when the model first answered.
 ALTER TABLE turns ADD COLUMN asked_at TEXT;
@@ -240,6 +240,30 @@ BEGIN
   INSERT INTO message_counts VALUES (substr(NEW.received_at, 1, 10), coalesce(NEW.disposition, 'open'), 1, 1)
     ON CONFLICT DO UPDATE SET standing = standing + 1, given = given + 1;
 END;
+
+-- keyboard: the buttons under it, as the Bot API takes them. edit_of: it changes this message of ours instead of being a new one.
+ALTER TABLE outbox ADD COLUMN keyboard TEXT;
+ALTER TABLE outbox ADD COLUMN edit_of INTEGER;
+
+-- What people are asked with buttons. A press names the question and its rev: one that names an earlier rev is outdated.
+CREATE TABLE questions (
+  id TEXT PRIMARY KEY, chat_jid TEXT NOT NULL, kind TEXT NOT NULL,
+  -- What was chosen, or what it is about from the beginning; asks to be confirmed while there is no answer.
+  subject TEXT, page INTEGER NOT NULL DEFAULT 0, rev INTEGER NOT NULL DEFAULT 0, asked_at TEXT NOT NULL,
+  answer TEXT, answered_by TEXT, answered_at TEXT
+) STRICT, WITHOUT ROWID;
+CREATE INDEX questions_by_age ON questions (asked_at);
+CREATE INDEX questions_by_subject ON questions (kind, subject, asked_at);
+
+-- Presses that Telegram is still to be told about, so that the button stops waiting.
+CREATE TABLE callback_answers (
+  id TEXT PRIMARY KEY, text TEXT NOT NULL, alert INTEGER NOT NULL, created_at TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Which commands Telegram offers in a chat, as a digest of what was set last; scope is a chat's id, or default.
+CREATE TABLE command_menus (
+  bot_id INTEGER NOT NULL, scope TEXT NOT NULL, digest TEXT NOT NULL, PRIMARY KEY (bot_id, scope)
+) STRICT, WITHOUT ROWID;
 `,
   },
 ];

@@ -15,6 +15,10 @@ export interface OutboxEntry {
   text: string;
   /** A file to send, relative to the group's folder; `text` is its caption. */
   filePath: string | null;
+  /** The buttons under it, as the Bot API takes them (JSON). */
+  keyboard: string | null;
+  /** It changes this message of ours instead of being a new one. */
+  editOf: number | null;
   state: 'pending' | 'sending' | 'uncertain';
   attempts: number;
   /** True once a send with an unknown result has been repeated. */
@@ -30,6 +34,8 @@ interface Row {
   reply_to: number | null;
   text: string;
   file_path: string | null;
+  keyboard: string | null;
+  edit_of: number | null;
   state: string;
   attempts: number;
   repeated: number;
@@ -44,10 +50,11 @@ const OPEN = "state IN ('pending', 'sending', 'uncertain')";
 
 export function outboxRepository(db: Sqlite) {
   const insert = db.prepare(
-    'INSERT INTO outbox (chat_jid, thread_id, turn_id, reply_to, text, file_path, created_at) VALUES (?, ?, ?, ?, ?, ?, ?)',
+    `INSERT INTO outbox (chat_jid, thread_id, turn_id, reply_to, text, file_path, keyboard, edit_of, created_at)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   );
   const next = db.prepare<[string], Row>(
-    `SELECT id, chat_jid, thread_id, turn_id, reply_to, text, file_path, state, attempts, repeated, not_before
+    `SELECT id, chat_jid, thread_id, turn_id, reply_to, text, file_path, keyboard, edit_of, state, attempts, repeated, not_before
      FROM outbox WHERE chat_jid = ? AND ${OPEN} ORDER BY id LIMIT 1`,
   );
   const chats = db
@@ -86,12 +93,13 @@ export function outboxRepository(db: Sqlite) {
       threadId: number | null;
       turnId: TurnId | null;
       text: string;
+      editOf: number | null;
       state: string;
     }
   >(
     `UPDATE outbox INDEXED BY outbox_open SET state = CASE repeated WHEN 1 THEN 'failed' ELSE 'uncertain' END,
        error = 'the daemon ended while it was being sent' WHERE ${OPEN} AND state = 'sending'
-     RETURNING id, chat_jid AS chatJid, thread_id AS threadId, turn_id AS turnId, text, state`,
+     RETURNING id, chat_jid AS chatJid, thread_id AS threadId, turn_id AS turnId, text, edit_of AS editOf, state`,
   );
   const TRY = `id, chat_jid AS chatJid, tried_at AS at, min(attempts, ${MOST_TRIES_A_MINUTE}) AS times FROM outbox`;
   const tried = db.prepare<[Iso, Iso], { chatJid: ChatJid; at: Iso; times: number }>(
@@ -99,6 +107,9 @@ export function outboxRepository(db: Sqlite) {
      UNION SELECT ${TRY} INDEXED BY outbox_open WHERE ${OPEN} AND tried_at >= ? ORDER BY at`,
   );
   const move = db.prepare(`UPDATE outbox SET chat_jid = ?, reply_to = NULL WHERE chat_jid = ? AND ${OPEN}`);
+  const dropEdits = db.prepare(
+    `UPDATE outbox SET state = 'failed', error = ? WHERE chat_jid = ? AND edit_of IS NOT NULL AND ${OPEN}`,
+  );
 
   return {
     add(entry: {
@@ -108,6 +119,8 @@ export function outboxRepository(db: Sqlite) {
       replyTo: number | null;
       text: string;
       filePath?: string | null;
+      keyboard?: string | null;
+      editOf?: number | null;
       at: Iso;
     }): number {
       const done = insert.run(
@@ -117,6 +130,8 @@ export function outboxRepository(db: Sqlite) {
         entry.replyTo,
         entry.text,
         entry.filePath ?? null,
+        entry.keyboard ?? null,
+        entry.editOf ?? null,
         entry.at,
       );
       return Number(done.lastInsertRowid);
@@ -133,6 +148,8 @@ export function outboxRepository(db: Sqlite) {
         replyTo: row.reply_to,
         text: row.text,
         filePath: row.file_path,
+        keyboard: row.keyboard,
+        editOf: row.edit_of,
         state: row.state as OutboxEntry['state'],
         attempts: row.attempts,
         repeated: row.repeated === 1,
@@ -171,8 +188,9 @@ export function outboxRepository(db: Sqlite) {
     },
     /** What was tried since then, oldest first: for each entry its last try, and how many it may have been. */
     triedSince: (since: Iso) => tried.all(since, since),
-    /** The chat has a new id. What was replied to has none there. */
+    /** The chat has a new id. What was replied to has none there, nor what was to be changed. */
     move(from: ChatJid, to: ChatJid): void {
+      dropEdits.run('the message stayed behind in the old chat', from);
       move.run(to, from);
     },
     /**

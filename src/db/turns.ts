@@ -119,6 +119,10 @@ export function turnRepository(db: Sqlite) {
   const latest = db.prepare<[string, TurnKind], Row & { seq: number }>(
     `SELECT seq, ${COLUMNS} FROM turns WHERE chat_jid = ? AND kind = ? ORDER BY seq DESC LIMIT 1`,
   );
+  const failed = db.prepare<[string, number], Row>(
+    `SELECT ${COLUMNS} FROM turns INDEXED BY turns_failed WHERE state = 'failed' AND finished_at >= ?
+     ORDER BY seq DESC LIMIT ?`,
+  );
   const began = db
     .prepare<[string, number], string>(
       `SELECT queued_at FROM turns WHERE chat_jid = ? AND kind = 'messages' AND attempt = 1
@@ -212,6 +216,8 @@ export function turnRepository(db: Sqlite) {
       const row = latest.get(jid, kind);
       return row ? toTurn(row) : null;
     },
+    /** Those that failed for good, newest first. */
+    failedSince: (since: Iso, limit: number): Turn[] => failed.all(since, limit).map(toTurn),
     /** When the last but `count - 1` turn over messages was begun, repeats not counted; null when there were fewer. */
     beganBefore: (jid: ChatJid, count: number): Iso | null =>
       (began.get(jid, count - 1) ?? null) as Iso | null,

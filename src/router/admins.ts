@@ -46,6 +46,8 @@ export function createAdmins({ db, clock, log, telegram, rules }: AdminsOptions)
     const concerned = new Set<ChatJid>();
     for (const incoming of updates.map(parseUpdate)) {
       if ('message' in incoming) concerned.add(incoming.message.chat.chatJid);
+      if (incoming.kind === 'callback_query' && incoming.press.chat !== null)
+        concerned.add(incoming.press.chat.chatJid);
       if (incoming.kind === 'other' && incoming.name === 'chat_member' && incoming.chatJid !== null)
         changed.add(incoming.chatJid);
     }

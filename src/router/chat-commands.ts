@@ -9,7 +9,9 @@ import { describeNext, describeSchedule, stopWaitingRuns, type TaskRules } from 
 import type { BotCommand } from '../trigger.ts';
 import { type ChatJid, type Group, iso } from '../types.ts';
 import { explainMessage } from '../why.ts';
+import type { ChoiceKind } from './choices.ts';
 import { MAIN_COMMANDS } from './main-commands.ts';
+import { type CommandName, helpLine, WORDS } from './words.ts';
 
 export interface ChatCommandContext {
   db: Db;
@@ -26,7 +28,12 @@ export interface ChatCommandContext {
 }
 
 export interface ChatAnswer {
+  /** Empty when `ask` says it. */
   text: string;
+  /** Which of them is meant is asked with buttons. */
+  ask?: ChoiceKind;
+  /** Messages wait again in this chat. */
+  wakeQueue?: ChatJid;
   /** The chat whose tasks have changed. */
   tasksChanged?: ChatJid;
   /** The running turn of this chat, if there is one, is to end, and what waits need not back off any longer. */
@@ -36,42 +43,46 @@ export interface ChatAnswer {
 }
 
 export interface Handler {
-  /** Without it, /help does not mention the command. */
-  help?: string;
+  /** Whose /help and menu mention it; without it, nobody's. */
+  listed?: 'everyone' | 'main';
   mainOnly?: true;
   run: (context: ChatCommandContext, args: string) => ChatAnswer | string;
 }
 
-const HANDLERS: Record<string, Handler> = {
-  help: { help: 'what you can do here', run: help },
-  status: { help: 'is everything all right?', run: ({ describe, group }) => describe(group) },
-  tasks: { help: 'the scheduled tasks', run: listTasks },
-  why: { help: 'as a reply: what became of that message', run: why },
-  stop: { help: 'end what I am doing here', run: stop },
+const HANDLERS: Partial<Record<CommandName | 'pair', Handler>> = {
+  help: { listed: 'everyone', run: help },
+  status: { listed: 'everyone', run: ({ describe, group }) => describe(group) },
+  tasks: { listed: 'everyone', run: listTasks },
+  why: { listed: 'everyone', run: why },
+  stop: { listed: 'everyone', run: stop },
   new: {
-    help: 'begin a fresh conversation',
+    listed: 'everyone',
     run: ({ db, group }) => {
       db.agents.dropSession(group.folder, null);
-      return 'A fresh conversation begins with your next message. Files and notes stay.';
+      return WORDS.freshConversation;
     },
   },
-  ping: { help: 'a sign of life', run: () => 'pong' },
-  chatid: { help: 'the id of this chat', run: ({ group }) => group.chatJid },
+  ping: { listed: 'everyone', run: () => WORDS.pong },
+  chatid: { listed: 'everyone', run: ({ group }) => group.chatJid },
   pair: {
     run: ({ db, group }) =>
-      db.groups.main() === null
-        ? `This chat is registered already, with folder ${group.folder}. Send /pair from another chat, or unregister this one first (nanoclaw groups remove ${group.folder}).`
-        : 'There is a main group already.',
+      db.groups.main() === null ? WORDS.registeredAlready(group.folder) : WORDS.hasMain,
   },
   ...MAIN_COMMANDS,
 };
 
 /** False: it is the agent's. */
-export const isHostCommand = (name: string): boolean => Object.hasOwn(HANDLERS, name);
+export const isHostCommand = (name: string): name is keyof typeof HANDLERS => Object.hasOwn(HANDLERS, name);
+
+/** What Telegram's menu, and /help, offer to main or to the other groups, in their order. */
+export const commandsFor = (isMain: boolean): CommandName[] =>
+  (Object.entries(HANDLERS) as [CommandName, Handler][])
+    .filter(([, { listed }]) => listed === 'everyone' || (isMain && listed === 'main'))
+    .map(([name]) => name);
 
 /** The answer to a command that isHostCommand. */
 export function answerCommand(context: ChatCommandContext, command: BotCommand): ChatAnswer {
-  const handler = HANDLERS[command.name];
+  const handler = isHostCommand(command.name) ? HANDLERS[command.name] : undefined;
   if (!handler) throw new Error(`/${command.name} is no command of the daemon`);
   if (handler.mainOnly && !context.group.isMain) return { text: refuse(context, command) };
   try {
@@ -79,7 +90,7 @@ export function answerCommand(context: ChatCommandContext, command: BotCommand):
     return typeof answer === 'string' ? { text: answer } : answer;
   } catch (error) {
     if (error instanceof NanoClawError && error.kind === 'rejected')
-      return { text: `That did not work: ${error.message}.` };
+      return { text: WORDS.didNotWork(error.message) };
     throw error;
   }
 }
@@ -93,24 +104,16 @@ function refuse({ db, tasks, group, sender }: ChatCommandContext, { name }: BotC
     outcome: 'refused',
     detail: `/${name} is for the main group`,
   });
-  return `/${name} works in the main group only.`;
+  return WORDS.onlyInMain(name);
 }
 
 function help({ group, assistantName }: ChatCommandContext): string {
-  const offered = Object.entries(HANDLERS).filter(
-    ([, handler]) => handler.help !== undefined && (group.isMain || !handler.mainOnly),
-  );
-  return [
-    group.requiresTrigger
-      ? `Write ${group.trigger} anywhere in a message, or reply to one of mine, and I answer.`
-      : 'Just write, and I answer.',
-    `I am ${assistantName}. Commands:`,
-    ...offered.map(([name, handler]) => `/${name} – ${handler.help}`),
-  ].join('\n');
+  const lines = commandsFor(group.isMain).map((name) => helpLine(name));
+  return [WORDS.howToAsk(group), WORDS.introduction(assistantName), ...lines].join('\n');
 }
 
 function why({ db, group, replyTo, tasks }: ChatCommandContext): string {
-  if (replyTo === null) return 'Send /why as a reply to the message you mean.';
+  if (replyTo === null) return WORDS.whyNeedsReply;
   const zone = group.timezone ?? tasks.defaultTimezone;
   return explainMessage(db, group.chatJid, replyTo, zone).lines.join('\n');
 }
@@ -122,21 +125,21 @@ function stop({ db, tasks, group, sender }: ChatCommandContext): ChatAnswer {
   const runs = stopWaitingRuns(tasks, group.chatJid, by);
   const running = db.turns.openOf(group.chatJid).length > 0;
   db.turns.requestStop(group.chatJid, by);
-  if (!running && messages === 0 && runs === 0) return { text: 'There is nothing to stop.' };
-  return { text: 'Stopped.', stopTurn: true, ...(runs === 0 ? {} : { tasksChanged: group.chatJid }) };
+  if (!running && messages === 0 && runs === 0) return { text: WORDS.nothingToStop };
+  return { text: WORDS.stopped, stopTurn: true, ...(runs === 0 ? {} : { tasksChanged: group.chatJid }) };
 }
 
 function listTasks({ db, group }: ChatCommandContext): string {
   const all = group.isMain ? db.tasks.all() : db.tasks.ofGroup(group.folder);
   const open = all.filter((t) => t.status === 'active' || t.status === 'paused');
-  if (open.length === 0) return 'There are no scheduled tasks.';
+  if (open.length === 0) return WORDS.noTasks;
   return open
     .slice(0, 50)
     .map(
       (t) =>
         `${t.id}${group.isMain ? ` [${t.folder}]` : ''}: ${describeSchedule(t)}, ${describeNext(t)} – ${excerpt(t.prompt)}`,
     )
-    .concat(open.length > 50 ? [`… and ${open.length - 50} more`] : [])
+    .concat(open.length > 50 ? [WORDS.andMore(open.length - 50)] : [])
     .join('\n');
 }
 

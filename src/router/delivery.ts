@@ -18,6 +18,7 @@ import type { Reach } from '../lib/failpoint.ts';
 import type { Logger } from '../log.ts';
 import { NetworkError, type Telegram, TelegramError } from '../telegram/api.ts';
 import { type ChatJid, chatJid, type Iso, iso } from '../types.ts';
+import { requestFor } from './outbox-request.ts';
 import type { Pacing } from './pacing.ts';
 
 /** Before the text of a repeat whose first try may have arrived. */
@@ -120,23 +121,12 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     const repeat = entry.state !== 'pending';
     pacing.sent(entry.chatJid, clock.monotonic());
     db.outbox.markSending(entry.id, repeat, iso(clock.now()));
-    const message = {
-      chatJid: entry.chatJid,
-      threadId: entry.threadId,
-      replyTo: entry.replyTo,
-      text: repeat ? REPEAT_MARK + entry.text : entry.text,
-    };
+    // A change that is made again is the same again: it needs no mark.
+    const text = repeat && entry.editOf === null ? REPEAT_MARK + entry.text : entry.text;
     options.reach?.('send.begun');
     let messageId: number;
     try {
-      messageId =
-        entry.filePath === null
-          ? await telegram.sendMessage(message)
-          : await telegram.sendDocument({
-              ...message,
-              path: path.resolve(options.home, entry.filePath),
-              fileName: fileNameOf(entry.filePath),
-            });
+      messageId = await requestFor(telegram, options.home, entry, text);
     } catch (error) {
       if (error instanceof TelegramError) refused(entry, error);
       else unreachable(entry, error, repeat);
@@ -167,6 +157,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
       db.outbox.markSent(entry.id, messageId, at);
       if (entry.turnId !== null) db.tasks.noteDelivery(entry.turnId);
       if (bot === null || db.groups.byJid(entry.chatJid) === null) return;
+      if (entry.editOf !== null) return noteEdit(entry, messageId, at);
       db.messages.insert({
         chatJid: entry.chatJid,
         messageId,
@@ -188,6 +179,11 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     });
     if (entry.filePath !== null) rmSync(path.resolve(options.home, entry.filePath), { force: true }); // our own copy, and nobody needs it now
     log.debug({ event: 'sent', chat: entry.chatJid, outbox: entry.id, turn: entry.turnId });
+  }
+
+  function noteEdit({ chatJid: jid, text }: OutboxEntry, messageId: number, at: Iso): void {
+    const known = db.messages.byMessageId(jid, messageId);
+    if (known) db.messages.noteEdit(known.seq, text, at);
   }
 
   function refused(entry: OutboxEntry, error: TelegramError): void {
@@ -217,9 +213,10 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     }
     db.transaction(() => {
       fail(entry, message);
-      tellRefused(entry, status);
+      if (entry.editOf === null) tellRefused(entry, status);
     });
-    log.error(
+    // It was deleted, most likely: what it was about is done all the same.
+    log[entry.editOf === null ? 'error' : 'warn'](
       { event: 'send_refused', chat: entry.chatJid, outbox: entry.id, status },
       `Telegram refuses a message: ${message}`,
     );
@@ -245,8 +242,10 @@ export function createDelivery(options: DeliveryOptions): Delivery {
   }
 
   /** Sent twice, and nobody knows whether it arrived: no third time, but the chat hears of it. */
-  function tellLost(entry: Pick<OutboxEntry, 'id' | 'chatJid' | 'threadId' | 'text'>): void {
+  function tellLost(entry: Pick<OutboxEntry, 'id' | 'chatJid' | 'threadId' | 'text' | 'editOf'>): void {
     const { id, chatJid: chat, threadId } = entry;
+    // A message that looks as before says by itself, when its buttons are pressed, what was decided.
+    if (entry.editOf !== null) return;
     // That a notice may be lost is not worth another: they would never end while the daemon keeps dying.
     if (entry.text === LOST_NOTICE) return;
     log.error({ event: 'send_unknown_twice', chat, outbox: id }, 'a reply may not have arrived');
@@ -321,9 +320,3 @@ export function createDelivery(options: DeliveryOptions): Delivery {
 
 const outageMs = (entry: OutboxEntry): number =>
   OUTAGE_STEPS_MS[Math.min(entry.attempts, OUTAGE_STEPS_MS.length - 1)] ?? 30_000;
-
-/** Stored as <uuid>-<name>: the name is what people see. */
-function fileNameOf(file: string): string {
-  const base = path.basename(file);
-  return base.length > 37 ? base.slice(37) : base;
-}

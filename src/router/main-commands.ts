@@ -1,51 +1,40 @@
-/** Commands that only the main group has. What they change goes into the audit log with who asked for it. */
+/**
+ * Commands that only the main group has, and /retry, which every group has as a reply. What they change goes into the
+ * audit log with who asked for it. Sent without saying what is meant, a command asks with buttons (choices.ts).
+ */
 import { NanoClawError } from '../errors.ts';
 import { localTime } from '../prompt.ts';
 import { registerGroup, unregisterGroup } from '../registry.ts';
+import { type Retried, retryMessage } from '../retry.ts';
 import { cancelTask, describeNext, findTask, pauseTask, resumeTask, runTaskNow } from '../tasks.ts';
 import { chatJid, iso } from '../types.ts';
 import type { ChatAnswer, ChatCommandContext, Handler } from './chat-commands.ts';
+import { type CommandName, WORDS } from './words.ts';
 
 type Task = ReturnType<typeof findTask>;
 const AUDIT_LINES = 15;
 
-export const MAIN_COMMANDS: Record<string, Handler & { help: string; mainOnly: true }> = {
-  pause: {
-    help: 'TASK – no further runs',
-    mainOnly: true,
-    run: changing('pause_task', ({ tasks, sender }, task) => {
-      pauseTask(tasks, task, `paused by telegram:${sender}`);
-      return `Task ${task.id} is paused.`;
-    }),
-  },
-  resume: {
-    help: 'TASK – run again from now on',
-    mainOnly: true,
-    run: changing('resume_task', ({ tasks }, task) => {
-      const resumed = resumeTask(tasks, task, false);
-      return `Task ${task.id} is active again, ${describeNext(resumed)}.`;
-    }),
-  },
-  cancel: {
-    help: 'TASK – end it for good',
-    mainOnly: true,
-    run: changing('cancel_task', ({ tasks }, task) => {
-      cancelTask(tasks, task);
-      return `Task ${task.id} is cancelled.`;
-    }),
-  },
-  run: {
-    help: 'TASK – run it once, now',
-    mainOnly: true,
-    run: changing('run_task', ({ tasks, sender }, task) => {
-      runTaskNow(tasks, task, `telegram:${sender}`);
-      return `Task ${task.id} runs as soon as its group has time.`;
-    }),
-  },
-  groups: { help: 'the groups, and the other chats I have seen', mainOnly: true, run: groups },
-  register: { help: 'CHAT FOLDER [NAME] – make a chat a group', mainOnly: true, run: register },
-  unregister: { help: 'FOLDER – its files stay', mainOnly: true, run: unregister },
-  audit: { help: '[FOLDER] – who did, or tried, what', mainOnly: true, run: audit },
+export const MAIN_COMMANDS: Partial<Record<CommandName, Handler>> = {
+  groups: { listed: 'main', mainOnly: true, run: groups },
+  register: { listed: 'main', mainOnly: true, run: register },
+  unregister: { listed: 'main', mainOnly: true, run: unregister },
+  pause: changing('pause', ({ tasks, sender }, task) => {
+    pauseTask(tasks, task, `paused by telegram:${sender}`);
+    return WORDS.taskPaused(task.id);
+  }),
+  resume: changing('resume', ({ tasks }, task) =>
+    WORDS.taskActive(task.id, describeNext(resumeTask(tasks, task, false))),
+  ),
+  cancel: changing('cancel', ({ tasks }, task) => {
+    cancelTask(tasks, task);
+    return WORDS.taskCancelled(task.id);
+  }),
+  run: changing('run', ({ tasks, sender }, task) => {
+    runTaskNow(tasks, task, `telegram:${sender}`);
+    return WORDS.taskRuns(task.id);
+  }),
+  retry: { listed: 'main', run: retry },
+  audit: { listed: 'main', mainOnly: true, run: audit },
 };
 
 function groups({ db }: ChatCommandContext): string {
@@ -53,37 +42,46 @@ function groups({ db }: ChatCommandContext): string {
   return [
     ...db.groups.all().map((g) => `${g.folder}: ${g.name} (${g.chatJid})${g.isMain ? ', main' : ''}`),
     ...known.slice(0, 20).map((c) => `– ${c.name} (${c.chatJid}, ${c.type}), not registered`),
-    ...(known.length > 20 ? [`… and ${known.length - 20} more`] : []),
+    ...(known.length > 20 ? [WORDS.andMore(known.length - 20)] : []),
   ].join('\n');
 }
 
 function register({ db, registry, sender }: ChatCommandContext, args: string): ChatAnswer {
+  if (args === '') return { text: '', ask: 'register' };
   const [chat = '', folder = '', ...words] = args.split(/\s+/);
-  if (folder === '')
-    throw new NanoClawError(
-      'GROUP_INVALID',
-      'expected /register CHAT FOLDER [NAME]; /groups shows the chats',
-    );
-  const known = db.groups.knownChats().find((each) => each.chatJid === chat);
+  if (folder === '') throw new NanoClawError('GROUP_INVALID', WORDS.expectedRegister);
+  const known = db.groups.chat(chatJid(chat));
   const name = words.join(' ') || known?.name.trim().slice(0, 128) || folder;
   const group = registerGroup(registry, { chatJid: chat, name, folder }, `telegram:${sender}`);
-  const trigger = group.requiresTrigger ? `, trigger ${group.trigger}` : '';
-  return { text: `Registered "${group.name}" with folder ${group.folder}${trigger}.`, groupsChanged: true };
+  const trigger = group.requiresTrigger ? group.trigger : null;
+  return { text: WORDS.registered(group.name, group.folder, trigger), groupsChanged: true };
 }
 
 function unregister({ db, registry, sender }: ChatCommandContext, args: string): ChatAnswer {
   const which = args.trim();
+  if (which === '') return { text: '', ask: 'unregister' };
   const jid = db.groups.byFolder(which)?.chatJid ?? chatJid(which);
-  if (which === '')
-    throw new NanoClawError('GROUP_INVALID', 'expected /unregister FOLDER; /groups shows them');
   const group = unregisterGroup(registry, jid, `telegram:${sender}`);
-  return { text: `Unregistered "${group.name}". Its folder ${group.folder} stays.`, groupsChanged: true };
+  return { text: WORDS.unregistered(group.name, group.folder), groupsChanged: true };
+}
+
+function retry(context: ChatCommandContext): ChatAnswer {
+  const { tasks, group, replyTo, sender } = context;
+  if (replyTo !== null)
+    return retried(context, retryMessage(tasks, group.chatJid, replyTo, `telegram:${sender}`));
+  return group.isMain ? { text: '', ask: 'retry' } : { text: WORDS.retryNeedsReply };
+}
+
+/** What to say and whom to wake after something was opened again. */
+export function retried({ group: asker }: ChatCommandContext, { group, taskId }: Retried): ChatAnswer {
+  const text = WORDS.triedAgain(group.chatJid === asker.chatJid ? null : group.name, taskId);
+  return taskId === null ? { text, wakeQueue: group.chatJid } : { text, tasksChanged: group.chatJid };
 }
 
 function audit({ db, group, tasks }: ChatCommandContext, args: string): string {
   const folder = args.trim() || undefined;
   const entries = db.audit.list({ group: folder, limit: AUDIT_LINES });
-  if (entries.length === 0) return folder ? `Nothing is noted for "${folder}".` : 'Nothing is noted.';
+  if (entries.length === 0) return WORDS.nothingNoted(folder);
   const zone = group.timezone ?? tasks.defaultTimezone;
   return entries
     .map((e) => {
@@ -95,18 +93,26 @@ function audit({ db, group, tasks }: ChatCommandContext, args: string): string {
     .join('\n');
 }
 
-function changing(action: string, act: (context: ChatCommandContext, task: Task) => string): Handler['run'] {
-  return (context, args) => {
-    const task = findTask(context.tasks, args, context.group);
-    const text = act(context, task);
-    context.db.audit.note({
-      at: iso(context.tasks.now()),
-      actor: `telegram:${context.sender}`,
-      group: task.folder,
-      action,
-      outcome: 'done',
-      detail: task.id,
-    });
-    return { text, tasksChanged: task.chatJid };
+function changing(
+  command: 'pause' | 'resume' | 'cancel' | 'run',
+  act: (context: ChatCommandContext, task: Task) => string,
+): Handler {
+  return {
+    listed: 'main',
+    mainOnly: true,
+    run(context, args) {
+      if (args === '') return { text: '', ask: command };
+      const task = findTask(context.tasks, args, context.group);
+      const text = act(context, task);
+      context.db.audit.note({
+        at: iso(context.tasks.now()),
+        actor: `telegram:${context.sender}`,
+        group: task.folder,
+        action: `${command}_task`,
+        outcome: 'done',
+        detail: task.id,
+      });
+      return { text, tasksChanged: task.chatJid };
+    },
   };
 }

@@ -14,6 +14,8 @@ export interface SimEvents {
   reaction: { chatId: number; messageId: number; userId: number; emoji: string[] };
   /** A chat was added, renamed, migrated, or its members or topics changed. */
   chat: { chatId: number };
+  /** The commands that the bot offers have changed, somewhere. */
+  commands: object;
   typing: { chatId: number; action: string; threadId: number | undefined };
   /** A streamed draft; empty text means "thinking". */
   draft: { chatId: number; draftId: number; text: string };

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { SimRefusal } from './api-error.ts';
 import { imageSize } from './image-size.ts';
 import type { Memberships } from './memberships.ts';
+import { commandsIn } from './methods/bot.ts';
 import type { MethodContext } from './methods/context.ts';
 import type { People } from './people.ts';
 import { MAX_TEXT } from './text.ts';
@@ -72,12 +73,14 @@ export class PageApi {
   chatView(chat: SimChat): unknown {
     const { world } = this.#c;
     const last = [...chat.messages.values()].at(-1);
+    const members = [...world.people.values()].filter((p) => chat.members.includes(p.user.id));
     return {
       ...world.chatRef(chat),
       topics: chat.topics,
-      memberKeys: [...world.people.values()]
-        .filter((p) => chat.members.includes(p.user.id))
-        .map((p) => p.key),
+      memberKeys: members.map((p) => p.key),
+      commands: Object.fromEntries(
+        isIn(chat) ? members.map((p) => [p.key, commandsIn(this.#c, chat, p.user.id)]) : [],
+      ),
       botStatus: chat.botStatus,
       botIsIn: isIn(chat),
       migratedTo: chat.migratedTo,

@@ -141,6 +141,9 @@ export class PageServer {
       const chat = world.chats.get(chatId);
       if (chat) tell('chat', { chat: this.#api.chatView(chat) });
     });
+    events.on('commands', () => {
+      for (const chat of world.chats.values()) tell('chat', { chat: this.#api.chatView(chat) });
+    });
     events.on('poll', () => {
       const before = this.#botPolledAt ?? 0;
       const now = clock.now();

@@ -133,7 +133,7 @@ export class People {
     if (!buttons.some((b) => b.callback_data === ref.data)) throw new SimRefusal('there is no such button');
     this.#callbackCount += 1;
     const id = `${user.id}${String(this.#c.clock.now()).slice(-9)}${this.#callbackCount}`;
-    this.#c.callbacks.set(id, false);
+    this.#c.callbacks.set(id, { at: this.#c.clock.monotonic(), isAnswered: false });
     const [oldest] = this.#c.callbacks.keys();
     if (this.#c.callbacks.size > 1000 && oldest !== undefined) this.#c.callbacks.delete(oldest);
     const instance = `${chat.id}`;

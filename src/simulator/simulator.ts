@@ -90,7 +90,7 @@ export function createSimulator(options: SimulatorOptions): Simulator {
   const world = new World({ bot, clock, events, updates, privacyMode, saved: saved?.world });
   const filesDirectory = stateFile === undefined ? undefined : `${stateFile}.files`;
   const files = new FileStore(options.random ?? Math.random, filesDirectory, saved?.files);
-  const callbacks = new Map<string, boolean>();
+  const callbacks: MethodContext['callbacks'] = new Map();
   const commands = new Map<string, unknown>(saved?.commands);
   const context: MethodContext = { world, updates, files, events, clock, callbacks, commands };
   const chats = new Memberships(context);

@@ -7,7 +7,7 @@
 import http from 'node:http';
 import https from 'node:https';
 import { Api, type ApiClientOptions, GrammyError, HttpError, InputFile } from 'grammy';
-import type { Update } from 'grammy/types';
+import type { InlineKeyboardMarkup, Update } from 'grammy/types';
 import { messageOf } from '../errors.ts';
 import { ALLOWED_UPDATES } from './update.ts';
 
@@ -26,6 +26,14 @@ export interface Telegram {
   /** Returns the new message's id. */
   sendMessage(message: OutgoingMessage): Promise<number>;
   sendDocument(message: OutgoingMessage & { path: string; fileName: string }): Promise<number>;
+  /** Changes the text of a message of ours. Without a keyboard it has no buttons any more. */
+  editMessage(
+    message: Pick<OutgoingMessage, 'chatJid' | 'text' | 'keyboard'> & { messageId: number },
+  ): Promise<void>;
+  /** A button was pressed and stops waiting. An empty text shows nothing; `alert` shows it until it is read. */
+  answerCallback(id: string, text: string, alert: boolean): Promise<void>;
+  /** Offers these commands in a chat, or (`null`) wherever nothing else was set; an empty list takes them away. */
+  setCommands(chatJid: string | null, commands: readonly MenuCommand[]): Promise<void>;
   sendTyping(chatJid: string, threadId: number | null): Promise<void>;
   /** Ids of the chat's administrators, bots left out. */
   administrators(chatJid: string, signal: AbortSignal): Promise<string[]>;
@@ -46,6 +54,14 @@ export interface OutgoingMessage {
   threadId: number | null;
   replyTo: number | null;
   text: string;
+  keyboard?: InlineKeyboardMarkup;
+}
+
+/** A command as Telegram's menu shows it. */
+export interface MenuCommand {
+  command: string;
+  /** 1 to 256 characters. */
+  description: string;
 }
 
 /** Telegram answered with an error: the request had no effect. */
@@ -118,7 +134,10 @@ export function createTelegram(
     ...(m.replyTo === null
       ? {}
       : { reply_parameters: { message_id: m.replyTo, allow_sending_without_reply: true } }),
+    ...withKeyboard(m),
   });
+  const withKeyboard = ({ keyboard }: Pick<OutgoingMessage, 'keyboard'>) =>
+    keyboard === undefined ? {} : { reply_markup: keyboard };
   return {
     getMe: (signal) =>
       call(async () => {
@@ -150,6 +169,24 @@ export function createTelegram(
         const file = new InputFile(m.path, m.fileName);
         const caption = m.text === '' ? {} : { caption: m.text };
         return (await sender.sendDocument(m.chatJid, file, { ...options(m), ...caption })).message_id;
+      }),
+    editMessage: (m) =>
+      call(async () => {
+        await sender.editMessageText(m.chatJid, m.messageId, m.text, {
+          ...withKeyboard(m),
+          link_preview_options: { is_disabled: true },
+        });
+      }),
+    answerCallback: (id, text, alert) =>
+      call(async () => {
+        await sender.answerCallbackQuery(id, { ...(text === '' ? {} : { text }), show_alert: alert });
+      }),
+    setCommands: (jid, commands) =>
+      call(async () => {
+        const scope =
+          jid === null ? ({ type: 'default' } as const) : ({ type: 'chat', chat_id: jid } as const);
+        if (commands.length === 0) await sender.deleteMyCommands({ scope });
+        else await sender.setMyCommands([...commands], { scope });
       }),
     sendTyping: (jid, threadId) =>
       call(async () => {

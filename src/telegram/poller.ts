@@ -20,6 +20,8 @@ export interface PollerOptions {
   pollTimeoutS: number;
   /** The offset that was committed last. */
   offset: (bot: BotIdentity) => number;
+  /** Telegram has said who we are. */
+  identified?: () => void;
   /** Stores the batch and the next offset in one transaction. Throws when it could not: the batch comes again. */
   store: (bot: BotIdentity, updates: Update[], nextOffset: number) => void | Promise<void>;
 }
@@ -66,7 +68,10 @@ export function createPoller(options: PollerOptions): Poller {
     while (!stopped) {
       const { signal } = current;
       try {
-        status.bot ??= await identify(signal);
+        if (status.bot === null) {
+          status.bot = await identify(signal);
+          options.identified?.();
+        }
         await pollOnce(status.bot, signal);
         recovered();
       } catch (error) {

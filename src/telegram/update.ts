@@ -2,7 +2,7 @@
  * Telegram's updates as we need them. Pure, total: whatever the server sends, this returns something.
  * Albums, stickers and the like become a short text, so that the agent knows that something was there.
  */
-import type { Message, MessageEntity, Update } from 'grammy/types';
+import type { CallbackQuery, Message, MessageEntity, Update } from 'grammy/types';
 import { messageOf } from '../errors.ts';
 import type { Entity } from '../trigger.ts';
 import { type ChatInfo, type ChatJid, chatJid, type Iso, iso } from '../types.ts';
@@ -42,10 +42,23 @@ export interface IncomingMessage {
   migratedFrom: ChatJid | null;
 }
 
+/** Somebody pressed a button under one of our messages. */
+export interface Press {
+  /** Telegram's id, to be answered. */
+  id: string;
+  /** Null: under a message that is in no chat of ours. */
+  chat: ChatInfo | null;
+  messageId: number;
+  sender: string;
+  /** Whatever the sender's program says; at most 64 bytes of it are ours. */
+  data: string;
+}
+
 export type Incoming =
   | { kind: 'message'; message: IncomingMessage }
   | { kind: 'edited_message'; message: IncomingMessage; editedAt: Iso }
-  | { kind: 'my_chat_member'; chat: ChatInfo; status: string }
+  | { kind: 'my_chat_member'; chat: ChatInfo; status: string; isIn: boolean; wasIn: boolean; by: string }
+  | { kind: 'callback_query'; press: Press }
   | { kind: 'other'; name: string; chatJid: ChatJid | null }
   /** Not of the shape that Telegram documents. */
   | { kind: 'unreadable'; reason: string; chatJid: ChatJid | null };
@@ -75,9 +88,17 @@ function parse(update: Update): Incoming {
     };
   }
   if (update.my_chat_member?.chat) {
-    const { chat, new_chat_member: member } = update.my_chat_member;
-    return { kind: 'my_chat_member', chat: toChat(chat), status: String(member?.status ?? 'unknown') };
+    const { chat, from, new_chat_member: now, old_chat_member: before } = update.my_chat_member;
+    return {
+      kind: 'my_chat_member',
+      chat: toChat(chat),
+      status: String(now?.status ?? 'unknown'),
+      isIn: isMember(now),
+      wasIn: isMember(before),
+      by: from ? nameOf(from) : 'somebody',
+    };
   }
+  if (update.callback_query) return { kind: 'callback_query', press: toPress(update.callback_query) };
   const name = Object.keys(update).find((key) => key !== 'update_id') ?? 'empty';
   const inner = (
     update as unknown as Record<
@@ -87,6 +108,22 @@ function parse(update: Update): Incoming {
   )[name];
   const id = inner?.chat?.id ?? inner?.message?.chat?.id;
   return { kind: 'other', name, chatJid: id === undefined ? null : chatJid(id) };
+}
+
+const isMember = (member: { status?: unknown; is_member?: unknown } | undefined): boolean =>
+  member?.status === 'restricted'
+    ? member.is_member === true
+    : ['member', 'administrator', 'creator'].includes(String(member?.status));
+
+function toPress(query: CallbackQuery): Press {
+  const { message } = query;
+  return {
+    id: String(query.id),
+    chat: message?.chat ? toChat(message.chat) : null,
+    messageId: message?.message_id ?? 0,
+    sender: String(query.from.id),
+    data: typeof query.data === 'string' ? query.data.slice(0, 64) : '',
+  };
 }
 
 function toChat(chat: Message['chat']): ChatInfo {

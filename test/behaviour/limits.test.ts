@@ -1,6 +1,7 @@
 /** How much may be asked: per person and group a minute (refused), per group an hour (answered later). */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createTurnLimit } from '../../src/container-runner/turn-limit.ts';
+import { systemRandom } from '../../src/lib/random.ts';
 import { createRouter } from '../../src/router.ts';
 import { type ChatJid, iso, turnId } from '../../src/types.ts';
 import { explainMessage } from '../../src/why.ts';
@@ -41,6 +42,8 @@ describe('requests a minute', () => {
       assistantName: 'Nina',
       wakeQueue: () => {},
       wakeDelivery: () => {},
+      wakeAnswers: () => {},
+      random: systemRandom,
       chatsChanged: () => {},
       tasksChanged: () => {},
       stopTurn: () => {},

@@ -14,8 +14,8 @@ const SMALL_INDEXES = [
   ...['turns_open', 'outbox_open', 'containers_live', 'messages_open'],
   ...['task_runs_open', 'task_runs_waiting', 'scheduled_tasks_due', 'problems_open'],
 ];
-/** As many rows as people registered groups, or asked for tasks; and ten rows a day. */
-const SMALL_TABLES = ['registered_groups', 'scheduled_tasks', 'message_counts'];
+/** As many rows as people registered groups, or asked for tasks, or presses wait at this moment; and ten rows a day. */
+const SMALL_TABLES = ['registered_groups', 'scheduled_tasks', 'callback_answers', 'message_counts'];
 
 interface PlanRow {
   detail: string;

@@ -5,6 +5,7 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { systemRandom } from '../../src/lib/random.ts';
 import { createAdmins, FRESH_MS, TRUSTED_MS } from '../../src/router/admins.ts';
 import { createRouter } from '../../src/router.ts';
 import { MAIN_CHAT_ID } from '../../src/simulator/simulator.ts';
@@ -200,6 +201,8 @@ describe('those who are not simply people', () => {
       assistantName: 'Nina',
       wakeQueue: () => {},
       wakeDelivery: () => {},
+      wakeAnswers: () => {},
+      random: systemRandom,
       chatsChanged: () => {},
       tasksChanged: () => {},
       stopTurn: () => {},

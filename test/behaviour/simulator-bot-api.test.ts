@@ -445,4 +445,59 @@ describe('the rest', () => {
     expect(await answered).toEqual({ id, text: 'Done', showAlert: false });
     expect(await refused(api('answerCallbackQuery', { callback_query_id: id }))).toMatch('query is too old');
   });
+
+  it('a press waits for its answer for a while only', async () => {
+    const clock = new SteppedClock();
+    const { api, sim } = await startSimulator({ clock });
+    const reply_markup = { inline_keyboard: [[{ text: 'Yes', callback_data: 'y' }]] };
+    const { body } = await api('sendMessage', { chat_id: FAMILY, text: 'Really?', reply_markup });
+    const at = { chat: 'Family', messageId: body.result.message_id, from: 'anna', data: 'y' };
+    const [early, late] = [sim.pressButton(at), sim.pressButton(at)];
+    clock.step(60_000);
+    expect((await api('answerCallbackQuery', { callback_query_id: early })).body.result).toBe(true);
+    clock.step(1);
+    expect(await refused(api('answerCallbackQuery', { callback_query_id: late }))).toBe(
+      '400 Bad Request: query is too old and response timeout expired or query ID is invalid',
+    );
+  });
+
+  it('command menus by scope: the narrowest that was set is offered', async () => {
+    const { api, sim, url } = await startSimulator();
+    const offered = async (chat: number, key: string) => {
+      const state = (await (await fetch(`${url}/sim/api/state`)).json()) as {
+        chats: { id: number; commands: Record<string, { command: string }[]> }[];
+      };
+      return state.chats.find(({ id }) => id === chat)?.commands[key]?.map(({ command }) => command);
+    };
+    const set = (command: string, scope?: object) =>
+      api('setMyCommands', { commands: [{ command, description: 'x' }], ...(scope ? { scope } : {}) });
+    await set('all');
+    await set('private', { type: 'all_private_chats' });
+    await set('groups', { type: 'all_group_chats' });
+    await set('family', { type: 'chat', chat_id: String(FAMILY) });
+    await set('owners', { type: 'chat_administrators', chat_id: FAMILY });
+    expect([await offered(MAIN_CHAT_ID, 'you'), await offered(FAMILY, 'you')]).toEqual([
+      ['private'],
+      ['owners'],
+    ]);
+    expect([await offered(FAMILY, 'anna'), await offered(WORK_CHAT_ID, 'priya')]).toEqual([
+      ['family'],
+      ['groups'],
+    ]);
+    // A number and the same as text are one scope, and an empty list takes the menu away.
+    await api('setMyCommands', { commands: [], scope: { type: 'chat', chat_id: FAMILY } });
+    await api('deleteMyCommands', { scope: { type: 'all_group_chats' } });
+    expect([await offered(FAMILY, 'anna'), await offered(WORK_CHAT_ID, 'priya')]).toEqual([['all'], ['all']]);
+    expect((await api('getMyCommands', { scope: { type: 'chat', chat_id: FAMILY } })).body.result).toEqual(
+      [],
+    );
+    expect(await refused(set('x', { type: 'chat', chat_id: -99 }))).toBe('400 Bad Request: chat not found');
+    expect(await refused(set('x', { type: 'chat_administrators', chat_id: MAIN_CHAT_ID }))).toMatch(
+      'private',
+    );
+    expect(await refused(set('x', { type: 'everybody' }))).toMatch('unsupported type');
+    sim.removeBotFromChat('Family', 'you');
+    expect(await refused(set('x', { type: 'chat', chat_id: FAMILY }))).toMatch(/^403 /);
+    expect(await offered(FAMILY, 'anna')).toBeUndefined();
+  });
 });

@@ -120,6 +120,58 @@ describe.skipIf(!chromiumPath)(`the page${why}`, () => {
     await context.close();
   });
 
+  it('offers the bot’s commands to whom one speaks as, and its buttons to the keyboard', async () => {
+    const { sim, api, page, errors, context } = await open(390, 844);
+    await page.getByRole('button', { name: /Family/ }).click();
+    await page.getByRole('textbox', { name: 'Message' }).waitFor();
+    const commandsButton = page.locator('summary[aria-label="Commands"]');
+    expect(await commandsButton.isVisible()).toBe(false);
+    const scope = { type: 'chat', chat_id: FAMILY_CHAT_ID };
+    await api('setMyCommands', { scope, commands: [{ command: 'ping', description: 'a sign of life' }] });
+    await commandsButton.focus();
+    await page.keyboard.press('Enter');
+    const ping = page.getByRole('button', { name: '/ping a sign of life' });
+    await ping.waitFor();
+    await page.keyboard.press('Escape');
+    await ping.waitFor({ state: 'hidden' });
+    await commandsButton.click();
+    const said = sim.next('message');
+    await ping.click();
+    expect(await said).toMatchObject({
+      text: '/ping',
+      entities: [{ type: 'bot_command', offset: 0, length: 5 }],
+    });
+
+    const reply_markup = {
+      inline_keyboard: [[{ text: 'Yes', callback_data: 'y' }], [{ text: 'No', callback_data: 'n' }]],
+    };
+    const { body } = await api('sendMessage', { chat_id: FAMILY_CHAT_ID, text: 'Really?', reply_markup });
+    const pressed = sim.next('update-queued', (u) => 'callback_query' in u);
+    await page.getByRole('button', { name: 'Yes' }).focus();
+    await page.keyboard.press('Tab');
+    await page.keyboard.press('Enter');
+    const { callback_query } = (await pressed) as unknown as { callback_query: { id: string; data: string } };
+    expect(callback_query.data).toBe('n');
+    await api('answerCallbackQuery', {
+      callback_query_id: callback_query.id,
+      text: 'You may not.',
+      show_alert: true,
+    });
+    const alert = page.getByRole('dialog', { name: 'You may not.' });
+    await alert.waitFor();
+    await page.keyboard.press('Enter');
+    await alert.waitFor({ state: 'hidden' });
+    await api('editMessageText', {
+      chat_id: FAMILY_CHAT_ID,
+      message_id: body.result.message_id,
+      text: 'No.',
+    });
+    await page.getByText('No.', { exact: true }).waitFor();
+    expect(await page.getByRole('button', { name: 'Yes' }).count()).toBe(0);
+    expect(errors).toEqual([]);
+    await context.close();
+  });
+
   it('comes back by itself when the simulator was away', async () => {
     const { page, url, close } = await open(390, 844);
     await page.getByRole('button', { name: /Family/ }).click();

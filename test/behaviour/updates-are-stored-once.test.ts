@@ -4,6 +4,7 @@ import path from 'node:path';
 import type { Update } from 'grammy/types';
 import { describe, expect, it } from 'vitest';
 import type { Db } from '../../src/db.ts';
+import { systemRandom } from '../../src/lib/random.ts';
 import { createRouter, type Router } from '../../src/router.ts';
 import { type ChatJid, iso } from '../../src/types.ts';
 import { explainMessage } from '../../src/why.ts';
@@ -40,6 +41,8 @@ function createHarness() {
     assistantName: 'Nina',
     wakeQueue: (jid) => void woken.push(`queue ${jid}`),
     wakeDelivery: (jid) => void woken.push(`delivery ${jid}`),
+    wakeAnswers: () => {},
+    random: systemRandom,
     chatsChanged: () => void woken.push('chats'),
     tasksChanged: () => {},
     stopTurn: () => {},

@@ -1,5 +1,6 @@
 /** A disk that is full for a while: what Telegram sent is stored completely or asked for again, never in part. */
 import { describe, expect, it } from 'vitest';
+import { systemRandom } from '../../src/lib/random.ts';
 import { createRouter } from '../../src/router.ts';
 import {
   BOT,
@@ -30,6 +31,8 @@ describe('a batch that does not fit onto the disk', () => {
       assistantName: 'Nina',
       wakeQueue: (jid) => void woken.push(jid),
       wakeDelivery: () => {},
+      wakeAnswers: () => {},
+      random: systemRandom,
       chatsChanged: () => {},
       tasksChanged: () => {},
       stopTurn: () => {},

@@ -13,6 +13,7 @@ import pino from 'pino';
 import { expect, it } from 'vitest';
 import { loadConfig } from '../../src/config.ts';
 import { NanoClawError } from '../../src/errors.ts';
+import { systemRandom } from '../../src/lib/random.ts';
 import { parseAllowlist } from '../../src/mounts/allowlist.ts';
 import { createNameFilter } from '../../src/mounts/names.ts';
 import { parseCron } from '../../src/next-run/cron.ts';
@@ -195,6 +196,8 @@ target('updates', () => {
     assistantName: 'Nina',
     wakeQueue: () => {},
     wakeDelivery: () => {},
+    wakeAnswers: () => {},
+    random: systemRandom,
     chatsChanged: () => {},
     tasksChanged: () => {},
     stopTurn: () => {},

@@ -320,9 +320,11 @@ export interface BotApi {
   group(title: string, ...members: string[]): number;
   /** What the bot has written into a chat, oldest first. */
   answers(chat: number): string[];
+  /** Presses the button whose words begin so, under the bot's last message in that chat; returns the press's id. */
+  press(chat: number, label: string, from?: string): string;
   /** Says it and waits for the bot's next message in that chat. */
   ask(chat: number, text: string, limitMs?: number): Promise<string>;
-  /** Looks, and again after each thing the bot sends. */
+  /** Looks, and again after each thing the bot does. */
   until<T>(look: () => T | undefined | null | false, what: string, limitMs?: number): Promise<T>;
   close(): Promise<void>;
 }
@@ -338,7 +340,10 @@ export async function startBotApi(options: Partial<SimulatorOptions> = {}): Prom
   const waiting = <T>(look: () => T | undefined | null | false, what: string, limitMs = LIMIT_MS) =>
     until(
       look,
-      (again) => sim.on('sent', again),
+      (again) => {
+        const off = [sim.on('sent', again), sim.on('call', again)];
+        return () => off.forEach((each) => void each());
+      },
       () => what,
       limitMs,
     );
@@ -352,6 +357,13 @@ export async function startBotApi(options: Partial<SimulatorOptions> = {}): Prom
       return sim.addChat({ id: -5_000_000_000 - groups, type: 'group', title, members: people }).id;
     },
     answers: texts,
+    press(chat, label, from = 'you') {
+      const message = [...(sim.world.chats.get(chat)?.messages.values() ?? [])].filter(isBots).at(-1);
+      const button = message?.reply_markup?.inline_keyboard.flat().find((b) => b.text.startsWith(label));
+      if (!message || !button?.callback_data)
+        throw new Error(`no button "${label}" under: ${JSON.stringify(message)}`);
+      return sim.pressButton({ chat, messageId: message.message_id, from, data: button.callback_data });
+    },
     async ask(chat, text, limitMs) {
       const before = texts(chat).length;
       sim.say({ chat, from: 'you', text });

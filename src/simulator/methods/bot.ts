@@ -1,6 +1,8 @@
 /** The bot itself: who it is, its webhook, its commands. */
 import { badRequest } from '../api-error.ts';
-import type { Method } from './context.ts';
+import { Params } from '../params.ts';
+import type { SimChat } from '../types.ts';
+import { type Method, type MethodContext, targetChat } from './context.ts';
 
 export const getMe: Method = ({ world }) => ({
   ...world.bot,
@@ -42,10 +44,30 @@ export const getWebhookInfo: Method = ({ updates }) => ({
   ...(updates.allowed ? { allowed_updates: updates.allowed } : {}),
 });
 
-const scopeKey = (scope: unknown, language: string | undefined): string =>
-  JSON.stringify([scope ?? { type: 'default' }, language ?? '']);
+const PLAIN_SCOPES = ['default', 'all_private_chats', 'all_group_chats', 'all_chat_administrators'];
+const CHAT_SCOPES = ['chat', 'chat_administrators', 'chat_member'];
 
-export const setMyCommands: Method = ({ commands }, params) => {
+const keyOf = (scope: object, language: string): string => JSON.stringify([scope, language]);
+
+/** Which list a call means. A chat must be one that the bot is in. */
+function scopeKey(context: MethodContext, params: Params): string {
+  const given = params.json('scope', 'scope') ?? { type: 'default' };
+  if (typeof given !== 'object' || given === null)
+    throw badRequest("can't parse BotCommandScope JSON object");
+  const { type, chat_id: chatId, user_id: userId } = given as Record<string, unknown>;
+  const language = params.text('language_code') ?? '';
+  if (typeof type === 'string' && PLAIN_SCOPES.includes(type)) return keyOf({ type }, language);
+  if (typeof type !== 'string' || !CHAT_SCOPES.includes(type))
+    throw badRequest("can't parse BotCommandScope: unsupported type specified");
+  const chat = targetChat(context, new Params([['chat_id', chatId]]));
+  if (type === 'chat_administrators' && chat.type === 'private')
+    throw badRequest("chat_administrators scope can't be used in private chats");
+  if (type !== 'chat_member') return keyOf({ type, chat: chat.id }, language);
+  if (!context.world.user(Number(userId))) throw badRequest('invalid user_id specified');
+  return keyOf({ type, chat: chat.id, user: Number(userId) }, language);
+}
+
+export const setMyCommands: Method = (context, params) => {
   const list = params.json('commands', 'commands');
   if (!Array.isArray(list)) throw badRequest("can't parse commands JSON object");
   if (list.length > 100) throw badRequest('BOT_COMMANDS_TOO_MUCH');
@@ -59,14 +81,41 @@ export const setMyCommands: Method = ({ commands }, params) => {
     if (typeof description !== 'string' || description.length < 1 || description.length > 256)
       throw badRequest('BOT_COMMAND_DESCRIPTION_INVALID');
   }
-  commands.set(scopeKey(params.json('scope', 'scope'), params.text('language_code')), list);
+  const key = scopeKey(context, params);
+  if (list.length === 0) context.commands.delete(key);
+  else context.commands.set(key, list);
+  context.events.emit('commands', {});
   return true;
 };
 
-export const getMyCommands: Method = ({ commands }, params) =>
-  commands.get(scopeKey(params.json('scope', 'scope'), params.text('language_code'))) ?? [];
+export const getMyCommands: Method = (context, params) =>
+  context.commands.get(scopeKey(context, params)) ?? [];
 
-export const deleteMyCommands: Method = ({ commands }, params) => {
-  commands.delete(scopeKey(params.json('scope', 'scope'), params.text('language_code')));
+export const deleteMyCommands: Method = (context, params) => {
+  context.commands.delete(scopeKey(context, params));
+  context.events.emit('commands', {});
   return true;
 };
+
+/** The commands that a person is offered in a chat: the narrowest list that was set. */
+export function commandsIn(
+  { commands }: Pick<MethodContext, 'commands'>,
+  chat: SimChat,
+  userId: number,
+): unknown {
+  const isAdmin = chat.admins.includes(userId);
+  const inGroup = [
+    { type: 'chat_member', chat: chat.id, user: userId },
+    ...(isAdmin ? [{ type: 'chat_administrators', chat: chat.id }] : []),
+    { type: 'chat', chat: chat.id },
+    ...(isAdmin ? [{ type: 'all_chat_administrators' }] : []),
+    { type: 'all_group_chats' },
+  ];
+  const scopes =
+    chat.type === 'private' ? [{ type: 'chat', chat: chat.id }, { type: 'all_private_chats' }] : inGroup;
+  for (const scope of [...scopes, { type: 'default' }]) {
+    const list = commands.get(keyOf(scope, ''));
+    if (list !== undefined) return list;
+  }
+  return [];
+}

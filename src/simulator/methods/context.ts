@@ -14,8 +14,8 @@ export interface MethodContext {
   readonly files: FileStore;
   readonly events: SimEmitter;
   readonly clock: Clock;
-  /** callback query id → whether it was answered. */
-  readonly callbacks: Map<string, boolean>;
+  /** Presses of buttons by their id, the newest thousand. */
+  readonly callbacks: Map<string, { at: number; isAnswered: boolean }>;
   readonly commands: Map<string, unknown>;
 }
 

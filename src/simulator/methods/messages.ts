@@ -12,6 +12,8 @@ import {
   targetMessage,
 } from './context.ts';
 
+/** Telegram names no figure; people's programs give up on a button after about so long. */
+export const CALLBACK_LIVES_MS = 60_000;
 const DELETABLE_SECONDS = 48 * 60 * 60;
 const ACTIONS = new Set(
   'typing upload_photo record_video upload_video record_voice upload_voice record_audio upload_audio upload_document choose_sticker find_location record_video_note upload_video_note'.split(
@@ -170,11 +172,12 @@ export function setReaction(
 
 export const answerCallbackQuery: Method = (context, params) => {
   const id = params.text('callback_query_id') ?? '';
-  if (context.callbacks.get(id) !== false)
+  const press = context.callbacks.get(id);
+  if (!press || press.isAnswered || context.clock.monotonic() - press.at > CALLBACK_LIVES_MS)
     throw badRequest('query is too old and response timeout expired or query ID is invalid');
   const text = params.text('text') ?? '';
   if (text.length > 200) throw badRequest('MESSAGE_TOO_LONG');
-  context.callbacks.set(id, true);
+  press.isAnswered = true;
   context.events.emit('callback-answered', { id, text, showAlert: params.flag('show_alert') });
   return true;
 };

@@ -34,6 +34,7 @@
  * @property {{userId: number, emoji: string[]}[]} [reactions]
  */
 /** @typedef {{threadId: number, name: string}} Topic */
+/** @typedef {{command: string, description: string}} Command */
 /**
  * @typedef {object} Chat
  * @property {number} id
@@ -43,6 +44,7 @@
  * @property {boolean} [is_forum]
  * @property {Topic[]} topics
  * @property {string[]} memberKeys
+ * @property {Record<string, Command[]>} commands what the bot offers here, by person
  * @property {string} botStatus
  * @property {boolean} botIsIn
  * @property {number | null} migratedTo

@@ -131,7 +131,7 @@ function showMessages() {
         isFollowUp,
         act,
         react: (m, emoji) => quietly(react(chat, m, emoji)),
-        press: (m, data) => quietly(post('press', { ...ref(m), from: speaker?.key ?? '', data })),
+        press: (m, data) => quietly(press(m, speaker?.key ?? '', data)),
       }),
     );
     above = bubbleStarts(message) ? message : undefined;
@@ -174,6 +174,25 @@ function showLive() {
 
 /** @param {Message} m */
 const ref = (m) => ({ chat: m.chat.id, messageId: m.message_id });
+
+/** Presses of this page that the bot has not answered yet. @type {Set<string>} */
+const presses = new Set();
+
+/** @param {Message} m @param {string} from @param {string} data */
+async function press(m, from, data) {
+  const { id } = await post('press', { ...ref(m), from, data });
+  presses.add(id);
+}
+
+/** @param {{id: string, text: string, showAlert: boolean}} event */
+function answered({ id, text, showAlert }) {
+  const isOwn = presses.delete(id);
+  if (text === '') return;
+  if (!showAlert || !isOwn) return toast(text);
+  byId('alert-text', HTMLElement).textContent = text;
+  const dialog = byId('alert', HTMLDialogElement);
+  if (!dialog.open) dialog.showModal();
+}
 
 /** @param {'reply' | 'edit' | 'delete' | 'jump'} action @param {Message} m */
 function act(action, m) {
@@ -286,8 +305,7 @@ function take(event) {
       setTimeout(showLive, DRAFT_MS + 50);
       return showLive();
     case 'callback-answered':
-      if (event.text) toast(event.text);
-      return undefined;
+      return answered(event);
     case 'poll':
       model.botPolledAt = event.at;
       return showConnection();
@@ -309,7 +327,8 @@ document.addEventListener('visibilitychange', () => {
     showList();
 });
 document.addEventListener('click', (event) => {
-  if (event.target instanceof Node && !$menu.contains(event.target)) $menu.open = false;
+  for (const box of [$menu, byId('commands', HTMLDetailsElement)])
+    if (event.target instanceof Node && !box.contains(event.target)) box.open = false;
 });
 byId('back', HTMLButtonElement).addEventListener('click', () => {
   location.hash = '';

@@ -1,6 +1,7 @@
 /** Where one writes: text, files, the reply or edit in hand, and who one speaks as. */
 import { post, upload } from './api.js';
 import { nameOf, paintAvatar, size, summary } from './bubble.js';
+import { showCommands } from './commands.js';
 import { make } from './text.js';
 
 /** @typedef {import('./api.js').Message} Message */
@@ -26,6 +27,7 @@ export class Composer {
   #context = byId('context', HTMLElement);
   #contextText = byId('context-text', HTMLElement);
   #files = byId('files', HTMLElement);
+  #commands = byId('commands', HTMLDetailsElement);
   #speaker = byId('speaker', HTMLSelectElement);
   #speakerName = byId('speaker-name', HTMLElement);
   #speakerAvatar = byId('speaker-avatar', HTMLElement);
@@ -59,6 +61,11 @@ export class Composer {
       this.hooks.changed();
       this.#text.focus();
     });
+    this.#commands.addEventListener('keydown', (event) => {
+      if (event.key !== 'Escape') return;
+      this.#commands.open = false;
+      this.#text.focus();
+    });
     const drop = byId('chat', HTMLElement);
     drop.addEventListener('dragover', (event) => event.preventDefault());
     drop.addEventListener('drop', (event) => {
@@ -86,6 +93,11 @@ export class Composer {
       this.#speakerName.textContent = nameOf(speaker.user);
       this.#speakerName.dataset.hue = this.#speakerAvatar.dataset.hue;
     }
+    const offered = (speaker && chat.commands[speaker.key]) ?? [];
+    showCommands(this.#commands, byId('command-items', HTMLElement), offered, (command) => {
+      this.#text.focus();
+      this.#sendNew(chat.id, speaker?.key ?? '', command, undefined).catch(this.hooks.say);
+    });
     const bot = this.model.bot.first_name;
     this.#text.placeholder = chat.type === 'private' ? `Write to ${bot}` : `Try “@${bot} hello”`;
     this.#resize();
@@ -123,7 +135,10 @@ export class Composer {
 
   /** @param {KeyboardEvent} event */
   #key(event) {
-    if (event.key === 'Escape' && this.#held) this.release(true);
+    if (event.key === 'Escape') {
+      this.#commands.open = false;
+      if (this.#held) this.release(true);
+    }
     if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return;
     event.preventDefault();
     void this.#submit();

@@ -1,0 +1,155 @@
+/**
+ * What a command of main lets one choose from when it was sent without saying which: the tasks, groups, chats or failures
+ * it could mean, whether a choice is asked once more, and what is done then: the same as by typing it.
+ */
+import type { Task } from '../db/tasks.ts';
+import { NanoClawError } from '../errors.ts';
+import { localTime } from '../prompt.ts';
+import { proposeFolder } from '../registry/propose-folder.ts';
+import { recentFailures, retryTurn } from '../retry.ts';
+import { describeSchedule, findTask } from '../tasks.ts';
+import { type ChatJid, chatJid, type Group, iso } from '../types.ts';
+import type { ChatAnswer, ChatCommandContext } from './chat-commands.ts';
+import { MAIN_COMMANDS, retried } from './main-commands.ts';
+import { type CommandName, WORDS } from './words.ts';
+
+export interface Option {
+  /** At most 40 bytes: it is in the button. */
+  value: string;
+  label: string;
+}
+
+export interface Choice {
+  title: string;
+  /** Said when there are no options. */
+  none: string;
+  options(context: ChatCommandContext): Option[];
+  /** For what cannot be undone, or says more than fits on a button. Throws NanoClawError when it is impossible by now. */
+  confirm?(context: ChatCommandContext, value: string): { text: string; yes: string };
+  /** Instead of "Never mind". */
+  no?: string;
+  act(context: ChatCommandContext, value: string): ChatAnswer;
+}
+
+const FAILURES_KEPT_MS = 7 * 86_400_000;
+const MOST_OPTIONS = 200;
+
+const typed =
+  (command: CommandName) =>
+  (context: ChatCommandContext, args: string): ChatAnswer => {
+    const answer = MAIN_COMMANDS[command]?.run(context, args) ?? '';
+    return typeof answer === 'string' ? { text: answer } : answer;
+  };
+
+const ofTasks = (
+  command: 'pause' | 'resume' | 'cancel' | 'run',
+  isMeant: (task: Task) => boolean,
+): Choice => ({
+  title: WORDS.whichTask[command],
+  none: WORDS.noSuchTask[command],
+  options: ({ db }) =>
+    db.tasks
+      .all()
+      .filter((task) => isMeant(task))
+      .map((task) => ({ value: task.id, label: describeTask(task) })),
+  act: typed(command),
+});
+
+const register: Choice = {
+  title: WORDS.whichChat,
+  none: WORDS.noChat,
+  options: ({ db }) => {
+    const former = new Set(db.groups.all().map((group) => group.formerJid));
+    return db.groups
+      .knownChats()
+      .filter(
+        (chat) =>
+          chat.folder === null &&
+          chat.type !== 'channel' &&
+          !former.has(chat.chatJid) &&
+          chat.botStatus !== 'kicked' &&
+          chat.botStatus !== 'left',
+      )
+      .map((chat) => ({ value: chat.chatJid, label: `${chat.name} (${chat.type})` }));
+  },
+  confirm(context, value) {
+    const { name, folder } = registrationOf(context, value);
+    return { text: WORDS.confirmRegister(name, value, folder), yes: WORDS.registerAs(folder) };
+  },
+  act(context, value) {
+    return typed('register')(context, `${value} ${registrationOf(context, value).folder}`);
+  },
+};
+
+const CHOICES = {
+  pause: ofTasks('pause', ({ status }) => status === 'active'),
+  resume: ofTasks('resume', ({ status }) => status === 'paused'),
+  run: ofTasks('run', isOpen),
+  cancel: {
+    ...ofTasks('cancel', isOpen),
+    confirm: (context, value) => {
+      const task = findTask(context.tasks, value, context.group);
+      return { text: WORDS.confirmCancel(describeTask(task)), yes: WORDS.cancelIt };
+    },
+  },
+  retry: {
+    title: WORDS.whichFailure,
+    none: WORDS.noFailure,
+    options: ({ db, tasks, group }) => {
+      const zone = group.timezone ?? tasks.defaultTimezone;
+      return recentFailures(db, iso(tasks.now() - FAILURES_KEPT_MS), MOST_OPTIONS).map((failed) => ({
+        value: failed.turnId,
+        label: `${localTime(Date.parse(failed.finishedAt), zone)} ${failed.group.name}: ${failed.words}`,
+      }));
+    },
+    act: (context, value) => retried(context, retryTurn(context.tasks, value, `telegram:${context.sender}`)),
+  },
+  unregister: {
+    title: WORDS.whichGroup,
+    none: WORDS.noGroup,
+    options: ({ db }) =>
+      db.groups
+        .all()
+        .filter((group) => !group.isMain)
+        .map((group) => ({ value: group.chatJid, label: `${group.name} (${group.folder})` })),
+    confirm: (context, value) => ({
+      text: WORDS.confirmUnregister(registeredGroup(context, value)),
+      yes: WORDS.unregisterIt,
+    }),
+    act: (context, value) => typed('unregister')(context, registeredGroup(context, value).folder),
+  },
+  register,
+  /** Nobody has sent a command: the bot was added to a chat, and says so. */
+  join: { ...register, no: WORDS.notNow },
+} satisfies Record<string, Choice>;
+
+export type ChoiceKind = keyof typeof CHOICES;
+
+export const choiceOf = (kind: string): Choice | null =>
+  Object.hasOwn(CHOICES, kind) ? CHOICES[kind as ChoiceKind] : null;
+
+function isOpen({ status }: Task): boolean {
+  return status === 'active' || status === 'paused';
+}
+
+const describeTask = (task: Task): string =>
+  `${task.id} [${task.folder}] ${describeSchedule(task)}: ${task.prompt.replace(/\s+/g, ' ').slice(0, 200)}`;
+
+function registeredGroup({ db }: ChatCommandContext, value: string): Group {
+  const group = db.groups.byJid(chatJid(value));
+  if (group === null) throw new NanoClawError('GROUP_UNKNOWN', `chat ${value} is not registered any more`);
+  return group;
+}
+
+/** Of a chat that the bot is in. */
+function registrationOf(
+  { db, registry }: ChatCommandContext,
+  value: string,
+): { chatJid: ChatJid; name: string; folder: string } {
+  const chat = db.groups.chat(chatJid(value));
+  if (chat === null) throw new NanoClawError('GROUP_UNKNOWN', `I have never seen a chat ${value}`);
+  const name = chat.name.replace(/\s+/g, ' ').trim().slice(0, 100) || value;
+  if (chat.botStatus === 'kicked' || chat.botStatus === 'left')
+    throw new NanoClawError('GROUP_INVALID', WORDS.notThere(name));
+  return { chatJid: chat.chatJid, name, folder: proposeFolder(db, registry.home, { ...chat, name }) };
+}
