@@ -70,6 +70,26 @@ it('a turn passes through its phases, each stored when it is entered', async () 
   expect(ended.messagesToday).toMatchObject({ stopped: 1, host_command: 1 });
 });
 
+it('a sign of life is not yet a word of the model’s', async () => {
+  const daemon = new InnerDaemon();
+  const family = daemon.register('family');
+  daemon.agent.answer = () => 'hold';
+  await daemon.start();
+  await daemon.say(family, '@Nina think');
+  const turn = await daemon.until(() => daemon.agent.turns[0]);
+  const open = () => daemon.app?.status().turns[0];
+  expect(open()).toMatchObject({ phase: 'container', activity: null });
+  daemon.agent.event(turn, { type: 'turn_started' });
+  for (const activity of ['waiting', 'gate script', 'retrying', 'compacting']) {
+    daemon.agent.event(turn, { type: 'progress', activity });
+    await daemon.until(() => open()?.activity === activity);
+    expect(open()).toMatchObject({ phase: 'first_output' });
+  }
+  daemon.agent.event(turn, { type: 'progress', activity: 'Bash' });
+  await daemon.until(() => open()?.phase === 'reply');
+  expect(open()).toMatchObject({ activity: 'Bash' });
+});
+
 it('message counts follow every change of a disposition, and those of a database that was there before', () => {
   const { db, register } = createWorld();
   const group = register();

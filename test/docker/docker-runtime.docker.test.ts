@@ -80,6 +80,23 @@ describe.skipIf(whyNot)(`docker runtime${whyNot ? ` (skipped: ${whyNot})` : ''}`
     expect(await container.exited).toMatchObject({ code: 137, oomKilled: true });
   });
 
+  it('tells how much memory a container uses, and nothing of one that is gone or not ours', async () => {
+    const script =
+      'exec node -e "globalThis.held=Buffer.alloc(48e6,1);console.log(1);setInterval(()=>{},1e6)"\n';
+    const small = home.launch('small', SLEEP);
+    const large = home.launch('large', script);
+    const [one, other] = await Promise.all([first.launch(small), first.launch(large)]);
+    await expect.poll(() => engine.logsTail(other.id, 100), { timeout: 20_000 }).toContain('1');
+    const [little, much] = [await first.memoryOf(small.name), await first.memoryOf(large.name)];
+    expect(little).toBeGreaterThan(0);
+    expect(little).toBeLessThan(48e6);
+    expect(much).toBeGreaterThan(48e6);
+    expect(much).toBeLessThanOrEqual(128 * 1024 * 1024);
+    await one.remove();
+    expect(await first.memoryOf(small.name)).toBe(null);
+    expect(await first.memoryOf('nanoclaw-somebody-else')).toBe(null);
+  });
+
   it('keeps only the end of a long output', async () => {
     const container = await first.launch(
       home.launch('talks', 'i=0; while [ $i -lt 3000 ]; do echo line $i; i=$((i+1)); done\n'),

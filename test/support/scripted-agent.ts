@@ -31,6 +31,12 @@ export interface Answer {
   usage?: Usage;
 }
 
+export type EventBody = AgentEvent extends infer E
+  ? E extends AgentEvent
+    ? Omit<E, 'protocol' | 'turn' | 'n'>
+    : never
+  : never;
+
 export interface ScriptedAgent {
   runtime: AgentRuntime;
   /** Every turn that an agent was given, in order. */
@@ -38,6 +44,8 @@ export interface ScriptedAgent {
   /** Decides about the next turns; `hold` leaves one open for finish(). */
   answer: (turn: TurnFile) => Answer | 'hold';
   finish(turn: TurnFile | undefined, answer?: Answer): void;
+  /** An event of a turn that is held open. */
+  event(turn: TurnFile | undefined, body: EventBody): void;
   /** Ends every agent. */
   close(): Promise<void>;
   /** A command of the agent's, left in its mailbox while it works. */
@@ -49,6 +57,8 @@ export const failing: Answer = { status: 'error', error: { code: 'agent', messag
 export function createScriptedAgent(): ScriptedAgent {
   const living = new Map<string, AgentContainer>();
   const mailboxes = new Map<string, string>();
+  /** Of the last event of each turn. */
+  const numbers = new Map<string, number>();
   const agent: ScriptedAgent = {
     turns: [],
     answer: () => ({ text: 'done' }),
@@ -62,6 +72,7 @@ export function createScriptedAgent(): ScriptedAgent {
       close: async () => {},
     },
     finish,
+    event,
     async close() {
       for (const container of living.values()) await container.remove();
     },
@@ -109,13 +120,8 @@ export function createScriptedAgent(): ScriptedAgent {
   function finish(turn: TurnFile | undefined, answer: Answer = {}): void {
     if (!turn) throw new Error('no such turn');
     const { text, session, status = 'ok', error, gated, usage } = answer;
-    type Body = AgentEvent extends infer E
-      ? E extends AgentEvent
-        ? Omit<E, 'protocol' | 'turn' | 'n'>
-        : never
-      : never;
-    const bodies: Body[] = [
-      { type: 'turn_started' },
+    const bodies: EventBody[] = [
+      ...(numbers.has(turn.id) ? [] : [{ type: 'turn_started' as const }]),
       ...(session === undefined ? [] : [{ type: 'session' as const, session_id: session, fresh: false }]),
       ...(text === undefined ? [] : [{ type: 'text' as const, text }]),
       {
@@ -126,11 +132,15 @@ export function createScriptedAgent(): ScriptedAgent {
         ...(usage === undefined ? {} : { usage }),
       },
     ];
-    const mailbox = mailboxes.get(turn.container) ?? '';
-    for (const [index, body] of bodies.entries()) {
-      const event = { protocol: PROTOCOL_VERSION, turn: turn.id, n: index + 1, ...body };
-      put(mailbox, `${MAILBOX.events}/${eventFileName(turn.id, index + 1)}`, event);
-    }
+    for (const body of bodies) event(turn, body);
+  }
+
+  function event(turn: TurnFile | undefined, body: EventBody): void {
+    if (!turn) throw new Error('no such turn');
+    const n = (numbers.get(turn.id) ?? 0) + 1;
+    numbers.set(turn.id, n);
+    const content = { protocol: PROTOCOL_VERSION, turn: turn.id, n, ...body };
+    put(mailboxes.get(turn.container) ?? '', `${MAILBOX.events}/${eventFileName(turn.id, n)}`, content);
   }
 
   return agent;
