@@ -10,20 +10,19 @@ import { databaseFile } from '../db/open.ts';
 import { createDb, type Db } from '../db.ts';
 import { messageOf, NanoClawError } from '../errors.ts';
 import { findDaemon } from '../lib/home-lock.ts';
-import { defaultManager, hasManager, serviceManager } from '../service/manager.ts';
 import type { BotIdentity } from '../telegram/api.ts';
 import type { Group } from '../types.ts';
-import { installService, planService } from './service.ts';
+import { findService } from './doctor/installed-service.ts';
 import { greet, pairMain, pairTimeoutOf, registerMain, wasGreeted } from './setup/chat.ts';
 import { failed, type Setup, save, warn } from './setup/context.ts';
 import { type Child, startChild, stopOther, untilReady } from './setup/daemon.ts';
 import { describeFlags, type Flags, readSecrets } from './setup/flags.ts';
 import { checkMachine, chooseRuntime, type Image, prepareImage } from './setup/machine.ts';
 import { type Model, setUpModel } from './setup/model.ts';
+import { makeService } from './setup/service.ts';
 import { Cancelled, createTalk } from './setup/talk.ts';
 import { setUpBot } from './setup/telegram.ts';
 
-const SERVICE = 'nanoclaw';
 /** Ended by Ctrl-C, as a shell counts it. */
 const EXIT_CANCELLED = 130;
 
@@ -161,31 +160,6 @@ async function bringToLife(
   }
 }
 
-/** True when the service runs at the end. */
-async function makeService(setup: Setup): Promise<boolean> {
-  const { flags, talk } = setup;
-  const kind = defaultManager(process.getuid?.());
-  const manager = serviceManager(kind, SERVICE);
-  if (manager.status().installed && flags.service !== false && hasManager(kind)) {
-    if (setup.changed.length > 0) manager.run('restart');
-    const { state } = manager.status();
-    talk.good(`The service is ${state} (${manager.file}).`);
-    return /^(active|activating|running)/.test(state);
-  }
-  if (flags.service === undefined && !hasManager(kind)) return false;
-  const wanted =
-    flags.service ??
-    (talk.interactive &&
-      (await talk.confirm('Shall Nina run as a service, from every boot on? (recommended)', true)));
-  if (!wanted) return false;
-  const other = findDaemon(setup.home);
-  const planned = planService({ name: SERVICE });
-  if (other) await stopOther(setup, other);
-  const { state, note } = installService(planned);
-  talk.good(`Installed ${planned.file}; the service is ${state.state}.${note}`);
-  return true;
-}
-
 /** What needs a daemon that runs. */
 function whatIsMissing(setup: Setup): string[] {
   const { flags } = setup;
@@ -254,8 +228,7 @@ const howSheRuns = (asService: boolean, { provider }: Model): string =>
 
 function stateOf({ home }: Setup): Result['daemon'] {
   if (!findDaemon(home)) return 'stopped';
-  const kind = defaultManager(process.getuid?.());
-  return serviceManager(kind, SERVICE).status().installed ? 'service' : 'running';
+  return findService(home) ? 'service' : 'running';
 }
 
 const knownMain = (setup: Setup): Group | null =>

@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import {
   appendFileSync,
   mkdirSync,
@@ -34,6 +34,33 @@ describe('the log’s file', () => {
     expect(read()).toBe([30, 31, 32, 33, 34].map(line).join(''));
     expect(read('.1')).toBe(Array.from({ length: 10 }, (_, i) => line(20 + i)).join(''));
     expect(read('.2')).toBe(Array.from({ length: 10 }, (_, i) => line(10 + i)).join(''));
+  });
+
+  it('is followed by tail -F over every change, without a line missing or doubled', async () => {
+    const { open, file, names } = createHarness({ maxBytes: 40 });
+    const log = open();
+    log.allowRotation();
+    const tail = spawn('tail', ['-n', '+1', '-F', file]);
+    onTestFinished(() => void tail.kill('SIGKILL'));
+    let seen = '';
+    let look = () => {};
+    tail.stdout.setEncoding('utf8').on('data', (text: string) => {
+      seen += text;
+      look();
+    });
+    const written: string[] = [];
+    for (let n = 0; n < 14; n += 1) {
+      written.push(line(n));
+      log.write(line(n));
+      await new Promise<void>((resolve) => {
+        look = () => {
+          if (seen.length >= written.join('').length) resolve();
+        };
+        look();
+      });
+    }
+    expect(seen).toBe(written.join(''));
+    expect(names()).toEqual(['nanoclaw.log', 'nanoclaw.log.1', 'nanoclaw.log.2']);
   });
 
   it('may be the only one', () => {

@@ -31,9 +31,15 @@ export interface ServiceManager {
   status(): ServiceState;
 }
 
-/** Throws SERVICE_UNAVAILABLE where this machine has no such manager. */
-export function serviceManager(kind: ManagerKind, name: string): ServiceManager {
-  return kind === 'launchd' ? launchd(name) : systemd(kind, name);
+/** Is there where systemd runs the machine (sd_booted(3)). */
+const BOOTED = '/run/systemd/system';
+/** launchd takes a service away only when its process has ended; plist and daemon allow that less. */
+const GONE_MS = 30_000;
+const LOOK_MS = 100;
+
+/** What needs the manager throws SERVICE_UNAVAILABLE where this machine has none. */
+export function serviceManager(kind: ManagerKind, name: string, booted = BOOTED): ServiceManager {
+  return kind === 'launchd' ? launchd(name) : systemd(kind, name, booted);
 }
 
 export function defaultManager(uid: number | undefined): ManagerKind {
@@ -49,40 +55,48 @@ export function serviceFile(kind: ManagerKind, name: string): string {
   return path.join('/etc', 'systemd', 'system', `${name}.service`);
 }
 
-/** This machine has that manager, and it can be spoken to. */
-export function hasManager(kind: ManagerKind): boolean {
-  if (kind === 'launchd') return process.platform === 'darwin';
-  if (!existsSync('/run/systemd/system')) return false;
+/** What to throw where this machine does not have that manager, or it cannot be spoken to; else null. */
+export function whyNoManager(kind: ManagerKind, booted = BOOTED): NanoClawError | null {
+  if (kind === 'launchd') return process.platform === 'darwin' ? null : unavailable('launchd is macOS’ own.');
+  if (!existsSync(booted)) return noSystemd();
   const scope = kind === 'systemd-user' ? ['--user'] : [];
-  return spawnSync('systemctl', [...scope, 'show-environment'], { stdio: 'ignore' }).status === 0;
+  const { status } = spawnSync('systemctl', [...scope, 'show-environment'], { stdio: 'ignore' });
+  if (status === 0) return null;
+  return unavailable('Your own systemd does not answer: it runs in a real login of yours only.');
 }
 
-function systemd(kind: 'systemd-system' | 'systemd-user', name: string): ServiceManager {
+function systemd(kind: 'systemd-system' | 'systemd-user', name: string, booted: string): ServiceManager {
   const file = serviceFile(kind, name);
   const unit = `${name}.service`;
   const scope = kind === 'systemd-user' ? ['--user'] : [];
   const systemctl = (...args: string[]) => tool('systemctl', [...scope, ...args]);
+  /** A unit that has failed too often is refused until its count is set back; who starts it by hand wants it tried. */
+  const again = (action: 'start' | 'restart') => {
+    spawnSync('systemctl', [...scope, 'reset-failed', unit], { stdio: 'ignore' });
+    systemctl(action, unit);
+  };
   return {
     kind,
     file,
     install(text) {
-      requireSystemd();
+      requireSystemd(booted);
       writeUnit(file, text);
       systemctl('daemon-reload');
       systemctl('enable', unit);
-      systemctl('restart', unit);
+      again('restart');
     },
     uninstall() {
-      requireSystemd();
+      requireSystemd(booted);
       if (!existsSync(file)) throw notInstalled(file);
       systemctl('disable', '--now', unit);
       rmSync(file, { force: true });
       systemctl('daemon-reload');
     },
     run(action) {
-      requireSystemd();
+      requireSystemd(booted);
       if (!existsSync(file)) throw notInstalled(file);
-      systemctl(action, unit);
+      if (action === 'stop') systemctl('stop', unit);
+      else again(action);
     },
     status() {
       if (!existsSync(file)) return { installed: false, state: 'not installed', file };
@@ -96,24 +110,37 @@ function launchd(name: string): ServiceManager {
   const file = serviceFile('launchd', name);
   const domain = `gui/${process.getuid?.() ?? 0}`;
   const target = `${domain}/${launchdLabel(name)}`;
+  const isLoaded = () => spawnSync('launchctl', ['print', target], { stdio: 'ignore' }).status === 0;
+  const load = () => tool('launchctl', ['bootstrap', domain, file]);
+  /** Loading it anew is refused as long as the old one is going. */
+  const unload = () => {
+    if (!isLoaded()) return;
+    spawnSync('launchctl', ['bootout', target], { stdio: 'ignore' });
+    const until = performance.now() + GONE_MS;
+    while (isLoaded()) {
+      if (performance.now() > until)
+        throw unavailable(`launchctl bootout ${target} did not end the service.`);
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, LOOK_MS);
+    }
+  };
   return {
     kind: 'launchd',
     file,
     install(text) {
-      if (existsSync(file)) spawnSync('launchctl', ['bootout', target]);
+      unload();
       writeUnit(file, text);
-      tool('launchctl', ['bootstrap', domain, file]);
+      load();
     },
     uninstall() {
       if (!existsSync(file)) throw notInstalled(file);
-      tool('launchctl', ['bootout', target]);
+      unload();
       rmSync(file, { force: true });
     },
     run(action) {
       if (!existsSync(file)) throw notInstalled(file);
-      if (action === 'stop') tool('launchctl', ['bootout', target]);
-      else if (action === 'restart') tool('launchctl', ['kickstart', '-k', target]);
-      else tool('launchctl', ['bootstrap', domain, file]);
+      if (action === 'stop') unload();
+      else if (!isLoaded()) load();
+      else tool('launchctl', ['kickstart', ...(action === 'restart' ? ['-k'] : []), target]);
     },
     status() {
       if (!existsSync(file)) return { installed: false, state: 'not installed', file };
@@ -129,12 +156,11 @@ function writeUnit(file: string, text: string): void {
   writeFileAtomic(file, text, { mode: 0o644 });
 }
 
-function requireSystemd(): void {
-  if (existsSync('/run/systemd/system')) return;
-  throw new NanoClawError('SERVICE_UNAVAILABLE', 'systemd does not run on this machine.', {
-    fix: 'nanoclaw service install --print shows the unit; or run "npm start" under the manager you have.',
-  });
+function requireSystemd(booted: string): void {
+  if (!existsSync(booted)) throw noSystemd();
 }
+
+const noSystemd = () => unavailable('systemd does not run on this machine.');
 
 const notInstalled = (file: string) =>
   new NanoClawError('SERVICE_UNAVAILABLE', `The service is not installed: there is no ${file}.`, {
@@ -145,5 +171,10 @@ function tool(command: string, args: string[]): void {
   const { status, error, stderr } = spawnSync(command, args, { encoding: 'utf8' });
   if (status === 0) return;
   const why = error?.message ?? (stderr.trim() || `it ended with ${status}`);
-  throw new NanoClawError('SERVICE_UNAVAILABLE', `${command} ${args.join(' ')} failed: ${why}`);
+  throw unavailable(`${command} ${args.join(' ')} failed: ${why}`);
 }
+
+const unavailable = (message: string) =>
+  new NanoClawError('SERVICE_UNAVAILABLE', message, {
+    fix: 'nanoclaw service install --print shows what is given to the manager; or run "npm start" under the one you have.',
+  });
