@@ -1,9 +1,10 @@
 /** The page in a real browser, on a phone and on a desk: one writes in Family, the bot answers, it is seen. */
-import type { Browser } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { chromiumPath, launchChromium } from '../../scripts/chromium.mjs';
 import { systemClock } from '../../src/lib/clock.ts';
 import { createSimulator, FAMILY_CHAT_ID, serveSimulator } from '../../src/simulator/simulator.ts';
+import { accessibilityProblems, isTooWide, openPage, picture } from '../support/browser.ts';
 import { startSimulator, TOKEN } from './simulator-support.ts';
 
 const why = chromiumPath ? '' : ' (skipped: no Chromium; set CHROMIUM_PATH)';
@@ -74,6 +75,62 @@ describe.skipIf(!chromiumPath)(`the page${why}`, () => {
     expect(await page.evaluate(overflow)).toBe(false);
     expect(errors).toEqual([]);
     await context.close();
+  });
+
+  it('is for keyboards: a chat is chosen, written to and left without a pointer', async () => {
+    const { sim, page, errors, context } = await open(390, 844);
+    const family = page.getByRole('button', { name: /Family/ });
+    await family.waitFor();
+    for (let n = 0; n < 10 && !(await isFocused(page, 'Family')); n += 1) await page.keyboard.press('Tab');
+    await page.keyboard.press('Enter');
+    await page.getByRole('textbox', { name: 'Message' }).waitFor();
+    const heard = sim.next('message');
+    await page.getByRole('textbox', { name: 'Message' }).focus();
+    await page.keyboard.type('from the keyboard');
+    await page.keyboard.press('Enter');
+    expect(await heard).toMatchObject({ text: 'from the keyboard' });
+    await page.getByRole('button', { name: 'Back to the chats' }).focus();
+    await page.keyboard.press('Enter');
+    await family.waitFor();
+    expect(errors).toEqual([]);
+    await context.close();
+  });
+
+  // axe-core reads the whole page each time.
+  it('has names and contrast for everything and fits, on a phone and a desk, light and dark', {
+    timeout: 240_000,
+  }, async () => {
+    const { sim, api, url } = await startSimulator();
+    sim.say({ chat: 'Family', from: 'ben', text: `a word ${'y'.repeat(300)} and https://example.org/` });
+    await api('sendMessage', {
+      chat_id: FAMILY_CHAT_ID,
+      text: 'bold and code, for those who look',
+      entities: [
+        { type: 'bold', offset: 0, length: 4 },
+        { type: 'code', offset: 9, length: 4 },
+      ],
+      reply_markup: { inline_keyboard: [[{ text: 'Again', callback_data: 'again' }]] },
+    });
+    for (const width of [360, 1280])
+      for (const colorScheme of ['light', 'dark'] as const) {
+        const look = `${width} ${colorScheme}`;
+        const { page, errors, context } = await openPage(browser, `${url}/sim/`, {
+          viewport: { width, height: 740 },
+          colorScheme,
+        });
+        const family = page.getByRole('button', { name: /Family/ });
+        await family.waitFor();
+        await picture(page, `chats ${look}`);
+        expect([look, await accessibilityProblems(page)]).toEqual([look, []]);
+        expect([look, await isTooWide(page)]).toEqual([look, false]);
+        await family.click();
+        await page.getByRole('button', { name: 'Again' }).waitFor();
+        await picture(page, `family ${look}`);
+        expect([look, await accessibilityProblems(page)]).toEqual([look, []]);
+        expect([look, await isTooWide(page)]).toEqual([look, false]);
+        expect([look, errors]).toEqual([look, []]);
+        await context.close();
+      }
   });
 
   it('replies, edits, uploads, and counts what is unread', async () => {
@@ -188,3 +245,9 @@ describe.skipIf(!chromiumPath)(`the page${why}`, () => {
     await server.close();
   });
 });
+
+/** Whether the button with these words has the focus. */
+const isFocused = (page: Page, words: string): Promise<boolean> =>
+  page.evaluate(
+    `!!document.activeElement?.closest('button')?.textContent.includes(${JSON.stringify(words)})`,
+  );

@@ -1,10 +1,8 @@
 /** The status page in a real browser, before a real daemon: live, readable, for keyboards and screen readers, and shut to strangers. */
-import { mkdirSync } from 'node:fs';
-import path from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { chromiumPath, launchChromium } from '../../scripts/chromium.mjs';
-import { accessibilityProblems, isTooWide, openPage } from '../support/browser.ts';
+import { accessibilityProblems, isTooWide, openPage, picture } from '../support/browser.ts';
 import { startBotApi, TestHome } from '../support/daemon.ts';
 
 const why = chromiumPath ? '' : ' (skipped: no Chromium; set CHROMIUM_PATH)';
@@ -169,13 +167,27 @@ describe.skipIf(!chromiumPath)(`the status page${why}`, () => {
     await page.waitForURL('**/login', { timeout: 30_000 });
   });
 
+  it('lets whoever has the token into the simulator, and from there to the status and back', async () => {
+    const home = new TestHome({ CONTAINER_RUNTIME: 'process', STATUS_TOKEN: TOKEN });
+    onTestFinished(() => home.dispose());
+    const url = await (await home.start()).url();
+    const { page, errors } = await open(`${url}/sim/`, PHONE);
+    await page.getByLabel('Status token').fill(TOKEN);
+    await page.keyboard.press('Enter');
+    await page.getByRole('button', { name: /Family/ }).click();
+    await page.getByRole('textbox', { name: 'Message' }).fill('@Nina ping');
+    await page.getByRole('button', { name: 'Send' }).click();
+    await page
+      .getByRole('article', { name: /^Nina at/ })
+      .getByText('pong')
+      .waitFor();
+    await page.getByRole('button', { name: 'Back to the chats' }).click();
+    await page.getByRole('link', { name: 'Status' }).click();
+    await page.getByRole('region', { name: 'Last messages' }).getByText('pong').waitFor();
+    await page.getByRole('link', { name: 'Chats' }).click();
+    await page.getByRole('button', { name: /Family/ }).waitFor();
+    expect(errors).toEqual([]);
+  });
+
   const focused = (page: Page) => page.evaluate('document.activeElement.textContent');
 });
-
-/** Kept to be looked at where PICTURES names a folder. */
-async function picture(page: Page, name: string): Promise<void> {
-  const folder = process.env.PICTURES;
-  if (!folder) return;
-  mkdirSync(folder, { recursive: true });
-  await page.screenshot({ path: path.join(folder, `${name.replaceAll(' ', '-')}.png`), fullPage: true });
-}

@@ -2,6 +2,8 @@
  * A page in a real Chromium, with everything noted that should not be: errors and warnings of its console, requests that
  * failed or went elsewhere, and what axe-core has to say about it.
  */
+import { mkdirSync } from 'node:fs';
+import path from 'node:path';
 import axeCore from 'axe-core';
 import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core';
 
@@ -55,3 +57,11 @@ export async function accessibilityProblems(page: Page): Promise<string[]> {
 /** Whether one would have to scroll sideways. */
 export const isTooWide = (page: Page): Promise<boolean> =>
   page.evaluate('document.documentElement.scrollWidth > document.documentElement.clientWidth');
+
+/** The whole page, kept to be looked at where PICTURES names a folder. */
+export async function picture(page: Page, name: string): Promise<void> {
+  const folder = process.env.PICTURES;
+  if (!folder) return;
+  mkdirSync(folder, { recursive: true });
+  await page.screenshot({ path: path.join(folder, `${name.replaceAll(' ', '-')}.png`), fullPage: true });
+}

@@ -272,6 +272,16 @@ async function refresh() {
   showConnection();
 }
 
+/**
+ * The list is built anew with every change: what came is said here, once.
+ * @param {Message} message
+ */
+function readOut(message) {
+  const heard = byId('heard', HTMLElement);
+  heard.append(make('p', '', `${message.from.first_name}: ${message.text ?? message.caption ?? 'a file'}`));
+  while (heard.childElementCount > 5) heard.firstElementChild?.remove();
+}
+
 /** @param {any} event */
 function take(event) {
   const chatId = event.message?.chat.id ?? event.chatId ?? event.chat?.id;
@@ -281,6 +291,7 @@ function take(event) {
     case 'message':
       if (event.message.from.is_bot) busy.delete(chatId);
       if (model.open && model.speaker(model.open)?.user.id === event.message.from.id) end.stick();
+      if (chatId === model.openId) readOut(event.message);
       model.put(event.message, true, chatId === model.openId && document.visibilityState === 'visible');
       break;
     case 'edited':
