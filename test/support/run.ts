@@ -12,12 +12,18 @@ export interface Run {
   kill(signal: NodeJS.Signals): void;
 }
 
+export interface RunOptions {
+  cwd: string;
+  env: Settings;
+  input: string | null;
+  /** What runs it, e.g. a namespace of its own. */
+  through?: readonly string[];
+}
+
 /** With null the input is closed from the start. */
-export function runWithInput(
-  args: readonly string[],
-  { cwd, env, input }: { cwd: string; env: Settings; input: string | null },
-): Run {
-  const child = spawn(process.execPath, [BIN, ...args], { cwd, env, stdio: ['pipe', 'pipe', 'pipe'] });
+export function runWithInput(args: readonly string[], { cwd, env, input, through = [] }: RunOptions): Run {
+  const [command = process.execPath, ...words] = [...through, process.execPath, BIN, ...args];
+  const child = spawn(command, words, { cwd, env, stdio: ['pipe', 'pipe', 'pipe'] });
   const output = { stdout: '', stderr: '' };
   const looks = new Set<() => void>();
   for (const name of ['stdout', 'stderr'] as const)
