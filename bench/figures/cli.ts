@@ -8,6 +8,7 @@ import { openWorld } from '../support/world.ts';
 
 const RUNS = 20;
 const COMMANDS = [
+  ['--version'],
   ['status'],
   ['groups', 'list'],
   ['tasks', 'preview', '30 2 * * 0', '--tz', 'Europe/Berlin'],

@@ -122,7 +122,7 @@ async function ask(setup: Setup): Promise<{ kind: Kind; value: string } | null> 
       hint: 'the offline agent: honest, and good for trying the rest',
     },
   ];
-  const chosen = await talk.choose('What shall Nina think with? Claude, by', choices, 'ANTHROPIC_API_KEY');
+  const chosen = await talk.choose('What shall Nina think with? Claude, with', choices, 'ANTHROPIC_API_KEY');
   const kind = KINDS.find(({ key }) => key === chosen);
   if (!kind) return null;
   const value = await talk.secret(

@@ -75,9 +75,9 @@ function inScript(output: NodeJS.WriteStream): Talk {
 function onTerminal({ input, output }: Pick<TalkOptions, 'input' | 'output'>): Talk {
   const common = { input, output };
   let open = false;
-  /** The line that is being replaced ends here. */
+  /** The line that is being replaced goes. */
   const settle = () => {
-    if (open) output.write('\n');
+    if (open) output.write('\r\u001b[2K');
     open = false;
   };
   const answer = <T>(given: T | symbol): T => {
