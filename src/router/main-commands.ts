@@ -51,7 +51,7 @@ function register({ db, registry, sender }: ChatCommandContext, args: string): C
   const [chat = '', folder = '', ...words] = args.split(/\s+/);
   if (folder === '') throw new NanoClawError('GROUP_INVALID', WORDS.expectedRegister);
   const known = db.groups.chat(chatJid(chat));
-  const name = words.join(' ') || known?.name.trim().slice(0, 128) || folder;
+  const name = words.join(' ') || known?.name.replace(/\s+/g, ' ').trim().slice(0, 128) || folder;
   const group = registerGroup(registry, { chatJid: chat, name, folder }, `telegram:${sender}`);
   const trigger = group.requiresTrigger ? group.trigger : null;
   return { text: WORDS.registered(group.name, group.folder, trigger), groupsChanged: true };

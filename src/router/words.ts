@@ -123,10 +123,10 @@ export const WORDS = {
 
   // Chats that come and go
   addedTo: (name: string, by: string, folder: string) =>
-    `${by} has added me to “${name}”. Register it with folder ${folder}, so that I answer there?`,
+    `${by} added me to “${name}”. Register it with folder ${folder}, so that I answer there?`,
   addedToMany: (name: string, most: number) =>
     `I was added to “${name}” as well, and to more than ${most} chats within an hour. I ask no more about such chats for an hour; /register shows them all.`,
   removedFrom: (name: string, by: string) =>
-    `${by} has removed me from “${name}”: I neither hear nor answer anybody there. It stays registered; /unregister ends that.`,
-  backIn: (name: string, by: string) => `${by} has added me to “${name}” again.`,
+    `${by} removed me from “${name}”: I neither hear nor answer anybody there. It stays registered; /unregister ends that.`,
+  backIn: (name: string, by: string) => `${by} added me to “${name}” again.`,
 } as const;

@@ -138,15 +138,19 @@ export class InnerDaemon {
     poke(this.home);
   }
 
-  /** Anna says this, and it is stored. */
-  async say(group: Group, text: string): Promise<void> {
+  /** Anna says this, and it is stored; returns the message's id. */
+  async say(group: Group, text: string, replyTo?: number): Promise<number> {
     this.#updates += 1;
     const said = text.startsWith('/') ? commandText(text) : { text };
-    const update: Update = messageUpdate(this.#updates, { chat: Number(group.chatJid), ...said });
+    const chat = Number(group.chatJid);
+    const quoted = { message_id: replyTo, date: 0, chat: { id: chat, type: 'group' } };
+    const more = replyTo === undefined ? {} : { reply_to_message: quoted };
+    const update: Update = messageUpdate(this.#updates, { chat, ...said, more });
     const poll = await this.until(() => this.#polling.polls.at(-1));
     const count = this.#polling.polls.length;
     poll?.answer([update]);
     await this.until(() => this.#polling.polls.length > count);
+    return update.message?.message_id ?? 0;
   }
 
   /** What arrived in a group, in order. */
