@@ -22,6 +22,7 @@ import {
 } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { MIGRATIONS } from '../../src/db/migrations.ts';
 import { databaseFile, openDatabase } from '../../src/db/open.ts';
@@ -335,6 +336,34 @@ describe('the database', () => {
     // The mailbox is not in a backup, and made when the agent starts.
     expect([after.of('database').state, after.of('folders').state]).toEqual(['ok', 'warn']);
     expect(home.rows('SELECT folder FROM registered_groups')).toEqual([{ folder: 'family' }]);
+  });
+
+  it('an index that does not hold what its table does', async () => {
+    home.registerAll([FAMILY]);
+    const index = home.row<{ rootpage: number; sql: string }>(
+      "SELECT rootpage, sql FROM sqlite_schema WHERE name = 'messages_by_time'",
+    );
+    const edit = (sql: string) => {
+      const db = new Database(databaseFile(home.dir)).unsafeMode();
+      db.pragma('writable_schema = ON');
+      db.exec(sql);
+      db.close();
+    };
+    edit("DELETE FROM sqlite_schema WHERE name = 'messages_by_time'");
+    home.write(
+      `INSERT INTO messages (chat_jid, message_id, sender, sender_name, content, timestamp, received_at, disposition)
+       VALUES ('-1', 1, '1', 'Anna', 'x', '2026-11-01T08:00:00.000Z', '2026-11-01T08:00:00.000Z', 'not_for_nina')`,
+    );
+    edit(
+      `INSERT INTO sqlite_schema VALUES ('index', 'messages_by_time', 'messages', ${index?.rootpage}, '${index?.sql}')`,
+    );
+    expect((await doctor(home)).of('database')).toMatchObject({
+      state: 'fail',
+      seen: expect.stringContaining('messages_by_time'),
+      fix: expect.stringMatching(/REINDEX$/),
+    });
+    home.write('REINDEX');
+    expect((await doctor(home)).of('database').state).toBe('ok');
   });
 
   it('a file that is no database, without any backup', async () => {

@@ -269,9 +269,7 @@ describe('the chats', () => {
 describe('the model', () => {
   /** A Messages API that knows one key; without `models` it has no list of them. */
   async function modelServer(key: string, models: boolean): Promise<string> {
-    const asked: string[] = [];
     const server = createServer((request, response) => {
-      asked.push(`${request.method} ${request.url}`);
       const isList = request.url?.startsWith('/v1/models') === true;
       const status =
         isList && !models

@@ -39,6 +39,12 @@ const database: Check = {
         `${file} could not be read through in ${READ_MS / 1000} s.`,
         `sqlite3 '${file}' 'PRAGMA quick_check'`,
       );
+    if (/missing from index|entries in index/.test(found))
+      return fail(
+        'database',
+        `An index of ${file} does not fit its table: ${found}.`,
+        `Stop the daemon, then: sqlite3 '${file}' REINDEX`,
+      );
     if (found !== 'ok') return fail('database', `${file} is damaged: ${found}.`, restoreAdvice(home));
     if (existsSync(path.join(home, 'data', 'check-first')))
       return warn(
