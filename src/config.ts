@@ -6,10 +6,9 @@ import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import path from 'node:path';
 import { parseEnv } from 'node:util';
-import { z } from 'zod';
-import { backupEvery, DAY_MS, httpUrl, keepFor, oneOf, whole } from './config/checks.ts';
+import { type LOG_LEVELS, type Settings, settingsSchema } from './config/settings.ts';
 import { messageOf, NanoClawError } from './errors.ts';
-import { type Failpoint, parseFailpoints } from './lib/failpoint.ts';
+import type { Failpoint } from './lib/failpoint.ts';
 import { isLoopbackHost } from './lib/loopback.ts';
 import type { ProviderName, RuntimeName } from './types.ts';
 
@@ -61,13 +60,16 @@ export interface Config {
   keep: Keep;
   /** Backups by the daemon: none when everyMs is null. `at`: HH:MM in `timezone`, for intervals of whole days. */
   backup: { everyMs: number | null; at: string; keep: number };
+  /** Files that people send: the largest that is fetched, and what one group may keep (null: everything). */
+  attachments: { maxBytes: number; groupMaxBytes: number | null };
+  /** Writes down what is spoken: a program and its first arguments. Null: nobody does. */
+  transcribeCommand: readonly string[] | null;
   /** token: what whoever asks must bring; null only where nobody but this machine can ask. */
   http: { host: string; port: number; token: string | null };
   /** Where tests make the daemon fail; empty everywhere else. */
   failpoints: readonly Failpoint[];
 }
 
-export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const;
 /** How long what is settled is kept, in milliseconds; null: for ever. What is not settled is always kept. */
 export interface Keep {
   /** Telegram updates as they came. */
@@ -78,102 +80,9 @@ export interface Keep {
   turnLogsMs: number | null;
   auditMs: number | null;
   messagesMs: number | null;
+  /** Files that people sent. */
+  attachmentsMs: number | null;
 }
-
-export function isTimezone(zone: string): boolean {
-  try {
-    new Intl.DateTimeFormat('en', { timeZone: zone });
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-/** Every setting, as text. Each key is described in .env.example; a test holds the two together. */
-export const settingsSchema = z.object({
-  TELEGRAM_BOT_TOKEN: z
-    .string()
-    .regex(/^\d+:[\w-]{10,}$/, 'expected the token from BotFather, like 123456789:AAE…')
-    .optional(),
-  TELEGRAM_API_ROOT: httpUrl('the root of a Bot API server').optional(),
-  ASSISTANT_NAME: z
-    .string()
-    .regex(
-      /^[\p{L}\p{N}_][\p{L}\p{M}\p{N}_-]{0,31}$/u,
-      'expected one word of up to 32 letters, digits, - or _',
-    )
-    .default('Nina'),
-  ANTHROPIC_API_KEY: z.string().optional(),
-  CLAUDE_CODE_OAUTH_TOKEN: z.string().optional(),
-  ANTHROPIC_AUTH_TOKEN: z.string().optional(),
-  ANTHROPIC_BASE_URL: httpUrl('the root of a Messages API').default('https://api.anthropic.com'),
-  AGENT_PROVIDER: oneOf(['auto', 'claude', 'offline']).default('auto'),
-  CONTAINER_RUNTIME: oneOf(['auto', 'docker', 'process']).default('auto'),
-  CONTAINER_IMAGE: z
-    .string()
-    .regex(/^[a-z0-9][\w./:@-]*$/, 'expected an image name like nanoclaw-agent:latest')
-    .default('nanoclaw-agent:latest'),
-  DOCKER_HOST: z
-    .string()
-    .regex(/^(unix|tcp|http|https|ssh):\/\/.+/, 'expected unix:///path/to.sock or tcp://host:port')
-    .optional(),
-  MAX_CONCURRENT_CONTAINERS: whole(1, 100, 'how many agents may run at once').default(5),
-  IDLE_TIMEOUT: whole(1000, 86_400_000, 'milliseconds an idle agent is kept').default(1_800_000),
-  CONTAINER_TIMEOUT: whole(5000, 86_400_000, 'milliseconds without a sign of life').default(1_800_000),
-  CONTAINER_MEMORY_MB: whole(256, 1_048_576, 'mebibytes of memory for an agent').default(2048),
-  CONTAINER_CPUS: z
-    .string()
-    .refine((v) => Number(v) >= 0.1 && Number(v) <= 256, 'expected a number of processors from 0.1 to 256')
-    .transform(Number)
-    .default(2),
-  SENDER_REQUESTS_PER_MINUTE: whole(0, 100_000, 'requests of one person a minute, 0 for no limit').optional(),
-  GROUP_REQUESTS_PER_MINUTE: whole(0, 100_000, 'requests in one group a minute, 0 for no limit').optional(),
-  GROUP_TURNS_PER_HOUR: whole(0, 100_000, 'turns of one group an hour, 0 for no limit').optional(),
-  TASK_MIN_INTERVAL: whole(1000, 86_400_000, 'milliseconds, the shortest interval of a task').default(60_000),
-  TZ: z
-    .string()
-    .refine((zone) => isTimezone(zone.replace(/^:/, '')), 'expected an IANA time zone like Europe/Berlin')
-    .transform((zone) => zone.replace(/^:/, ''))
-    .optional(),
-  WATCHDOG_TIMEOUT: whole(0, 3_600_000, 'milliseconds, or 0 for no watchdogs').default(60_000),
-  LOG_LEVEL: oneOf(LOG_LEVELS).default('info'),
-  LOG_MAX_MB: whole(1, 10_240, 'mebibytes of one log file').default(50),
-  LOG_KEEP: whole(0, 100, 'how many older log files are kept').default(5),
-  KEEP_UPDATES: keepFor.default(7 * DAY_MS),
-  KEEP_HISTORY: keepFor.default(365 * DAY_MS),
-  KEEP_TURN_LOGS: keepFor.default(30 * DAY_MS),
-  KEEP_AUDIT: keepFor.default(730 * DAY_MS),
-  KEEP_MESSAGES: keepFor.default(null),
-  BACKUP_EVERY: backupEvery.default(null),
-  BACKUP_AT: z
-    .string()
-    .regex(/^([01]\d|2[0-3]):[0-5]\d$/, 'expected a time of day like 03:30')
-    .default('03:30'),
-  BACKUP_KEEP: whole(0, 9999, 'how many backups are kept, 0 for all').default(7),
-  NANOCLAW_HOME: z.string().optional(),
-  HTTP_HOST: z
-    .string()
-    .regex(/^[\w.:-]+$/, 'expected an address to listen on, like 127.0.0.1')
-    .default('127.0.0.1'),
-  HTTP_PORT: whole(0, 65_535, 'a port').default(7420),
-  STATUS_TOKEN: z
-    .string()
-    .regex(
-      /^[\x21-\x7e]{16,256}$/,
-      'expected 16 to 256 letters, digits or signs without spaces, like the output of: openssl rand -hex 24',
-    )
-    .optional(),
-  FAILPOINTS: z
-    .string()
-    .transform((text, context) => {
-      const parsed = parseFailpoints(text);
-      if (typeof parsed !== 'string') return parsed;
-      context.addIssue({ code: 'custom', message: parsed });
-      return z.NEVER;
-    })
-    .optional(),
-});
-export type Settings = z.infer<typeof settingsSchema>;
 
 /** The settings whose values never leave the host's files and memory. */
 export const SECRET_SETTINGS = [
@@ -370,8 +279,14 @@ function toConfig(s: Settings, home: string, env: NodeJS.ProcessEnv): Config {
       turnLogsMs: s.KEEP_TURN_LOGS,
       auditMs: s.KEEP_AUDIT,
       messagesMs: s.KEEP_MESSAGES,
+      attachmentsMs: s.KEEP_ATTACHMENTS,
     },
     backup: { everyMs: s.BACKUP_EVERY, at: s.BACKUP_AT, keep: s.BACKUP_KEEP },
+    attachments: {
+      maxBytes: s.ATTACHMENT_MAX_MB * 1_048_576,
+      groupMaxBytes: s.ATTACHMENTS_GROUP_MB === 0 ? null : s.ATTACHMENTS_GROUP_MB * 1_048_576,
+    },
+    transcribeCommand: s.TRANSCRIBE_COMMAND ?? null,
     http: { host: s.HTTP_HOST, port: s.HTTP_PORT, token: s.STATUS_TOKEN ?? null },
     failpoints: s.FAILPOINTS ?? [],
   });

@@ -46,6 +46,8 @@ export interface ContainerRunnerOptions extends Omit<PoolOptions, 'onStarted' | 
   wakeDelivery: (jid: ChatJid) => void;
   /** Shows "typing" in the chat until the returned function is called. */
   typing: (jid: ChatJid, threadId: number | null) => () => void;
+  /** How long the chat's next turn should wait for files, and for the rest of an album. */
+  incompleteMs: (jid: ChatJid) => number;
   /** Called before each turn, so that the snapshots in the mailbox are fresh. */
   writeSnapshots: (group: Group) => void;
   /** A task's run has ended or is to be repeated. */

@@ -6,6 +6,7 @@
  * an answer; a turn in state queued or running owns its messages. It never calls out: no files, no network.
  */
 import { agentRepository } from './db/agents.ts';
+import { attachmentRepository } from './db/attachments.ts';
 import { auditRepository } from './db/audit.ts';
 import { exportRepository } from './db/exports.ts';
 import { groupRepository } from './db/groups.ts';
@@ -38,6 +39,7 @@ export function createDb(file: string, options: OpenOptions = {}) {
     groups: groupRepository(sqlite),
     mounts: mountRepository(sqlite),
     messages: messageRepository(sqlite),
+    attachments: attachmentRepository(sqlite),
     turns: turnRepository(sqlite),
     outbox: outboxRepository(sqlite),
     inbox,

@@ -16,6 +16,7 @@ const message = (more: Partial<StoredMessage> = {}): StoredMessage => ({
   replyTo: null,
   forwardedFrom: null,
   editedAt: null,
+  albumId: null,
   ...more,
 });
 const render = (messages: StoredMessage[], omitted = 0, attempt = 1) =>

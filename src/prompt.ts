@@ -6,7 +6,7 @@
 import { BoundedMap } from './lib/bounded-map.ts';
 import { formatDuration } from './next-run/duration.ts';
 import { escapeAttribute, escapeText } from './prompt/xml.ts';
-import type { StoredMessage } from './types.ts';
+import type { MessageFile, StoredMessage } from './types.ts';
 
 /** Limits of one prompt: messages, and bytes of the rendered messages in UTF-8. */
 export const MAX_BATCH_MESSAGES = 200;
@@ -29,7 +29,7 @@ export function renderPrompt(input: PromptInput): string {
   if (input.attempt > 1) lines.push(repeatNote(input.attempt));
   const omitted = input.omitted > 0 ? ` omitted_older="${input.omitted}"` : '';
   lines.push(`<messages${omitted}>`);
-  for (const message of input.messages) lines.push(renderMessage(message, input.timezone));
+  for (const message of albumsTogether(input.messages)) lines.push(renderMessage(message, input.timezone));
   lines.push('</messages>');
   return lines.join('\n');
 }
@@ -75,8 +75,60 @@ function repeatNote(attempt: number): string {
   return `<note>This is attempt ${attempt}. An earlier one failed before it finished; what it sent or changed may already be there. Do not repeat it.</note>`;
 }
 
+/** A message, and what came with it: more than one file where it is an album. */
+export interface ShownMessage extends StoredMessage {
+  album?: readonly MessageFile[];
+}
+
+/** The messages of one album as one, where its first one stands: with all that was said, and all files. */
+export function albumsTogether(messages: readonly StoredMessage[]): ShownMessage[] {
+  const shown: ShownMessage[] = [];
+  const albums = new Map<string, ShownMessage>();
+  for (const message of messages) {
+    const key = message.albumId === null ? null : `${message.sender} ${message.albumId}`;
+    const album = key === null ? undefined : albums.get(key);
+    const own = message.files?.own ?? null;
+    if (album) {
+      album.content = `${album.content} ${message.content}`;
+      album.forNina ||= message.forNina;
+      album.album = [...(album.album ?? []), ...(own ? [own] : [])];
+      album.editedAt ??= message.editedAt;
+      continue;
+    }
+    const one: ShownMessage = { ...message, album: own ? [own] : [] };
+    if (key !== null) albums.set(key, one);
+    shown.push(one);
+  }
+  return shown;
+}
+
+/** Where the agent finds its group's folder. */
+const WORKSPACE = '/workspace/group';
+
+/** With the path where it lies, or why it is missing; what is spoken in it, where the message does not say so itself. */
+function renderFile(file: MessageFile, said: string): string {
+  const attributes = [
+    `kind="${file.kind}"`,
+    ...(file.name === null ? [] : [`name="${escapeAttribute(file.name)}"`]),
+    ...(file.mime === null ? [] : [`type="${escapeAttribute(file.mime)}"`]),
+    ...(file.bytes === null ? [] : [`size="${formatBytes(file.bytes)}"`]),
+    file.path === null
+      ? `missing="${escapeAttribute(file.missing ?? 'unknown')}"`
+      : `path="${escapeAttribute(`${WORKSPACE}/${file.path}`)}"`,
+  ];
+  const words = file.transcript !== null && !said.includes(file.transcript) ? file.transcript : null;
+  return words === null
+    ? `<attachment ${attributes.join(' ')}/>`
+    : `<attachment ${attributes.join(' ')}>${escapeText(words)}</attachment>`;
+}
+
+function formatBytes(bytes: number): string {
+  if (bytes < 1024) return `${bytes} bytes`;
+  return bytes < 1_048_576 ? `${Math.round(bytes / 1024)} KB` : `${(bytes / 1_048_576).toFixed(1)} MB`;
+}
+
 /** One message; `for_you` marks those that are meant for the assistant, the others are context. */
-export function renderMessage(m: StoredMessage, timezone: string): string {
+export function renderMessage(m: ShownMessage, timezone: string): string {
   const attributes = [
     `id="${m.messageId}"`,
     `sender="${escapeAttribute(m.senderName)}"`,
@@ -87,10 +139,13 @@ export function renderMessage(m: StoredMessage, timezone: string): string {
     ...(m.editedAt === null ? [] : ['edited="yes"']),
     ...(m.forwardedFrom === null ? [] : [`forwarded_from="${escapeAttribute(m.forwardedFrom)}"`]),
   ];
+  const quoted = m.files?.quoted ? renderFile(m.files.quoted, '') : '';
   const quote = m.replyTo
-    ? `<reply_to id="${m.replyTo.messageId}" sender="${escapeAttribute(m.replyTo.name)}">${escapeText(shorten(m.replyTo.text))}</reply_to>`
+    ? `<reply_to id="${m.replyTo.messageId}" sender="${escapeAttribute(m.replyTo.name)}">${escapeText(shorten(m.replyTo.text))}${quoted}</reply_to>`
     : '';
-  return `<message ${attributes.join(' ')}>${quote}${escapeText(m.content)}</message>`;
+  const own = m.album ?? (m.files?.own ? [m.files.own] : []);
+  const files = own.map((file) => renderFile(file, m.content)).join('');
+  return `<message ${attributes.join(' ')}>${quote}${escapeText(m.content)}${files}</message>`;
 }
 
 /** `2026-11-02 09:00:05 Mon`, in the zone. */

@@ -55,6 +55,22 @@ export const turnFileSchema = z.object({
   prompt: z.string(),
   /** What was asked, in plain words without the mention, oldest first; the offline agent answers these. */
   requests: z.array(z.string()),
+  /** Files that came with what is asked, oldest first. */
+  attachments: z
+    .array(
+      z.object({
+        /** Relative to the group's folder. */
+        path: z.string(),
+        /** photo, document, voice, … */
+        kind: z.string(),
+        /** As the sender's program announced it. */
+        type: z.string().nullable(),
+        bytes: z.number().int().min(0),
+        /** To be shown to the model as an image, if it is one that a model takes. */
+        as_image: z.boolean(),
+      }),
+    )
+    .optional(),
   /** A task's gate: run by bash before the agent is woken; its last line decides (gateSchema). */
   gate_script: z.string().optional(),
 });

@@ -4,7 +4,7 @@
  */
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import { isTimezone } from './config.ts';
+import { isTimezone } from './config/settings.ts';
 import type { Db } from './db.ts';
 import { NanoClawError } from './errors.ts';
 import { writeFileAtomic } from './lib/atomic-file.ts';

@@ -7,7 +7,8 @@
  * Invariants: what is unsettled, and what that refers to, stays however old it is (db/retention.ts, whose property test
  * holds it); a step that fails ends its kind for this time and not the others; a stop in the middle loses nothing, the next
  * run goes on. The notes of a group's commands go only after its mailbox was emptied: a file that a crash left there must
- * be known as done. It never touches groups/, a session, or what an agent may write to.
+ * be known as done. It never touches a session or what an agent may write to, but for the files that people have sent, which
+ * it removes without following anything (mailbox/copy-in.ts).
  */
 import type { Keep } from './config.ts';
 import { keepWalSmall } from './db/checkpoint.ts';
@@ -16,6 +17,7 @@ import type { Db } from './db.ts';
 import { messageOf } from './errors.ts';
 import type { Clock, Timer } from './lib/clock.ts';
 import type { Logger } from './log.ts';
+import { expireAttachments, trimAttachments } from './mailbox/trim-attachments.ts';
 import { copies, leftovers, turnLogs } from './retention/files.ts';
 import { type Folder, type Iso, iso } from './types.ts';
 
@@ -32,6 +34,8 @@ export interface RetentionOptions {
   clock: Clock;
   log: Logger;
   keep: Keep;
+  /** What one group may keep of the files that people sent; null: everything. */
+  groupMaxBytes: number | null;
   /** Takes what lies in the folder's mailbox. True when nothing is left. */
   drain: (folder: Folder) => boolean;
   /** Agents can run, so mailboxes may be drained. */
@@ -113,6 +117,17 @@ export function createRetention(options: RetentionOptions): Retention {
     if (at !== null) yield* plain(() => db.audit.prune(at, BATCH));
   }
 
+  function* attachments(): Generator<number, void> {
+    const at = before(keep.attachmentsMs);
+    for (let folder = db.attachments.nextFolder(''); folder; folder = db.attachments.nextFolder(folder)) {
+      const of = folder;
+      for (let removed = 1; removed > 0; yield removed)
+        removed =
+          (at === null ? 0 : expireAttachments(db, options.home, of, at)) +
+          trimAttachments(db, options.home, of, options.groupMaxBytes);
+    }
+  }
+
   /** In this order: what a turn refers to goes no later than the turn. */
   const kinds: Record<string, () => Generator<number, void>> = {
     turnLogs: () => turnLogs(db, options.home, before(keep.turnLogsMs), BATCH),
@@ -121,6 +136,7 @@ export function createRetention(options: RetentionOptions): Retention {
     history,
     commands,
     audit,
+    attachments,
     copies: () => copies(db, options.home, BATCH),
     leftovers: () => leftovers(db, options.home, before(keep.turnLogsMs), BATCH),
   };

@@ -12,17 +12,19 @@ import type { Reach } from './lib/failpoint.ts';
 import type { Random } from './lib/random.ts';
 import { runEach } from './lib/run-each.ts';
 import type { Logger } from './log.ts';
+
+import { type AttachedOptions, createAttached } from './router/attached.ts';
 import type { ChatAnswer, ChatCommandContext } from './router/chat-commands.ts';
-import { createJudge, type JudgeOptions } from './router/judge.ts';
+import { createJudge, type JudgeOptions, type Verdict } from './router/judge.ts';
 import { createNewChats } from './router/new-chats.ts';
 import { createQuestions } from './router/questions.ts';
 import { splitText, stripInternal } from './router/reply-text.ts';
 import { createStrangers } from './router/strangers.ts';
 import type { BotIdentity } from './telegram/api.ts';
 import { type Incoming, type IncomingMessage, parseUpdate } from './telegram/update.ts';
-import { type ChatJid, type Group, type Iso, iso, type TurnId } from './types.ts';
+import { type ChatJid, type Group, type Iso, iso, type Seq, type TurnId } from './types.ts';
 
-export interface RouterOptions extends JudgeOptions {
+export interface RouterOptions extends JudgeOptions, AttachedOptions {
   log: Logger;
   random: Random;
   /** There is a message to answer in this chat. */
@@ -36,6 +38,8 @@ export interface RouterOptions extends JudgeOptions {
   tasksChanged: (jid: ChatJid) => void;
   /** Somebody wants the chat's running turn to end. */
   stopTurn: (jid: ChatJid) => void;
+  /** There may be files to fetch. */
+  filesCame: () => void;
   reach?: Reach | undefined;
 }
 
@@ -73,6 +77,7 @@ export function createRouter(options: RouterOptions): Router {
   };
   const questions = createQuestions({ ...options, contextOf });
   const newChats = createNewChats({ ...options, record, questions, contextOf });
+  const attached = createAttached(options);
 
   function accept(bot: BotIdentity, updates: readonly Update[], nextOffset: number): void {
     const woken: Woken = {
@@ -82,6 +87,7 @@ export function createRouter(options: RouterOptions): Router {
       stop: new Set(),
       chats: false,
       answers: false,
+      files: false,
     };
     let isStored = false;
     try {
@@ -96,6 +102,8 @@ export function createRouter(options: RouterOptions): Router {
     const wakes: (() => void)[] = [
       () => options.reach?.('updates.stored'),
       ...[...woken.delivery].map((jid) => () => options.wakeDelivery(jid)),
+      // Before the queue, which asks what it should wait for.
+      ...(woken.files ? [options.filesCame] : []),
       ...[...woken.queue].map((jid) => () => options.wakeQueue(jid)),
       ...[...woken.tasks].map((jid) => () => options.tasksChanged(jid)),
       ...[...woken.stop].map((jid) => () => options.stopTurn(jid)),
@@ -114,6 +122,7 @@ export function createRouter(options: RouterOptions): Router {
     stop: Set<ChatJid>;
     chats: boolean;
     answers: boolean;
+    files: boolean;
   }
 
   function acceptOne(bot: BotIdentity, update: Update, woken: Woken): void {
@@ -222,9 +231,11 @@ export function createRouter(options: RouterOptions): Router {
       request: verdict.disposition === null ? judge.requestFor(bot, message, group) : null,
       replyTo: message.replyTo,
       forwardedFrom: message.forwardedFrom,
+      albumId: message.albumId,
       receivedAt: iso(clock.now()),
     });
     if (stored === null) return;
+    noteFiles(stored, message, group, verdict, woken);
     if (verdict.disposition === null) woken.queue.add(group.chatJid);
     if (verdict.answer === undefined) return;
     const { text, ask } = verdict.answer;
@@ -244,6 +255,17 @@ export function createRouter(options: RouterOptions): Router {
     if (answer.wakeQueue) woken.queue.add(answer.wakeQueue);
   }
 
+  /** What the agent is shown with it, and what else of its album is for her now. */
+  function noteFiles(seq: Seq, message: IncomingMessage, group: Group, verdict: Verdict, woken: Woken): void {
+    const { disposition, kind, isStranger = false } = verdict;
+    const forNina = disposition === null;
+    if (!forNina && disposition !== 'not_for_nina') return;
+    attached.note(seq, message, group, { isStranger, forNina });
+    if (message.file || message.replyTo?.file) woken.files = true;
+    if (forNina && kind !== 'album' && message.albumId !== null)
+      db.messages.openAlbum(group.chatJid, message.albumId, message.sender);
+  }
+
   /**
    * Before an answer the edit is the message. Afterwards nothing runs again, unless the edit makes a message
    * that was only context into one for Nina. An edit of a message we never had is none of our business.
@@ -256,12 +278,15 @@ export function createRouter(options: RouterOptions): Router {
     woken: Woken,
   ): void {
     const known = db.messages.byMessageId(group.chatJid, message.messageId);
-    if (known === null || known.content === message.text) return;
+    if (known === null) return;
+    const file = db.attachments.ofMessage(known.seq);
+    const hasNewFile = message.file !== null && file?.uniqueId !== message.file.uniqueId;
+    if (known.content === message.text && !hasNewFile) return;
     // Offered again after a later one: the later one stays.
     if (known.editedAt !== null && editedAt < known.editedAt) return;
     const wasOpen = known.disposition === null;
     const wasContext = known.disposition === 'not_for_nina';
-    const kind = judge.edited(bot, message, group, wasContext);
+    const kind = judge.edited(bot, message, group, { seq: known.seq, wasContext });
     if ((wasOpen && !known.claimed) || (wasContext && (kind !== null || !known.claimed))) {
       const request = kind === null ? null : judge.requestFor(bot, message, group);
       db.messages.replaceContent(
@@ -273,6 +298,16 @@ export function createRouter(options: RouterOptions): Router {
         request,
         kind !== null ? null : wasOpen ? SUPERSEDED : 'keep',
       );
+      const isStranger = judge.isStranger(message, group);
+      const disposition = kind === null ? 'not_for_nina' : null;
+      const verdict = {
+        disposition,
+        ...(kind ? { kind } : {}),
+        ...(isStranger ? { isStranger } : {}),
+      } as const;
+      noteFiles(known.seq, message, group, verdict, woken);
+      if (kind === null && message.albumId !== null)
+        db.messages.closeAlbum(group.chatJid, message.albumId, message.sender, SUPERSEDED);
       if (kind !== null) woken.queue.add(group.chatJid);
     } else {
       db.messages.noteEdit(known.seq, message.text, editedAt);

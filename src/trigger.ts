@@ -19,7 +19,8 @@ export interface TriggerInput {
   requiresTrigger: boolean;
 }
 
-export type TriggerKind = 'command' | 'mention' | 'reply' | 'always';
+/** album: another message of its album is; voice: her name was spoken in it. */
+export type TriggerKind = 'command' | 'mention' | 'reply' | 'always' | 'album' | 'voice';
 
 const CODE = new Set(['code', 'pre']);
 

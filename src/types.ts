@@ -78,7 +78,27 @@ export interface NewMessage {
   replyTo: { messageId: number; name: string; text: string } | null;
   /** Whose words these are, when the sender only passed them on. */
   forwardedFrom: string | null;
+  /** The same for all messages of one album. */
+  albumId?: string | null;
   receivedAt: Iso;
+}
+
+/** How a file was sent. A sticker is its emoji and not fetched. */
+export type AttachmentKind = 'photo' | 'document' | 'voice' | 'audio' | 'video' | 'video_note' | 'animation';
+
+/** A file that came with a message, as a prompt needs it. */
+export interface MessageFile {
+  kind: AttachmentKind;
+  /** As the sender's program announced them; so is `bytes` as long as it is not stored. */
+  name: string | null;
+  mime: string | null;
+  bytes: number | null;
+  /** Relative to the group's folder; null while it is not there. */
+  path: string | null;
+  /** Why it is not there, as a phrase; null when it is. */
+  missing: string | null;
+  /** What is spoken in it, where that is known. */
+  transcript: string | null;
 }
 
 /** A message as a turn's prompt needs it. */
@@ -95,6 +115,10 @@ export interface StoredMessage {
   replyTo: { messageId: number; name: string; text: string } | null;
   forwardedFrom: string | null;
   editedAt: Iso | null;
+  /** The same for all messages of one album. */
+  albumId: string | null;
+  /** What came with it, and with the message it replies to. */
+  files?: { own: MessageFile | null; quoted: MessageFile | null };
 }
 
 /** What a chat says about itself. */

@@ -74,6 +74,8 @@ function meaning({ disposition, reason, triggerKind, turnId }: Trace['message'])
     reply: 'it replies to her',
     command: 'it is a command',
     always: 'everything here is for her',
+    album: 'its album is for her',
+    voice: 'her name is spoken in it',
   };
   const because = triggerKind === null ? '' : ` (${kinds[triggerKind] ?? triggerKind})`;
   switch (disposition) {

@@ -6,7 +6,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { parseSync } from 'rolldown/utils';
 import { describe, expect, it } from 'vitest';
-import { settingsSchema } from '../src/config.ts';
+import { settingsSchema } from '../src/config/settings.ts';
 import { ERROR_CODES } from '../src/errors.ts';
 import { STEPS } from '../src/lib/failpoint.ts';
 
@@ -46,6 +46,7 @@ const LEVELS: readonly (readonly string[])[] = [
     'task-scheduler',
     'retention',
     'backup-schedule',
+    'attachments',
     'status',
     'problems',
     'watchdog',

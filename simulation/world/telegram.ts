@@ -2,6 +2,7 @@
  * Telegram, as far as the daemon can see it: chats with messages of their own count, updates that stay until they are
  * confirmed, and requests that may meet any fate on their way. Keeps what was asked and what arrived, for the checks.
  */
+import { writeFileSync } from 'node:fs';
 import type { Update } from 'grammy/types';
 import {
   type BotIdentity,
@@ -10,6 +11,7 @@ import {
   type Telegram,
   TelegramError,
 } from '../../src/telegram/api.ts';
+import { DownloadError } from '../../src/telegram/download.ts';
 import type { Daemon } from './daemon.ts';
 import { createNetwork, type Fate, type Network } from './network.ts';
 import type { Rng } from './rng.ts';
@@ -171,6 +173,19 @@ export class SimulatedTelegram {
             () => (fate === 'ok' || fate === 'late' ? answer(undefined) : refuse(lost(fate))),
             daemon,
           );
+        }),
+      download: ({ fileId, target }, signal) =>
+        ask('download', (answer, refuse) => {
+          onAbort(signal, refuse);
+          const fate = this.#network.fate();
+          const write = () => {
+            const whole = fileContent(fileId);
+            if (daemon.alive) writeFileSync(target, fate === 'answer-lost' ? whole.slice(1) : whole);
+            return whole.length;
+          };
+          const cut = (error: Error) =>
+            refuse(fate === 'answer-lost' ? new DownloadError('the download was cut off', false) : error);
+          this.#request(daemon, fate, write, answer, cut);
         }),
       administrators: (_chat, signal) =>
         ask('administrators', (answer, refuse) => {
@@ -367,6 +382,9 @@ export class SimulatedTelegram {
     return messageId;
   }
 }
+
+/** What lies behind a file's id. */
+export const fileContent = (fileId: string): string => `the bytes of ${fileId}`;
 
 function onAbort(signal: AbortSignal, refuse: (error: Error) => void): void {
   const aborted = () => refuse(new NetworkError('aborted', 'unknown'));

@@ -2,8 +2,6 @@
  * The services of the daemon, constructed once and wired: the straight line as code. Those that need one another
  * get each other late, through small functions. Adds to `releasers` how to stop each, in the order of their start.
  */
-import { backupInChild } from '../backup/in-child.ts';
-import { createBackupSchedule } from '../backup-schedule.ts';
 import type { Config } from '../config.ts';
 import { type ContainerRunner, createContainerRunner } from '../container-runner.ts';
 import type { Db } from '../db.ts';
@@ -42,6 +40,8 @@ import { createPoller, POLL_TIMEOUT_S } from '../telegram/poller.ts';
 import { type ChatJid, type Group, iso } from '../types.ts';
 import { type AgentsReady, startBooting } from './boot-agents.ts';
 import { createDaemonStatus, type DaemonStatusSource } from './daemon-status.ts';
+import { openAttachments } from './open-attachments.ts';
+import { openBackups } from './open-backups.ts';
 import { openMetrics } from './open-metrics.ts';
 import { openProxies } from './open-proxies.ts';
 import type { Overrides } from './overrides.ts';
@@ -186,6 +186,11 @@ export function wire(parts: WireParts): Wired {
     groupsChanged,
     reach,
   });
+  const requestLimits = createRequestLimits({
+    clock,
+    perSender: config.limits.senderPerMinute,
+    perGroup: config.limits.groupPerMinute,
+  });
   const router = createRouter({
     db,
     clock,
@@ -205,13 +210,23 @@ export function wire(parts: WireParts): Wired {
     tasks: taskRules,
     registry,
     people: createPeople(senderRules, admins),
-    limits: createRequestLimits({
-      clock,
-      perSender: config.limits.senderPerMinute,
-      perGroup: config.limits.groupPerMinute,
-    }),
+    limits: requestLimits,
     describe: ({ isMain, chatJid }) =>
       isMain ? describeStatus(source.status()) : describeBriefly(source.status(), chatJid),
+    maxFileBytes: config.attachments.maxBytes,
+    filesCame: () => attachments.look(),
+    reach,
+  });
+  const attachments = openAttachments({
+    config,
+    db,
+    clock,
+    log: child('attachments'),
+    telegram,
+    limits: requestLimits,
+    wake(jid) {
+      if (agentsReady.yes) need(late.queue).wakeNow(jid);
+    },
     reach,
   });
   const problems = createProblems({
@@ -255,6 +270,7 @@ export function wire(parts: WireParts): Wired {
     wakeDelivery: delivery.wake,
     wakeQueue,
     typing: createTyping(telegram, clock),
+    incompleteMs: attachments.waitMs,
     writeSnapshots: (group) => {
       writeAvailableGroups(db, config.home, group, iso(clock.now()));
       writeCurrentTasks(db, config.home, group, iso(clock.now()));
@@ -302,6 +318,7 @@ export function wire(parts: WireParts): Wired {
     clock,
     log: child('retention'),
     keep: config.keep,
+    groupMaxBytes: config.attachments.groupMaxBytes,
     drain: ipc.emptied,
     agentsReady: () => agentsReady.yes,
   });
@@ -330,27 +347,17 @@ export function wire(parts: WireParts): Wired {
     await Promise.all([runner.stop(), delivery.stop(overrides.flushMs ?? FLUSH_MS)]);
   });
   releasers.add(() => queue.stop());
+  releasers.add(() => attachments.stop());
   delivery.start();
   answers.wake();
+  attachments.start();
   lookAtRules();
   poller.start();
   scheduler.start();
   retention.start();
-  const { backup, home, timezone } = config;
-  if (backup.everyMs !== null) {
-    const plan = { ...backup, everyMs: backup.everyMs, timezone };
-    const backups = createBackupSchedule({
-      plan,
-      home,
-      db,
-      clock,
-      log: child('backup'),
-      problems,
-      make: backupInChild,
-    });
-    backups.start();
-    releasers.add(() => backups.stop());
-  }
+  const backups = openBackups({ config, db, clock, log: child('backup'), problems });
+  backups?.start();
+  releasers.add(() => backups?.stop());
   releasers.add(() => retention.stop());
   const pokes = onPoke(config.home, fileEvents, () => {
     groupsChanged();

@@ -1,5 +1,6 @@
 /** A .env file without what must not leave the machine. */
-import { SECRET_SETTINGS, settingsSchema } from '../config.ts';
+import { settingsSchema } from '../config/settings.ts';
+import { SECRET_SETTINGS } from '../config.ts';
 
 const isHarmless = (key: string): boolean =>
   key in settingsSchema.shape && !(SECRET_SETTINGS as readonly string[]).includes(key);

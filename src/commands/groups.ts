@@ -1,7 +1,7 @@
 /** nanoclaw groups list | add | remove | set */
 import { isDeepStrictEqual } from 'node:util';
 import type { Command } from 'commander';
-import { isTimezone } from '../config.ts';
+import { isTimezone } from '../config/settings.ts';
 import type { Db } from '../db.ts';
 import { NanoClawError } from '../errors.ts';
 import { checkNetwork, type NetworkRules } from '../policy/network.ts';

@@ -2,7 +2,8 @@
 import { closeSync, existsSync, fstatSync, openSync, readSync, statSync, watch } from 'node:fs';
 import path from 'node:path';
 import type { Command } from 'commander';
-import { homeOf, LOG_LEVELS as LEVELS } from '../config.ts';
+import { LOG_LEVELS as LEVELS } from '../config/settings.ts';
+import { homeOf } from '../config.ts';
 import { NanoClawError } from '../errors.ts';
 import { readable } from '../log.ts';
 import type { Output } from './context.ts';

@@ -1,4 +1,5 @@
 /** What a setting's text may be, and what is said when it is not. */
+import path from 'node:path';
 import { z } from 'zod';
 import { parseDuration } from '../next-run/duration.ts';
 
@@ -32,3 +33,13 @@ export const httpUrl = (what: string) =>
   });
 export const oneOf = <const T extends readonly string[]>(values: T) =>
   z.enum(values, { error: `expected one of: ${values.join(', ')}` });
+
+/** A program of the machine by its whole path, and its first arguments, as words. */
+export const programWithArguments = (example: string) =>
+  z
+    .string()
+    .transform((text) => text.trim().split(/\s+/))
+    .refine(
+      ([program = '']) => path.isAbsolute(program),
+      `expected a program by its whole path, like ${example}, with its first arguments`,
+    );

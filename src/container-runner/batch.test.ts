@@ -26,6 +26,7 @@ function chatOf(lines: readonly Line[], shown = 0): MessageRepository {
       replyTo: null,
       forwardedFrom: null,
       editedAt: null,
+      albumId: null,
     }),
   );
   const before = (after: number, end: number) =>
@@ -40,7 +41,8 @@ function chatOf(lines: readonly Line[], shown = 0): MessageRepository {
   } as unknown as MessageRepository;
 }
 const pick = (lines: readonly Line[], shown = 0) => {
-  const batch = pickBatch(chatOf(lines, shown), chatJid(-1), 'UTC');
+  const attachments = { shownWith: () => ({ own: null, quoted: null }) };
+  const batch = pickBatch({ messages: chatOf(lines, shown), attachments }, chatJid(-1), 'UTC');
   return batch && { ...batch, messages: batch.messages.map((m) => Number(m.seq)) };
 };
 

@@ -2,6 +2,7 @@
  * Which messages become the next turn? Everything that waits, oldest first, with the context around it, within the
  * limits of a prompt. What does not fit stays for the turn after; older context that does not fit is counted.
  */
+import type { AttachmentRepository } from '../db/attachments.ts';
 import type { MessageRepository } from '../db/messages.ts';
 import { MAX_BATCH_BYTES, MAX_BATCH_MESSAGES, renderMessage } from '../prompt.ts';
 import type { ChatJid, Seq, StoredMessage } from '../types.ts';
@@ -18,8 +19,18 @@ export interface Batch {
   threadId: number | null;
 }
 
+export interface BatchSource {
+  messages: MessageRepository;
+  attachments: Pick<AttachmentRepository, 'shownWith'>;
+}
+
 /** Null when nothing waits. Reads only. */
-export function pickBatch(messages: MessageRepository, jid: ChatJid, timezone: string): Batch | null {
+export function pickBatch(db: BatchSource, jid: ChatJid, timezone: string): Batch | null {
+  const { messages } = db;
+  const withFiles = (message: StoredMessage): StoredMessage => ({
+    ...message,
+    files: db.attachments.shownWith(message.seq),
+  });
   const first = messages.firstOpen(jid);
   if (first === null) return null;
   const shown = messages.shownSeq(jid);
@@ -27,7 +38,7 @@ export function pickBatch(messages: MessageRepository, jid: ChatJid, timezone: s
 
   const chosen: StoredMessage[] = [];
   let threadId: number | null | undefined;
-  for (const message of messages.forward(jid, first, shown, MAX_BATCH_MESSAGES)) {
+  for (const message of messages.forward(jid, first, shown, MAX_BATCH_MESSAGES).map(withFiles)) {
     if (message.forNina) {
       if (threadId === undefined) threadId = message.threadId; // null is a topic, too: the general one
       if (threadId !== message.threadId) break; // another topic asks: its own turn, so that it gets its own answer
@@ -41,7 +52,7 @@ export function pickBatch(messages: MessageRepository, jid: ChatJid, timezone: s
   if (!last) return null;
 
   const context: StoredMessage[] = [];
-  for (const message of messages.contextBefore(jid, shown, first, MAX_BATCH_MESSAGES)) {
+  for (const message of messages.contextBefore(jid, shown, first, MAX_BATCH_MESSAGES).map(withFiles)) {
     if (!fits(message)) break;
     context.unshift(message);
   }

@@ -12,6 +12,7 @@ import { describeSchedule } from '../tasks.ts';
 import { type ChatJid, type Group, iso, type TurnId, turnId } from '../types.ts';
 import { pickBatch } from './batch.ts';
 import { isCounted } from './failure.ts';
+import { filesFor } from './turn-files.ts';
 
 export interface Claimed {
   turn: Turn;
@@ -25,7 +26,7 @@ export interface ClaimContext {
   assistantName: string;
   timezone: string;
   nowMs: number;
-  /** False: only a task, for the group has had its turns of this hour. */
+  /** False: only a task, for the group has had its turns of this hour, or its messages' files are not there yet. */
   messagesMay?: boolean;
 }
 
@@ -85,7 +86,7 @@ function claimTask(context: ClaimContext, group: Group, run: TaskRun): Claimed |
 
 function claimMessages(context: ClaimContext, group: Group): Claimed | null {
   const { db, nowMs, timezone, random } = context;
-  const batch = pickBatch(db.messages, group.chatJid, timezone);
+  const batch = pickBatch(db, group.chatJid, timezone);
   if (!batch) return null;
   const id = turnId(random.uuid());
   const attempt = nextAttempt(db, group.chatJid);
@@ -107,8 +108,12 @@ function claimMessages(context: ClaimContext, group: Group): Claimed | null {
   });
   const turn = stored(db, id);
   const prompt = renderPrompt({ groupName: group.name, timezone, nowMs, messages, omitted, attempt });
-  const requests = messages.flatMap((m) => (m.forNina ? [m.request ?? m.content] : []));
-  return { turn, file: turnFile(context, group, turn, { prompt, requests }) };
+  const requests = messages
+    .flatMap((m) => (m.forNina ? [m.request ?? m.content] : []))
+    .filter((r) => r !== '');
+  const attachments = filesFor(messages);
+  const work = { prompt, requests, ...(attachments.length > 0 ? { attachments } : {}) };
+  return { turn, file: turnFile(context, group, turn, work) };
 }
 
 function stored(db: Db, id: TurnId): Turn {
@@ -121,7 +126,7 @@ function turnFile(
   { assistantName, timezone }: ClaimContext,
   group: Group,
   turn: Turn,
-  work: Pick<TurnFile, 'prompt' | 'requests'>,
+  work: Pick<TurnFile, 'prompt' | 'requests' | 'attachments'>,
 ): Omit<TurnFile, 'container'> {
   return {
     protocol: PROTOCOL_VERSION,

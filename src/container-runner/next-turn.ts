@@ -1,6 +1,7 @@
 /**
  * What may this chat's next turn be, if any? In the order of asking: is it registered, does something wait, does it wait
- * for another attempt or for its hour's limit, can agents run at all; then the claim. Nothing is counted before it.
+ * for another attempt, for its hour's limit or for its files, can agents run at all; then the claim. Nothing is counted
+ * before it.
  */
 import type { ContainerRunnerOptions } from '../container-runner.ts';
 import { messageOf, NanoClawError } from '../errors.ts';
@@ -42,7 +43,7 @@ export function createNextTurn(options: NextTurnOptions): (jid: ChatJid) => Prom
     // A chat whose id has changed comes here by its new key while its turn goes on under the old one.
     if (db.turns.openOf(jid).some(({ id }) => options.isAtWork(id))) return { instead: { retryInMs: 1000 } };
     options.giveBack(jid);
-    const { wait, limitedMs } = waitOf(group);
+    const { wait, messagesMay } = waitOf(group);
     if (wait !== null) return { instead: wait };
     try {
       if (!options.pool.isWarm(group.folder)) await options.runtime().prepare();
@@ -50,26 +51,29 @@ export function createNextTurn(options: NextTurnOptions): (jid: ChatJid) => Prom
       return { instead: engineAway(error) };
     }
     const timezone = options.timezoneOf(group);
-    const messagesMay = limitedMs === 0;
     const claimed = claimNext({ ...options, timezone, nowMs: clock.now(), messagesMay }, group);
     if (!claimed) return { instead: 'idle' };
     options.onClaimed(claimed.turn.id);
     return { group, claimed };
   };
 
-  /** `wait` null: something may begin now; messages only when nothing limits them. */
-  function waitOf(group: Group): { wait: RunResult | null; limitedMs: number } {
+  /** `wait` null: something may begin now; messages only when nothing limits them and they are complete. */
+  function waitOf(group: Group): { wait: RunResult | null; messagesMay: boolean } {
     const jid = group.chatJid;
     const taskWaits = () => db.tasks.nextWaiting(jid, iso(clock.now())) !== null;
     const dueInMs = messagesDueIn(db, jid, clock.now());
     const limitedMs = dueInMs === 0 ? turnLimit.waitMs(group, clock.now()) : 0;
+    const incompleteMs = dueInMs === 0 && limitedMs === 0 ? options.incompleteMs(jid) : 0;
+    if (incompleteMs > 0 && !taskWaits()) return { wait: { retryInMs: incompleteMs }, messagesMay: false };
     if (limitedMs > 0) {
       turnLimit.tell(group, clock.now(), limitedMs);
       // A task may become due meanwhile, and a key that backs off is not woken.
-      if (!taskWaits()) return { wait: { retryInMs: Math.min(limitedMs, LIMITED_LOOK_MS) }, limitedMs };
+      if (!taskWaits())
+        return { wait: { retryInMs: Math.min(limitedMs, LIMITED_LOOK_MS) }, messagesMay: false };
     }
-    if (dueInMs === 0 || taskWaits()) return { wait: null, limitedMs };
-    return { wait: dueInMs === null ? 'idle' : { retryInMs: dueInMs }, limitedMs };
+    const messagesMay = limitedMs === 0 && incompleteMs === 0;
+    if (dueInMs === 0 || taskWaits()) return { wait: null, messagesMay };
+    return { wait: dueInMs === null ? 'idle' : { retryInMs: dueInMs }, messagesMay };
   }
 
   /** Nothing was claimed: the messages wait, and no attempt is counted. */

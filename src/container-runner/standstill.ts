@@ -53,7 +53,7 @@ export function createStandstill(options: StandstillOptions): Standstill {
       // A chat whose turn still runs, or where only a task is due, is not waiting for us.
       if (db.messages.firstOpen(jid) === null || db.groups.byJid(jid) === null) continue;
       problems.tellChatOnce(jid, () => ({
-        threadId: pickBatch(db.messages, jid, 'UTC')?.threadId ?? null,
+        threadId: pickBatch(db, jid, 'UTC')?.threadId ?? null,
         text: SENTENCE,
       }));
     }

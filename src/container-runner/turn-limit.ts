@@ -45,7 +45,7 @@ export function createTurnLimit(options: TurnLimitOptions): TurnLimit {
       const told = db.inbox.meta(turnLimitKey(group.chatJid));
       if (told !== null && told > iso(nowMs)) return;
       const zone = options.timezoneOf(group);
-      const threadId = pickBatch(db.messages, group.chatJid, zone)?.threadId ?? null;
+      const threadId = pickBatch(db, group.chatJid, zone)?.threadId ?? null;
       const time = localTime(Date.parse(until), zone).slice(11, 16);
       const text = `I have had ${turnsPerHour} turns here within an hour, which is the limit. I go on at ${time} and answer then what was written until then.`;
       db.transaction(() => {

@@ -22,10 +22,11 @@ interface Row {
   reply_to_text: string | null;
   forwarded_from: string | null;
   edited_at: string | null;
+  album_id: string | null;
 }
 
 const COLUMNS = `seq, message_id, thread_id, sender, sender_name, content, timestamp, disposition, turn_id, request,
-  reply_to_message_id, reply_to_name, reply_to_text, forwarded_from, edited_at`;
+  reply_to_message_id, reply_to_name, reply_to_text, forwarded_from, edited_at, album_id`;
 
 const toMessage = (row: Row): StoredMessage => ({
   seq: row.seq as Seq,
@@ -43,14 +44,15 @@ const toMessage = (row: Row): StoredMessage => ({
       : { messageId: row.reply_to_message_id, name: row.reply_to_name ?? '', text: row.reply_to_text ?? '' },
   forwardedFrom: row.forwarded_from,
   editedAt: row.edited_at as Iso | null,
+  albumId: row.album_id,
 });
 
 export function messageRepository(db: Sqlite) {
   const insert = db.prepare(
     `INSERT INTO messages (chat_jid, message_id, thread_id, sender, sender_name, content, timestamp, is_bot_message,
        turn_id, disposition, reason, trigger_kind, request, reply_to_message_id, reply_to_name, reply_to_text, forwarded_from,
-       received_at)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (chat_jid, message_id) DO NOTHING`,
+       received_at, album_id)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (chat_jid, message_id) DO NOTHING`,
   );
   const byId = db.prepare<[string, number], Row>(
     `SELECT ${COLUMNS} FROM messages WHERE chat_jid = ? AND message_id = ?`,
@@ -95,6 +97,33 @@ export function messageRepository(db: Sqlite) {
   const disposeOpen = db.prepare(
     'UPDATE messages SET disposition = ?, reason = ? WHERE chat_jid = ? AND disposition IS NULL AND turn_id IS NULL',
   );
+  const bySeq = db.prepare<[number], Row & { reason: string | null; is_fresh: number }>(
+    `SELECT ${COLUMNS}, reason, disposition = 'not_for_nina' AND turn_id IS NULL AND seq >
+       (SELECT shown_seq FROM registered_groups g WHERE g.chat_jid = messages.chat_jid) AS is_fresh
+     FROM messages WHERE seq = ?`,
+  );
+  const hear = db.prepare('UPDATE messages SET content = ?, request = ? WHERE seq = ?');
+  const openAs = db.prepare(
+    'UPDATE messages SET disposition = NULL, trigger_kind = ? WHERE seq = ? AND turn_id IS NULL',
+  );
+  const album = 'chat_jid = ? AND album_id = ? AND sender = ? AND turn_id IS NULL';
+  const openOfAlbum = db
+    .prepare<[string, string, string, number], number>(
+      `SELECT 1 FROM messages INDEXED BY messages_by_album WHERE ${album} AND disposition IS NULL
+         AND trigger_kind <> 'album' AND seq <> ? LIMIT 1`,
+    )
+    .pluck();
+  const openAlbum = db.prepare(
+    `UPDATE messages INDEXED BY messages_by_album SET disposition = NULL, trigger_kind = 'album', request = '' WHERE ${album}
+       AND disposition = 'not_for_nina'
+       AND seq > (SELECT shown_seq FROM registered_groups g WHERE g.chat_jid = messages.chat_jid)`,
+  );
+  const closeAlbum = db.prepare(
+    `UPDATE messages INDEXED BY messages_by_album SET disposition = 'not_for_nina', trigger_kind = NULL, reason = ?
+       WHERE ${album} AND disposition IS NULL AND trigger_kind = 'album'
+       AND NOT EXISTS (SELECT 1 FROM messages o INDEXED BY messages_by_album WHERE o.chat_jid = messages.chat_jid
+         AND o.album_id = messages.album_id AND o.disposition IS NULL AND o.trigger_kind <> 'album')`,
+  );
 
   const reopen = db.prepare(
     `UPDATE messages SET disposition = NULL, reason = NULL, turn_id = NULL, content = coalesce(edited_content, content),
@@ -133,6 +162,7 @@ export function messageRepository(db: Sqlite) {
         m.replyTo?.text ?? null,
         m.forwardedFrom,
         m.receivedAt,
+        m.albumId ?? null,
       );
       return done.changes === 0 ? null : (Number(done.lastInsertRowid) as Seq);
     },
@@ -174,6 +204,30 @@ export function messageRepository(db: Sqlite) {
       countBefore.get(jid, shownSeq, end) ?? 0,
     /** Somebody has written since. */
     hasNewer: (jid: ChatJid, after: Seq): boolean => newer.get(jid, after) === 1,
+    /** `isFreshContext`: it is not for Nina, and she was not shown it yet. */
+    bySeq(seq: Seq): (StoredMessage & { reason: string | null; isFreshContext: boolean }) | null {
+      const row = bySeq.get(seq);
+      return row ? { ...toMessage(row), reason: row.reason, isFreshContext: row.is_fresh === 1 } : null;
+    },
+    /** What was spoken in a message is known now. */
+    hear(seq: Seq, content: string, request: string): void {
+      hear.run(content, request, seq);
+    },
+    /** Context becomes a message for Nina. */
+    openAs(seq: Seq, triggerKind: string): void {
+      openAs.run(triggerKind, seq);
+    },
+    /** Another message of this sender's album is for Nina by itself and waits for a turn. */
+    isAlbumOpen: (jid: ChatJid, albumId: string, sender: string, except: Seq | null): boolean =>
+      openOfAlbum.get(jid, albumId, sender, except ?? -1) === 1,
+    /** The album is for Nina: those of its messages that she was not shown yet wait for a turn, too. */
+    openAlbum(jid: ChatJid, albumId: string, sender: string): void {
+      openAlbum.run(jid, albumId, sender);
+    },
+    /** No message of the album is for Nina by itself any more: then those that waited with it are not either. */
+    closeAlbum(jid: ChatJid, albumId: string, sender: string, reason: string): void {
+      closeAlbum.run(reason, jid, albumId, sender);
+    },
     chatsWithOpen: (): ChatJid[] => openChats.all() as ChatJid[],
     /** What was last asked of a turn that failed; null when none of its messages still counts as failed. */
     failedWords: (turn: TurnId): string | null => failedWords.get(turn) ?? null,

@@ -264,6 +264,28 @@ CREATE TABLE callback_answers (
 CREATE TABLE command_menus (
   bot_id INTEGER NOT NULL, scope TEXT NOT NULL, digest TEXT NOT NULL, PRIMARY KEY (bot_id, scope)
 ) STRICT, WITHOUT ROWID;
+-- Messages of one album, which come one by one.
+ALTER TABLE messages ADD COLUMN album_id TEXT;
+CREATE INDEX messages_by_album ON messages (chat_jid, album_id) WHERE album_id IS NOT NULL;
+
+-- Files that people sent. state: pending: to be fetched; stored: lies at path below the group's folder; failed: error says why;
+-- unwanted: its sender may not ask Nina, so it is named only; gone: it was stored, and its time is over.
+CREATE TABLE attachments (
+  id INTEGER PRIMARY KEY AUTOINCREMENT, group_folder TEXT NOT NULL, message_seq INTEGER NOT NULL,
+  -- 0: it came with the message; 1: with the one that this message replies to, and same_as is its row there, if it has one.
+  of_reply INTEGER NOT NULL DEFAULT 0, same_as INTEGER,
+  kind TEXT NOT NULL, file_id TEXT NOT NULL, file_unique_id TEXT NOT NULL,
+  -- As the sender's program announced them.
+  name TEXT, mime TEXT, size INTEGER,
+  state TEXT NOT NULL CHECK (state IN ('pending', 'stored', 'failed', 'unwanted', 'gone')),
+  attempts INTEGER NOT NULL DEFAULT 0, path TEXT, bytes INTEGER, error TEXT,
+  -- What is spoken in it.
+  transcript TEXT, created_at TEXT NOT NULL, settled_at TEXT,
+  UNIQUE (message_seq, of_reply)
+) STRICT;
+CREATE INDEX attachments_pending ON attachments (id) WHERE state = 'pending';
+CREATE INDEX attachments_stored ON attachments (group_folder, settled_at, id) WHERE state = 'stored';
+CREATE INDEX attachments_recent ON attachments (group_folder, created_at);
 `,
   },
 ];

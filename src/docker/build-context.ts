@@ -17,6 +17,7 @@ const FILES = [
   `${RUNNER}/.npmrc`,
   `${RUNNER}/tsconfig.json`,
   'src/protocol.ts',
+  'src/lib/image-size.ts',
 ];
 
 export interface BuildContext {

@@ -26,6 +26,9 @@ export interface GroupPaths {
 /** Copies of files that are to be sent, below the home: `outbox.file_path` begins with it, so that a home can be moved. */
 export const OUTBOX_COPIES = path.join('data', 'outbox');
 
+/** Files that are being fetched from Telegram, below the home: host-only. */
+export const ATTACHMENT_COPIES = path.join('data', 'attachments');
+
 export function groupPaths(home: string, folder: Folder | string): GroupPaths {
   const ipc = path.join(home, 'data', 'ipc', folder);
   return {

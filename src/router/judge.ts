@@ -9,7 +9,7 @@ import type { TaskRules } from '../tasks.ts';
 import type { BotIdentity } from '../telegram/api.ts';
 import type { IncomingMessage } from '../telegram/update.ts';
 import { commandOf, requestOf, type TriggerKind, triggerOf } from '../trigger.ts';
-import { type Disposition, type Group, iso } from '../types.ts';
+import { type Disposition, type Group, iso, type Seq } from '../types.ts';
 import { answerCommand, type ChatAnswer, isHostCommand } from './chat-commands.ts';
 import type { People, Standing } from './people.ts';
 import type { OverLimit, RequestLimits } from './request-limits.ts';
@@ -32,12 +32,21 @@ export interface Verdict {
   reason?: string;
   kind?: TriggerKind;
   answer?: ChatAnswer;
+  /** The sender may not ask here. */
+  isStranger?: true;
 }
 
 export interface Judge {
   judge(bot: BotIdentity, message: IncomingMessage, group: Group): Verdict;
   /** What an edited message is from now on: why it is Nina's, or null. `wasContext`: before, it was no request. */
-  edited(bot: BotIdentity, message: IncomingMessage, group: Group, wasContext: boolean): TriggerKind | null;
+  edited(
+    bot: BotIdentity,
+    message: IncomingMessage,
+    group: Group,
+    known: { seq: Seq; wasContext: boolean },
+  ): TriggerKind | null;
+  /** The sender may not ask here. */
+  isStranger(message: IncomingMessage, group: Group): boolean;
   /** The sender's words without the mention. */
   requestFor(bot: BotIdentity, message: IncomingMessage, group: Group): string;
 }
@@ -69,6 +78,8 @@ export function createJudge(options: JudgeOptions): Judge {
       return { disposition: 'host_command', reason: `/${command.name}`, answer };
     }
     const kind = kindOf(bot, message, group);
+    // One album is one request.
+    if (joinsAlbum(message, group, null)) return { disposition: null, kind: 'album' };
     if (kind === null) return { disposition: 'not_for_nina' };
     const over = options.limits.check(group, message.sender);
     return over === null ? { disposition: null, kind } : tooMuch(over);
@@ -87,7 +98,12 @@ export function createJudge(options: JudgeOptions): Judge {
   }
 
   const turnedAway = ({ others, reason }: Extract<Standing, { admitted: false }>): Verdict =>
-    others === 'drop' ? { disposition: 'not_allowed', reason } : { disposition: 'not_for_nina', reason };
+    others === 'drop'
+      ? { disposition: 'not_allowed', reason, isStranger: true }
+      : { disposition: 'not_for_nina', reason, isStranger: true };
+
+  const joinsAlbum = ({ albumId, sender }: IncomingMessage, group: Group, except: Seq | null): boolean =>
+    albumId !== null && db.messages.isAlbumOpen(group.chatJid, albumId, sender, except);
 
   const kindOf = (bot: BotIdentity, message: IncomingMessage, group: Group): TriggerKind | null =>
     triggerOf({
@@ -103,14 +119,19 @@ export function createJudge(options: JudgeOptions): Judge {
       requiresTrigger: group.requiresTrigger,
     });
 
-  const requestFor = (bot: BotIdentity, message: IncomingMessage, group: Group): string =>
-    requestOf({ text: message.text, trigger: group.trigger, botUsername: bot.username });
+  const requestFor = (bot: BotIdentity, message: IncomingMessage, group: Group): string => {
+    // Of an album that has its words elsewhere.
+    if (joinsAlbum(message, group, null) && message.ownFrom >= message.text.length) return '';
+    return requestOf({ text: message.text, trigger: group.trigger, botUsername: bot.username });
+  };
 
   return {
     judge,
-    edited(bot, message, group, wasContext) {
+    isStranger: (message, group) => !options.people.standing(group, message.sender).admitted,
+    edited(bot, message, group, { seq, wasContext }) {
       const isAdmitted = options.people.standing(group, message.sender).admitted;
-      const kind = isAdmitted ? kindOf(bot, message, group) : null;
+      const own = isAdmitted ? kindOf(bot, message, group) : null;
+      const kind = isAdmitted && own === null && joinsAlbum(message, group, seq) ? 'album' : own;
       // An edit that makes a question of it is a request like any other.
       if (kind === null || !wasContext) return kind;
       return options.limits.check(group, message.sender) === null ? kind : null;

@@ -4,7 +4,7 @@
  */
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { imageSize } from './image-size.ts';
+import { imageSize } from '../lib/image-size.ts';
 import type { MediaKind, SimFileRef } from './types.ts';
 
 const MEMORY_BYTES = 256 * 1024 * 1024;

@@ -1,7 +1,7 @@
 /** What the page (and `nanoclaw chat`) can ask for: the state of the world as JSON, and the things people do. */
 import { z } from 'zod';
+import { imageSize } from '../lib/image-size.ts';
 import { SimRefusal } from './api-error.ts';
-import { imageSize } from './image-size.ts';
 import type { Memberships } from './memberships.ts';
 import { commandsIn } from './methods/bot.ts';
 import type { MethodContext } from './methods/context.ts';

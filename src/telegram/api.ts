@@ -9,6 +9,7 @@ import https from 'node:https';
 import { Api, type ApiClientOptions, GrammyError, HttpError, InputFile } from 'grammy';
 import type { InlineKeyboardMarkup, Update } from 'grammy/types';
 import { messageOf } from '../errors.ts';
+import { type Download, DownloadError, fetchFile, StorageError, tooLarge } from './download.ts';
 import { ALLOWED_UPDATES } from './update.ts';
 
 export interface BotIdentity {
@@ -35,6 +36,8 @@ export interface Telegram {
   /** Offers these commands in a chat, or (`null`) wherever nothing else was set; an empty list takes them away. */
   setCommands(chatJid: string | null, commands: readonly MenuCommand[]): Promise<void>;
   sendTyping(chatJid: string, threadId: number | null): Promise<void>;
+  /** Writes a file that somebody sent; resolves with its bytes. Rejects with DownloadError or StorageError, too. */
+  download(download: Download, signal: AbortSignal): Promise<number>;
   /** Ids of the chat's administrators, bots left out. */
   administrators(chatJid: string, signal: AbortSignal): Promise<string[]>;
   /** Updates that wait at Telegram's side, and the webhook, if one is set. */
@@ -192,6 +195,13 @@ export function createTelegram(
       call(async () => {
         await sender.sendChatAction(jid, 'typing', threadId === null ? {} : { message_thread_id: threadId });
       }),
+    download: (download, signal) =>
+      call(async () => {
+        const file = await sender.getFile(download.fileId, signal as never);
+        if ((file.file_size ?? 0) > download.maxBytes) throw tooLarge(download.maxBytes);
+        if (!file.file_path) throw new DownloadError('Telegram does not offer it for download', true);
+        return await fetchFile({ apiRoot, token, filePath: file.file_path }, download, signal);
+      }),
     administrators: (jid, signal) =>
       call(async () => {
         const members = await sender.getChatAdministrators(jid, signal as never);
@@ -229,6 +239,7 @@ async function call<T>(request: () => Promise<T>): Promise<T> {
 
 /** No secret in the messages: grammY's own may hold the URL and with it the token. */
 function translate(error: unknown): Error {
+  if (error instanceof DownloadError || error instanceof StorageError) return error;
   if (error instanceof GrammyError) {
     const { retry_after: retry, migrate_to_chat_id: migrated } = error.parameters;
     return new TelegramError(error.error_code, error.description, retry ?? null, migrated ?? null);

@@ -1,11 +1,12 @@
 /**
  * Telegram's updates as we need them. Pure, total: whatever the server sends, this returns something.
- * Albums, stickers and the like become a short text, so that the agent knows that something was there.
+ * Files, stickers and the like become a short text (media.ts), so that the agent knows that something was there.
  */
 import type { CallbackQuery, Message, MessageEntity, Update } from 'grammy/types';
 import { messageOf } from '../errors.ts';
 import type { Entity } from '../trigger.ts';
 import { type ChatInfo, type ChatJid, chatJid, type Iso, iso } from '../types.ts';
+import { fileOf, type IncomingFile, inBrackets, mediaText } from './media.ts';
 
 /** What the poller asks for. Sticky at Telegram's side, so it is sent with every poll. */
 export const ALLOWED_UPDATES = [
@@ -33,7 +34,17 @@ export interface IncomingMessage {
   entities: readonly Entity[];
   /** Who wrote it, when the sender only passed it on. */
   forwardedFrom: string | null;
-  replyTo: { messageId: number; name: string; text: string; senderId: string } | null;
+  replyTo: {
+    messageId: number;
+    name: string;
+    text: string;
+    senderId: string;
+    file: IncomingFile | null;
+  } | null;
+  /** What came with it, if a bot can fetch it. */
+  file: IncomingFile | null;
+  /** The same for all messages of one album, which come one by one. */
+  albumId: string | null;
   /** A change in the chat (someone joined, a new title, …) rather than something that was said. */
   service: boolean;
   /** The group has become this supergroup. */
@@ -151,7 +162,7 @@ function toIncoming(m: Message): IncomingMessage {
   const from = senderOf(m);
   const service = serviceText(m);
   const said = m.text ?? m.caption ?? '';
-  const prefix = service ?? attachmentText(m);
+  const prefix = service ?? mediaText(m);
   const shift = prefix === null ? 0 : prefix.length + (said === '' ? 0 : 1);
   const reply = m.reply_to_message;
   return {
@@ -173,10 +184,13 @@ function toIncoming(m: Message): IncomingMessage {
         ? {
             messageId: reply.message_id,
             name: senderOf(reply).name,
-            text: m.quote?.text ?? reply.text ?? reply.caption ?? attachmentText(reply) ?? '',
+            text: m.quote?.text ?? reply.text ?? reply.caption ?? mediaText(reply) ?? '',
             senderId: senderOf(reply).id,
+            file: fileOf(reply),
           }
         : null,
+    file: fileOf(m),
+    albumId: typeof m.media_group_id === 'string' && m.media_group_id !== '' ? m.media_group_id : null,
     service: service !== null,
     migratedTo: m.migrate_to_chat_id === undefined ? null : chatJid(m.migrate_to_chat_id),
     migratedFrom: m.migrate_from_chat_id === undefined ? null : chatJid(m.migrate_from_chat_id),
@@ -229,35 +243,6 @@ function entitiesOf(m: Message, shift: number): Entity[] {
 
 const seconds = (unix: number): Iso => iso((Number.isFinite(unix) ? unix : 0) * 1000);
 
-function attachmentText(m: Message): string | null {
-  if (m.sticker) return inBrackets('sticker', m.sticker.emoji);
-  if (m.animation) return '[animation]';
-  if (m.photo) return '[photo]';
-  if (m.video) return '[video]';
-  if (m.video_note) return '[video message]';
-  if (m.voice) return inBrackets(`voice message, ${m.voice.duration} s`);
-  if (m.audio) return inBrackets('audio', m.audio.file_name ?? m.audio.title);
-  if (m.document) return inBrackets('file', m.document.file_name);
-  if (m.location) return inBrackets(`location ${m.location.latitude}, ${m.location.longitude}`);
-  if (m.contact) return inBrackets('contact', `${m.contact.first_name} ${m.contact.phone_number}`);
-  if (m.poll)
-    return inBrackets('poll:', `${m.poll.question} – ${m.poll.options.map((o) => o.text).join(' / ')}`);
-  if (m.dice) return inBrackets(`dice ${m.dice.emoji} ${m.dice.value}`);
-  return null;
-}
-
-const MOST_IN_BRACKETS = 1000;
-
-/** Names and titles are people's words, too: they end neither the brackets nor the line. */
-function inBrackets(what: string, words = ''): string {
-  const plain = words
-    .replace(/[\p{Cc}\u2028\u2029\s]+/gu, ' ')
-    .replaceAll('[', '(')
-    .replaceAll(']', ')');
-  const short = plain.length > MOST_IN_BRACKETS ? `${plain.slice(0, MOST_IN_BRACKETS)}…` : plain;
-  return `[${`${what} ${short}`.trim()}]`;
-}
-
 function serviceText(m: Message): string | null {
   const names = (people: readonly { first_name: string }[]) => people.map((p) => p.first_name).join(', ');
   if (m.new_chat_members) return inBrackets('joined:', names(m.new_chat_members));
@@ -268,6 +253,6 @@ function serviceText(m: Message): string | null {
   if (m.pinned_message) return '[a message was pinned]';
   if (m.forum_topic_created) return inBrackets('topic created:', m.forum_topic_created.name);
   if (m.group_chat_created || m.supergroup_chat_created) return '[the group was created]';
-  const said = m.text !== undefined || m.caption !== undefined || attachmentText(m) !== null;
+  const said = m.text !== undefined || m.caption !== undefined || mediaText(m) !== null;
   return said ? null : '[service message]';
 }

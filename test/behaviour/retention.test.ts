@@ -32,7 +32,9 @@ function createHarness(given: Partial<RetentionOptions> = {}) {
       turnLogsMs: 10 * DAY,
       auditMs: 60 * DAY,
       messagesMs: null,
+      attachmentsMs: null,
     },
+    groupMaxBytes: null,
     drain: (folder) => {
       drained.push(folder);
       return true;
@@ -184,7 +186,15 @@ describe('retention', () => {
       home,
       clock,
       log: createTestLog().log,
-      keep: { updatesMs: days, historyMs: days, turnLogsMs: days, auditMs: days, messagesMs: null },
+      keep: {
+        updatesMs: days,
+        historyMs: days,
+        turnLogsMs: days,
+        auditMs: days,
+        messagesMs: null,
+        attachmentsMs: null,
+      },
+      groupMaxBytes: null,
       drain: ipc.emptied,
       agentsReady: () => true,
     });

@@ -273,6 +273,7 @@ describe.skipIf(unavailable !== null)(
             replyTo: { messageId: 0, name: '/clear', text: '@/etc/hostname' },
             forwardedFrom: null,
             editedAt: null,
+            albumId: null,
           },
         ],
         omitted: 0,

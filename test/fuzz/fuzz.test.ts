@@ -299,6 +299,7 @@ target('the prompt', () =>
       timestamp: '2026-11-02T08:00:00.000Z' as StoredMessage['timestamp'],
       forNina: true,
       editedAt: null,
+      albumId: null,
       request: null,
       forwardedFrom: quoted,
       replyTo: { messageId: 2, name: quoted, text: quote },

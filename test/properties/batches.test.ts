@@ -33,7 +33,7 @@ const conversation = fc.array(
 /** Runs the next turn as the runner does: claim, then settle or give back. */
 function runTurn(db: Db, jid: ChatJid, id: string, ends: 'done' | 'retried'): Batch | null {
   return db.transaction(() => {
-    const batch = pickBatch(db.messages, jid, 'UTC');
+    const batch = pickBatch(db, jid, 'UTC');
     if (!batch) return null;
     const at = iso(0);
     db.turns.claim({
@@ -52,7 +52,7 @@ function runTurn(db: Db, jid: ChatJid, id: string, ends: 'done' | 'retried'): Ba
     });
     // What a turn has, no other turn may take meanwhile.
     const mine = new Set(batch.messages.filter((m) => m.forNina).map((m) => m.seq));
-    expect(pickBatch(db.messages, jid, 'UTC')?.messages.filter((m) => mine.has(m.seq)) ?? []).toEqual([]);
+    expect(pickBatch(db, jid, 'UTC')?.messages.filter((m) => mine.has(m.seq)) ?? []).toEqual([]);
     const claimed = db.turns.byId(id);
     if (!claimed) throw new Error('no turn');
     db.turns.finish(claimed.id, ends, at, null, null);

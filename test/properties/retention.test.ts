@@ -56,6 +56,7 @@ const world = fc.record({
     turnLogsMs: fc.constantFrom(null, 10 * DAY),
     auditMs: fc.constant(null),
     messagesMs: fc.constantFrom(null, 10 * DAY, 30 * DAY),
+    attachmentsMs: fc.constant(null),
   }),
 });
 type World = typeof world extends fc.Arbitrary<infer T> ? T : never;
@@ -74,6 +75,7 @@ it('nothing unsettled goes, nor what it refers to; the rest goes when its time i
           clock,
           log: silentLogger(),
           keep: given.keep,
+          groupMaxBytes: null,
           drain: () => true,
           agentsReady: () => true,
         });

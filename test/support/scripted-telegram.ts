@@ -45,6 +45,9 @@ export function createScriptedTelegram(monotonic: () => number): ScriptedTelegra
     answerCallback: async () => {},
     setCommands: async () => {},
     sendTyping: async () => {},
+    download: async () => {
+      throw offline();
+    },
     administrators: async () => [],
     webhookInfo: async () => ({ pending: 0, url: '' }),
   };

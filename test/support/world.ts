@@ -62,8 +62,10 @@ export function peopleOf(
   { home, clock }: Pick<World, 'home' | 'clock'>,
   admins?: Admins,
   most: { perSender: number; perGroup: number } = { perSender: 0, perGroup: 0 },
-): Pick<RouterOptions, 'people' | 'limits'> {
+): Pick<RouterOptions, 'people' | 'limits' | 'maxFileBytes' | 'filesCame'> {
   return {
+    maxFileBytes: 20 * 1_048_576,
+    filesCame: () => {},
     people: createPeople(rulesOf(home), admins ?? { includes: () => false }),
     limits: createRequestLimits({ clock, ...most }),
   };

@@ -8,6 +8,11 @@ import type { Usage } from '../../../src/protocol.ts';
 
 const STDERR_KEPT = 4096;
 
+export type PromptBlock =
+  | { type: 'text'; text: string }
+  | { type: 'image'; source: { type: 'base64'; media_type: ImageType; data: string } };
+export type ImageType = 'image/jpeg' | 'image/png' | 'image/gif' | 'image/webp';
+
 export type Step =
   | { kind: 'message'; message: SDKMessage }
   /** The process has ended; `problem` is what the SDK threw, or null for an orderly end. */
@@ -53,7 +58,7 @@ export class ClaudeProcess {
   }
 
   /** Hands a prompt in; returns its id, which the result names. */
-  send(prompt: string): UUID {
+  send(prompt: string | PromptBlock[]): UUID {
     const uuid = randomUUID();
     this.#input.push({
       type: 'user',

@@ -16,6 +16,7 @@ import { classifyFailure, isStaleSession, resetTime } from './claude-failure.ts'
 import { claudeOptions, MCP_SERVER, readGlobalMemory } from './claude-options.ts';
 import { ClaudeProcess } from './claude-process.ts';
 import { oomKills } from './oom-kills.ts';
+import { promptOf } from './pictures.ts';
 import type { Provider, TurnOutcome, TurnReport } from './provider.ts';
 import type { Tool } from './tool.ts';
 
@@ -99,7 +100,7 @@ class ClaudeProvider implements Provider {
   ): Promise<Attempt> {
     const claude = this.#processFor(turn, sessionId);
     const wasWarm = claude.turns > 0;
-    const prompt = claude.send(turn.prompt);
+    const prompt = claude.send(promptOf(turn, this.#options.environment.NANOCLAW_GROUP_DIR));
     let heard = false;
     let category: SDKAssistantMessageError | undefined;
     let resetsAtS: number | undefined;

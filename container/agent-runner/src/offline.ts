@@ -145,6 +145,7 @@ export function createOfflineProvider(options: { groupDir: string; home: string 
         if (signal.aborted) return { status: 'interrupted' };
       }
       sessions.add(session.id, requests);
+      if (file.attachments?.length) answers.push(received(file.attachments));
       await report.text(answers.filter(Boolean).join('\n\n'));
       return { status: 'ok', usage: { input_tokens: 0, output_tokens: 0, cost_usd: 0 } };
     },
@@ -207,6 +208,14 @@ function helpText(turn: TurnFile): string {
 
 function listed(title: string, items: readonly string[], none: string): string {
   return items.length === 0 ? none : [title, ...items.map((item) => `- ${item}`)].join('\n');
+}
+
+function received(files: NonNullable<TurnFile['attachments']>): string {
+  const lines = files.map(({ kind, type, bytes, path }) => {
+    const about = [kind, ...(type === null ? [] : [type]), `${bytes} bytes`].join(', ');
+    return `\`${path}\` (${about})`;
+  });
+  return listed('I got:', lines, '');
 }
 
 function shortened(text: string): string {

@@ -1,5 +1,6 @@
 /** Are the settings what the daemon can start with, and is each of them one that it knows? */
-import { credentialSettings, dotEnvKeys, settingsSchema } from '../../config.ts';
+import { settingsSchema } from '../../config/settings.ts';
+import { credentialSettings, dotEnvKeys } from '../../config.ts';
 import type { Check } from './check.ts';
 import { fail, ok, warn } from './finding.ts';
 

@@ -1,7 +1,8 @@
 /** What every step of the wizard works with, and the one place where it changes .env. */
 import { chownSync, existsSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import path from 'node:path';
-import { type Config, loadConfig, readDotEnv, type Settings, settingProblem } from '../../config.ts';
+import type { Settings } from '../../config/settings.ts';
+import { type Config, loadConfig, readDotEnv, settingProblem } from '../../config.ts';
 import { NanoClawError } from '../../errors.ts';
 import { writeFileAtomic } from '../../lib/atomic-file.ts';
 import { sleep, systemClock } from '../../lib/clock.ts';

@@ -1,7 +1,8 @@
 /** Files the bot sends and fetches. Uploads and known file ids only: the simulator fetches nothing from the network. */
+
+import { imageSize } from '../../lib/image-size.ts';
 import { BotApiError, badRequest } from '../api-error.ts';
 import { fileRef, type SimFile } from '../files.ts';
-import { imageSize } from '../image-size.ts';
 import type { Params } from '../params.ts';
 import { defined, type MediaKind } from '../types.ts';
 import { keyboard, type Method, type MethodContext, placement, targetChat } from './context.ts';
