@@ -133,9 +133,8 @@ export function attachmentRepository(db: Sqlite) {
      FROM attachments r JOIN attachments a ON a.id = coalesce(r.same_as, r.id) WHERE r.message_seq = ?`,
   );
   const since = db
-    .prepare<[string, string, number], number>(
-      `SELECT count(*) FROM (SELECT 1 FROM attachments WHERE group_folder = ? AND created_at > ?
-         AND same_as IS NULL LIMIT ?)`,
+    .prepare<[string, string], number>(
+      'SELECT count(*) FROM attachments WHERE group_folder = ? AND created_at > ? AND same_as IS NULL',
     )
     .pluck();
   const pendingOfOpen = db
@@ -226,8 +225,8 @@ export function attachmentRepository(db: Sqlite) {
       const [own, quoted] = [one(0), one(1)];
       return { own: own ? toFile(own) : null, quoted: quoted ? toFile(quoted) : null };
     },
-    /** How many came since then, up to `most`. */
-    countSince: (folder: Folder, at: Iso, most: number): number => since.get(folder, at, most) ?? 0,
+    /** How many came since then. */
+    countSince: (folder: Folder, at: Iso): number => since.get(folder, at) ?? 0,
     /** Ids of what is to be fetched and belongs to what the chat's next turn would show. */
     awaited: (jid: ChatJid): number[] => [
       ...new Set([...pendingOfOpen.all(jid), ...pendingOfContext.all(jid)]),

@@ -51,7 +51,7 @@ export function createAttached({ db, clock, maxFileBytes }: AttachedOptions): At
     if (isStranger) return { state: 'unwanted', error: 'its sender may not ask you, so it was not fetched' };
     if ((file.size ?? 0) > maxFileBytes) return { state: 'failed', error: tooLarge(maxFileBytes).message };
     const hourAgo = iso(clock.now() - HOUR_MS);
-    if (db.attachments.countSince(group.folder, hourAgo, MOST_FILES_AN_HOUR) >= MOST_FILES_AN_HOUR)
+    if (db.attachments.countSince(group.folder, hourAgo) >= MOST_FILES_AN_HOUR)
       return { state: 'failed', error: `more than ${MOST_FILES_AN_HOUR} files came within an hour` };
     return { state: 'pending', error: null };
   }

@@ -12,7 +12,7 @@ const DB_FOLDER = path.resolve(import.meta.dirname, '../../src/db');
 /** Partial indexes that hold only what is open at this moment: to walk one is cheap however old the database is. */
 const SMALL_INDEXES = [
   ...['turns_open', 'outbox_open', 'containers_live', 'messages_open'],
-  ...['task_runs_open', 'task_runs_waiting', 'scheduled_tasks_due', 'problems_open'],
+  ...['attachments_pending', 'task_runs_open', 'task_runs_waiting', 'scheduled_tasks_due', 'problems_open'],
 ];
 /** As many rows as people registered groups, or asked for tasks, or presses wait at this moment; and ten rows a day. */
 const SMALL_TABLES = ['registered_groups', 'scheduled_tasks', 'callback_answers', 'message_counts'];

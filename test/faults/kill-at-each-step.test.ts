@@ -27,6 +27,7 @@ function sayAll(): void {
     'topic',
     'say',
     'file',
+    'attach',
     'remind',
     'edit',
     'echo',

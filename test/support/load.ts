@@ -6,7 +6,8 @@
  *   repeated   more than once without the mark ↻, or more than once with it
  *   open       without a disposition, a turn that has not ended, an outbox row that is neither sent nor told
  */
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
 import { databaseFile } from '../../src/db/open.ts';
 import { createDb } from '../../src/db.ts';
 import { REPEAT_MARK } from '../../src/router/delivery.ts';
@@ -18,7 +19,7 @@ import { seeded } from './random.ts';
 
 /**
  * echo: a question and a reply. topic: the same in a topic. say, file: the agent sends something by a tool, and replies.
- * remember: it writes a file. remind: it makes a task that comes due soon. edit: a question that is changed at once.
+ * attach: a question with a file. remember: it writes a file. remind: it makes a task that comes due soon. edit: a question that is changed at once.
  * late: a remark that an edit makes a question. context: a remark. ping: a command for the daemon itself.
  */
 export const KINDS = [
@@ -26,6 +27,7 @@ export const KINDS = [
   'topic',
   'say',
   'file',
+  'attach',
   'remember',
   'remind',
   'edit',
@@ -72,6 +74,7 @@ const OPEN = `SELECT
   (SELECT count(*) FROM messages WHERE disposition IS NULL) +
   (SELECT count(*) FROM turns WHERE state IN ('queued', 'running')) +
   (SELECT count(*) FROM outbox WHERE state NOT IN ('sent', 'failed')) +
+  (SELECT count(*) FROM attachments WHERE state = 'pending') +
   (SELECT count(*) FROM task_runs WHERE state <> 'finished') +
   (SELECT count(*) FROM scheduled_tasks WHERE schedule_type = 'once' AND status = 'active') AS open,
   (SELECT count(*) FROM messages WHERE is_bot_message = 0 AND disposition IS NOT 'service') AS stored`;
@@ -162,6 +165,7 @@ export class Load {
       topic: `@Nina ${word}`,
       say: `@Nina say ${word}`,
       file: `@Nina send file ${word}.txt with text ${word}`,
+      attach: `@Nina ${word}`,
       remember: `@Nina remember that ${word}`,
       remind: `@Nina remind me in 1 second to ${word}`,
       edit: `@Nina ${word} and more`,
@@ -169,7 +173,11 @@ export class Load {
       context: `only ${word}`,
       ping: '/ping',
     };
-    const { message_id: messageId } = this.api.sim.say({ ...where, text: text[kind] });
+    const file = { kind: 'document', name: `${word}.bin`, bytes: attachedBytes(word) } as const;
+    const { message_id: messageId } = this.api.sim.say({
+      ...where,
+      ...(kind === 'attach' ? { caption: text[kind], file } : { text: text[kind] }),
+    });
     if (kind === 'edit' || kind === 'late')
       this.api.sim.edit({ chat: group.chat, messageId, text: `@Nina ${word} after all` });
     this.#said.push({ kind, word, group, messageId, threadId });
@@ -252,6 +260,7 @@ export class Load {
       if (!existsSync(memory) || !this.home.read('groups', group.folder, 'CLAUDE.md').includes(word))
         bad(`${name}: not remembered`);
     }
+    if (kind === 'attach') this.#judgeFile(name, said, bad);
     if (kind === 'remember' || kind === 'context' || kind === 'ping') return;
 
     const mark = kind === 'remind' ? `⏰ ${word}` : word;
@@ -262,6 +271,15 @@ export class Load {
     if (found.length === 0 && !givenUp.includes(mark)) bad(`${name}: LOST`);
     for (const each of found)
       if (each.threadId !== threadId) bad(`${name}: answered in topic ${each.threadId}, not ${threadId}`);
+  }
+
+  /** It lies in the group's folder, whole, once. */
+  #judgeFile(name: string, { word, group }: Said, bad: (what: string) => void): void {
+    const folder = this.home.file('groups', group.folder, 'attachments');
+    const names = existsSync(folder) ? readdirSync(folder).filter((each) => each.includes(word)) : [];
+    if (names.length !== 1) bad(`${name}: ${names.length} files`);
+    for (const each of names)
+      if (!readFileSync(path.join(folder, each)).equals(attachedBytes(word))) bad(`${name}: not whole`);
   }
 
   /** What was asked first in a place is answered first. */
@@ -324,6 +342,8 @@ export class Load {
     await this.api.close();
   }
 }
+
+const attachedBytes = (word: string): Buffer => Buffer.alloc(40_000, word);
 
 const textOf = (message: SimMessage): string =>
   [message.text ?? message.caption ?? '', message.document?.file_name ?? ''].filter(Boolean).join(' ');
