@@ -6,7 +6,7 @@ import { type DaemonInfo, findDaemon } from '../lib/home-lock.ts';
 import { describeStatus, describeStopped } from '../status/describe.ts';
 import { readOverview } from '../status/overview.ts';
 import { type DaemonStatus, isConnected } from '../status.ts';
-import { type Output, withDb } from './context.ts';
+import { type Output, readDb } from './context.ts';
 import { secondsOf, watchTerminal } from './watch.ts';
 
 interface StatusFlags extends Output {
@@ -73,7 +73,7 @@ function withoutStatus({ pid, started_at: startedAt, url }: DaemonInfo, why: str
 }
 
 function stopped(): Promise<Look> {
-  return withDb((db, config) => {
+  return readDb((db, config) => {
     const nowMs = Date.now();
     const overview = readOverview(db, nowMs);
     const problems = db.problems
