@@ -96,14 +96,13 @@ async function say(who, text) {
 }
 
 async function converse() {
+  await ask('mara', '@Nina remind us every hour to drink something', 'Work');
+  await ask('you', 'remind me every monday at 9 to read the numbers of last week', 'main');
   await say('anna', 'The plumber comes on Thursday between 8 and 10.');
   await say('ben', 'I can be there until 9.');
   await ask('anna', '@Nina remember that the spare key is with Mrs. Lindqvist, second floor');
   await ask('ben', '@Nina remind us every weekday at 7:30 to take the bins out');
   await ask('you', '@Nina what do you remember?');
-  await ask('mara', '@Nina remind us every hour to drink something', 'Work');
-  await ask('you', 'remind me every monday at 9 to read the numbers of last week', 'main');
-  await ask('you', '@Nina list tasks');
 }
 
 /** @param {string} url */
@@ -112,7 +111,7 @@ async function takePictures(url) {
   try {
     for (const colorScheme of /** @type {const} */ (['light', 'dark'])) {
       const context = await browser.newContext({
-        viewport: { width: 1100, height: 720 },
+        viewport: { width: 960, height: 640 },
         colorScheme,
         locale: 'en-GB',
         timezoneId: 'Europe/Berlin',
@@ -124,11 +123,13 @@ async function takePictures(url) {
       await chat.getByRole('article').last().waitFor();
       await chat.screenshot({ path: path.join(OUT, `chat${suffix}.png`) });
 
+      // A turn takes a while, so that one is seen to run.
       await say('ben', '@Nina slow 20');
       const status = await context.newPage();
-      await status.setViewportSize({ width: 1100, height: 1080 });
+      await status.setViewportSize({ width: 1080, height: 940 });
       await status.goto(`${url}/status/`);
-      await status.getByText('reply for').or(status.getByText('thinking for')).first().waitFor();
+      await status.getByRole('radio', { name: '7 days' }).check();
+      await status.getByText(/reply for [3-9] s/).waitFor();
       await status.screenshot({ path: path.join(OUT, `status${suffix}.png`) });
       await say('ben', '/stop');
       await status.getByText('Nothing runs.').waitFor();

@@ -124,6 +124,7 @@ describe.skipIf(!chromiumPath)(`the status page${why}`, () => {
     for (const { name, ...look } of looks) {
       const { page, errors } = await open(`${url}/status/`, look);
       await page.getByText('reply for').waitFor();
+      await page.getByRole('radio', { name: '7 days' }).check();
       await page.getByText('The figures').click();
       await picture(page, name);
       expect([name, await isTooWide(page)]).toEqual([name, false]);

@@ -55,7 +55,7 @@ function ticks(from, span) {
     at.setHours(at.getHours() + 1);
     const isMark = isDay ? at.getHours() % 6 === 0 : at.getHours() === 0;
     const place = (at.getTime() - from) / span;
-    if (!isMark || place >= 0.97) continue;
+    if (!isMark || place >= 0.93) continue;
     const mark = make('span', 'mark', isDay ? hourOf(at) : dayOf(at));
     mark.style.left = `${100 * place}%`;
     marks.push(mark);

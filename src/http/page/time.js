@@ -11,6 +11,7 @@ export const now = () => Date.now() + ahead;
 
 const CLOCK = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' });
 const DAY = new Intl.DateTimeFormat(undefined, { weekday: 'short', day: 'numeric', month: 'short' });
+const SHORT_DAY = new Intl.DateTimeFormat(undefined, { weekday: 'short', day: 'numeric' });
 const FULL = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'medium' });
 
 /** @param {number} ms */
@@ -40,7 +41,7 @@ export function clockTime(iso) {
 /** @param {Date} at */
 export const hourOf = (at) => CLOCK.format(at);
 /** @param {Date} at */
-export const dayOf = (at) => DAY.format(at);
+export const dayOf = (at) => SHORT_DAY.format(at);
 
 /**
  * A time of day; the whole instant shows when one points at it.
