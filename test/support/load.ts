@@ -167,7 +167,7 @@ export class Load {
       file: `@Nina send file ${word}.txt with text ${word}`,
       attach: `@Nina ${word}`,
       remember: `@Nina remember that ${word}`,
-      remind: `@Nina remind me in 1 second to ${word}`,
+      remind: `@Nina remind me in 5 seconds to ${word}`,
       edit: `@Nina ${word} and more`,
       late: `only ${word}`,
       context: `only ${word}`,
