@@ -8,7 +8,7 @@
 import path from 'node:path';
 import { projectRoot } from '../src/lib/project-root.ts';
 import type { BenchContext, Figure } from './figure.ts';
-import { cli } from './figures/cli.ts';
+import { commands } from './figures/commands.ts';
 import { ingest } from './figures/ingest.ts';
 import { memory } from './figures/memory.ts';
 import { proxy } from './figures/proxy.ts';
@@ -26,7 +26,7 @@ const FIGURES: Record<string, Figure> = {
   ingest,
   tasks,
   start: startUp,
-  cli,
+  commands,
   memory,
   proxy,
 };

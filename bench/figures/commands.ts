@@ -7,14 +7,24 @@ import { statsOf } from '../support/stats.ts';
 import { openWorld } from '../support/world.ts';
 
 const RUNS = 20;
+/** Of the first group that the world is given. */
+const FOLDER = 'g0';
 const COMMANDS = [
+  ['--version'],
   ['--version'],
   ['status'],
   ['groups', 'list'],
+  ['tasks', 'list'],
   ['tasks', 'preview', '30 2 * * 0', '--tz', 'Europe/Berlin'],
+  ['messages', '--limit', '20', FOLDER],
+  ['turns'],
+  ['audit'],
+  ['logs'],
+  ['backup', 'list'],
+  ['--help'],
 ] as const;
 
-export async function cli(bench: BenchContext): Promise<Row[]> {
+export async function commands(bench: BenchContext): Promise<Row[]> {
   const world = await openWorld(bench);
   world.addGroups(10);
   const daemon = await world.daemon();
@@ -37,7 +47,7 @@ export async function cli(bench: BenchContext): Promise<Row[]> {
   await daemon.stop();
   await world.dispose();
   return [...measured].map(([command, times]) => ({
-    name: command.slice(0, 2).join(' '),
+    name: command.slice(0, command[0] === 'backup' || /^(groups|tasks)$/.test(command[0]) ? 2 : 1).join(' '),
     unit: 'ms',
     measured: statsOf(times),
     limit: { name: 'node -e 0', stats: statsOf(bare) },
