@@ -3,7 +3,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { databaseFile } from '../../src/db/open.ts';
+import { MIGRATIONS } from '../../src/db/migrations.ts';
+import { databaseFile, openDatabase } from '../../src/db/open.ts';
 import { createDb } from '../../src/db.ts';
 import { readOverview } from '../../src/status/overview.ts';
 import type { DaemonStatus } from '../../src/status.ts';
@@ -127,13 +128,11 @@ it('message counts follow every change of a disposition, and those of a database
 it('an older database brings its messages along into the counts', () => {
   const home = new TestHome();
   onTestFinished(() => home.dispose());
-  createDb(databaseFile(home.dir)).close();
+  openDatabase(
+    databaseFile(home.dir),
+    MIGRATIONS.filter(({ id }) => id < 3),
+  ).close();
   home.write(`
-    DROP TRIGGER message_counted; DROP TRIGGER message_recounted; DROP TABLE message_counts;
-    DROP INDEX turns_failed; DROP INDEX model_usage_by_day; ALTER TABLE model_usage DROP COLUMN cost_usd;
-    ALTER TABLE turns DROP COLUMN asked_at; ALTER TABLE turns DROP COLUMN agent_started_at;
-    ALTER TABLE turns DROP COLUMN first_output_at;
-    DELETE FROM migrations WHERE id = 3;
     INSERT INTO messages (chat_jid, message_id, sender, sender_name, content, timestamp, disposition, received_at)
       VALUES ('-1', 1, '1', 'Anna', 'x', '2026-11-02T08:00:00.000Z', 'answered', '2026-11-02T08:00:00.000Z'),
              ('-1', 2, '1', 'Anna', 'x', '2026-11-02T08:00:00.000Z', 'answered', '2026-11-02T08:00:00.000Z'),
