@@ -21,7 +21,7 @@ import { systemFileEvents } from '../src/lib/file-events.ts';
 import { systemRandom } from '../src/lib/random.ts';
 import { groupPaths } from '../src/mailbox/layout.ts';
 import { registerGroup } from '../src/registry.ts';
-import { createRouter, type RouterOptions } from '../src/router.ts';
+import { createOutgoing } from '../src/router/outgoing.ts';
 import { iso } from '../src/types.ts';
 
 const files = Number(process.argv[2] ?? 200_000);
@@ -35,8 +35,7 @@ const [loud, quiet] = ['loud', 'quiet'].map((folder, i) =>
 );
 if (!loud || !quiet) throw new Error('no groups');
 const tasks = { db, now: () => clock.now(), defaultTimezone: 'UTC' };
-// Only record() is used, and the router needs nobody for it.
-const router = createRouter({ db, clock, log, assistantName: 'Nina', tasks } as unknown as RouterOptions);
+const record = createOutgoing({ db, clock, home, random: systemRandom });
 const ipc = createIpc({
   db,
   home,
@@ -44,7 +43,7 @@ const ipc = createIpc({
   log,
   fileEvents: systemFileEvents,
   sweepMs: 5000,
-  commands: { db, home, registry, tasks, record: router.record, random: systemRandom },
+  commands: { db, home, registry, tasks, record, random: systemRandom },
   onEvent: () => true,
   onLostEvent: () => {},
   wakeDelivery: () => {},

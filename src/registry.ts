@@ -153,6 +153,7 @@ export const groupRecord = (g: Group) => ({
   timezone: g.timezone,
   network: g.network,
   network_allow: g.networkAllow,
+  format: g.format,
   added_at: g.addedAt,
 });
 
@@ -199,6 +200,7 @@ function validated({ assistantName, now }: RegistryOptions, input: NewGroup): Gr
     isMain: input.isMain ?? false,
     timezone: input.timezone ?? null,
     ...network.rules,
+    format: 'formatted',
     addedAt: now(),
     formerJid: null,
   };

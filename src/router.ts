@@ -12,17 +12,16 @@ import type { Reach } from './lib/failpoint.ts';
 import type { Random } from './lib/random.ts';
 import { runEach } from './lib/run-each.ts';
 import type { Logger } from './log.ts';
-
 import { type AttachedOptions, createAttached } from './router/attached.ts';
 import type { ChatAnswer, ChatCommandContext } from './router/chat-commands.ts';
 import { createJudge, type JudgeOptions, type Verdict } from './router/judge.ts';
 import { createNewChats } from './router/new-chats.ts';
+import { createOutgoing, type Reply } from './router/outgoing.ts';
 import { createQuestions } from './router/questions.ts';
-import { splitText, stripInternal } from './router/reply-text.ts';
 import { createStrangers } from './router/strangers.ts';
 import type { BotIdentity } from './telegram/api.ts';
 import { type Incoming, type IncomingMessage, parseUpdate } from './telegram/update.ts';
-import { type ChatJid, type Group, type Iso, iso, type Seq, type TurnId } from './types.ts';
+import { type ChatJid, type Group, type Iso, iso, type Seq } from './types.ts';
 
 export interface RouterOptions extends JudgeOptions, AttachedOptions {
   log: Logger;
@@ -43,17 +42,6 @@ export interface RouterOptions extends JudgeOptions, AttachedOptions {
   reach?: Reach | undefined;
 }
 
-export interface Reply {
-  chatJid: ChatJid;
-  threadId: number | null;
-  turnId: TurnId | null;
-  /** Message that this answers; shown as a reply. */
-  replyTo: number | null;
-  text: string;
-  /** A file of the host's, already copied out of the group's reach; `text` is its caption. */
-  filePath?: string;
-}
-
 export interface Router {
   /** Throws when the batch could not be committed: then nothing of it was. */
   accept(bot: BotIdentity, updates: readonly Update[], nextOffset: number): void;
@@ -71,6 +59,12 @@ export function createRouter(options: RouterOptions): Router {
   const { db, clock, log } = options;
   const strangers = createStrangers(options);
   const judge = createJudge(options);
+  const record = createOutgoing({
+    db,
+    clock,
+    home: options.registry.home,
+    random: options.random,
+  });
   const contextOf = (group: Group, sender: string): ChatCommandContext => {
     const { tasks, registry, assistantName, describe } = options;
     return { db, tasks, registry, assistantName, describe, group, sender, replyTo: null };
@@ -312,20 +306,6 @@ export function createRouter(options: RouterOptions): Router {
     } else {
       db.messages.noteEdit(known.seq, message.text, editedAt);
     }
-  }
-
-  function record(reply: Reply): number {
-    const at = iso(clock.now());
-    const { chatJid, threadId, turnId, replyTo, filePath } = reply;
-    if (filePath !== undefined) {
-      db.outbox.add({ chatJid, threadId, turnId, replyTo, text: reply.text, filePath, at });
-      return 1;
-    }
-    const parts = splitText(stripInternal(reply.text)).filter((part) => part.trim() !== '');
-    parts.forEach((text, index) => {
-      db.outbox.add({ chatJid, threadId, turnId, replyTo: index === 0 ? replyTo : null, text, at });
-    });
-    return parts.length;
   }
 
   return { accept, record };

@@ -26,6 +26,10 @@ export const RESERVED_FOLDERS: ReadonlySet<string> = new Set(['global', 'project
 export const NETWORK_POLICIES = ['open', 'allowlist', 'none'] as const;
 export type NetworkPolicy = (typeof NETWORK_POLICIES)[number];
 
+/** How an agent's replies are shown: Markdown with Telegram's formatting, as it was written, or as a rich message. */
+export const REPLY_FORMATS = ['formatted', 'plain', 'rich'] as const;
+export type ReplyFormat = (typeof REPLY_FORMATS)[number];
+
 /** A registered chat. */
 export interface Group {
   chatJid: ChatJid;
@@ -39,6 +43,7 @@ export interface Group {
   network: NetworkPolicy;
   /** Hosts for the policy allowlist, each in the spelling of policy/network.ts; kept under the other policies. */
   networkAllow: readonly string[];
+  format: ReplyFormat;
   addedAt: Iso;
   /** The chat's id before it became a supergroup. */
   formerJid: ChatJid | null;

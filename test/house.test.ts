@@ -18,7 +18,7 @@ const MANY_LINES = 300;
 /** From the top down. A name stands for `name.ts` and for the folder `name/`. */
 const LEVELS: readonly (readonly string[])[] = [
   ['lib', 'errors', 'types', 'protocol'],
-  ['config', 'log', 'policy', 'next-run', 'prompt', 'trigger'],
+  ['config', 'log', 'policy', 'next-run', 'prompt', 'trigger', 'format'],
   [
     'db',
     'registry',

@@ -2,7 +2,7 @@
  * What people write during a soak: so many messages a second, dealt out over the groups, and the book of what is still
  * owed for them. Each question carries a mark that its answer repeats, so that an answer that is lost or comes twice shows.
  */
-import { REPEAT_MARK } from '../../src/router/delivery.ts';
+import { REPEAT_MARK } from '../../src/format.ts';
 import type { Simulator } from '../../src/simulator/simulator.ts';
 import type { SimMessage } from '../../src/simulator/types.ts';
 

@@ -1,6 +1,6 @@
 /** What was to be sent against what Telegram was asked and what arrived. */
 import type { Db } from '../../src/db.ts';
-import { REPEAT_MARK } from '../../src/router/delivery.ts';
+import { REPEAT_MARK } from '../../src/format.ts';
 import type { SendRequest, SimulatedTelegram } from '../world/telegram.ts';
 import type { World } from '../world/world.ts';
 

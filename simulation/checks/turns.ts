@@ -1,6 +1,7 @@
 /** The ledger of turns against what the agents know: one at a time, each ends, and what an agent finished counts. */
 import type { TurnState } from '../../src/db/turns.ts';
 import type { Db } from '../../src/db.ts';
+import { formatReply } from '../../src/format.ts';
 import { stripInternal } from '../../src/router/reply-text.ts';
 import type { Agents, TurnRecord } from '../world/agent-life.ts';
 import type { SimulatedEngine } from '../world/engine.ts';
@@ -68,7 +69,8 @@ function checkTurn(world: World, db: Db, record: TurnRecord, reply: string): voi
     world.violated('G3', `${which} was finished by its agent, and is ${turn.state} (${turn.error})`);
   if (turn.state !== 'done') return;
   if (record.finished !== 'ok') world.violated('G1', `${which} is done, and its agent never finished it`);
-  const said = stripInternal(record.said.join('\n\n'));
+  const { parts } = formatReply(stripInternal(record.said.join('\n\n')), 'markdown');
+  const said = parts.map(({ text }) => text).join('');
   if (squeezed(reply) !== squeezed(said))
     world.violated(
       'G1',

@@ -146,6 +146,10 @@ export class SimulatedTelegram {
         ask('sendMessage', (answer, refuse) => {
           this.#send(daemon, message, answer, refuse);
         }),
+      sendRichMessage: (message) =>
+        ask('sendRichMessage', (answer, refuse) => {
+          this.#send(daemon, message, answer, refuse);
+        }),
       sendDocument: (message) =>
         ask('sendDocument', (answer, refuse) => {
           this.#send(daemon, message, answer, refuse);

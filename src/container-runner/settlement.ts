@@ -99,7 +99,7 @@ export function createSettlement(options: SettlementOptions): Settlement {
     const text = db.turns.byId(id)?.reply ?? '';
     const others = toSeq !== null && db.messages.hasNewer(chatJid, toSeq);
     const replyTo = others ? db.turns.triggerMessageId(id) : null;
-    const parts = options.record({ chatJid, threadId, turnId: id, replyTo, text });
+    const parts = options.record({ chatJid, threadId, turnId: id, replyTo, text, markdown: true });
     taskEnded(outcomes(), turn, gated ? 'gated' : parts === 0 ? 'quiet' : 'ok', usage);
     if (!gated) {
       options.problems.solved('credential');

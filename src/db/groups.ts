@@ -6,6 +6,7 @@ import {
   type Group,
   type Iso,
   NETWORK_POLICIES,
+  REPLY_FORMATS,
 } from '../types.ts';
 import type { Sqlite } from './open.ts';
 
@@ -26,6 +27,7 @@ interface GroupRow {
   timezone: string | null;
   network: string;
   network_allow: string;
+  format: string;
   added_at: string;
   former_jid: string | null;
 }
@@ -61,6 +63,7 @@ const toGroup = (row: GroupRow): Group => ({
   isMain: row.is_main === 1,
   timezone: row.timezone,
   ...networkOf(row),
+  format: REPLY_FORMATS.find((format) => format === row.format) ?? 'formatted',
   addedAt: row.added_at as Iso,
   formerJid: row.former_jid as ChatJid | null,
 });
@@ -79,7 +82,7 @@ function networkOf(row: GroupRow): Pick<Group, 'network' | 'networkAllow'> {
 }
 
 const COLUMNS =
-  'chat_jid, name, folder, "trigger", requires_trigger, is_main, timezone, network, network_allow, added_at, former_jid';
+  'chat_jid, name, folder, "trigger", requires_trigger, is_main, timezone, network, network_allow, format, added_at, former_jid';
 
 export function groupRepository(db: Sqlite) {
   const byJid = db.prepare<[string], GroupRow>(`SELECT ${COLUMNS} FROM registered_groups WHERE chat_jid = ?`);
@@ -93,10 +96,10 @@ export function groupRepository(db: Sqlite) {
   // What was said before the registration is not Nina's business: she is shown only what came after.
   const insert = db.prepare(
     `INSERT INTO registered_groups (${COLUMNS}, shown_seq)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, (SELECT coalesce(max(seq), 0) FROM messages))`,
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, (SELECT coalesce(max(seq), 0) FROM messages))`,
   );
   const update = db.prepare(
-    'UPDATE registered_groups SET name = ?, "trigger" = ?, requires_trigger = ?, timezone = ?, network = ?, network_allow = ? WHERE chat_jid = ?',
+    'UPDATE registered_groups SET name = ?, "trigger" = ?, requires_trigger = ?, timezone = ?, network = ?, network_allow = ?, format = ? WHERE chat_jid = ?',
   );
   const remove = db.prepare('DELETE FROM registered_groups WHERE chat_jid = ?');
   const seen = db.prepare(
@@ -156,6 +159,7 @@ export function groupRepository(db: Sqlite) {
         g.timezone,
         g.network,
         JSON.stringify(g.networkAllow),
+        g.format,
         g.addedAt,
         g.formerJid,
       );
@@ -164,11 +168,18 @@ export function groupRepository(db: Sqlite) {
     update(
       g: Pick<
         Group,
-        'chatJid' | 'name' | 'trigger' | 'requiresTrigger' | 'timezone' | 'network' | 'networkAllow'
+        | 'chatJid'
+        | 'name'
+        | 'trigger'
+        | 'requiresTrigger'
+        | 'timezone'
+        | 'network'
+        | 'networkAllow'
+        | 'format'
       >,
     ): void {
       const allow = JSON.stringify(g.networkAllow);
-      update.run(g.name, g.trigger, +g.requiresTrigger, g.timezone, g.network, allow, g.chatJid);
+      update.run(g.name, g.trigger, +g.requiresTrigger, g.timezone, g.network, allow, g.format, g.chatJid);
     },
     remove: (jid: ChatJid): boolean => remove.run(jid).changes > 0,
     /** In the caller's transaction. Nothing happens when the new chat is registered already. */

@@ -208,7 +208,7 @@ CREATE INDEX task_runs_by_turn ON task_runs (turn_id) WHERE turn_id IS NOT NULL;
   },
   {
     id: 3,
-    name: 'phases and counts, questions with buttons',
+    name: 'phases and counts, questions with buttons, formatting',
     sql: `
 -- When what the turn answers was asked for (or its task was due), when its agent began, when the model first answered.
 ALTER TABLE turns ADD COLUMN asked_at TEXT;
@@ -286,6 +286,11 @@ CREATE TABLE attachments (
 CREATE INDEX attachments_pending ON attachments (id) WHERE state = 'pending';
 CREATE INDEX attachments_stored ON attachments (group_folder, settled_at, id) WHERE state = 'stored';
 CREATE INDEX attachments_recent ON attachments (group_folder, created_at);
+
+-- The formatting of the text, as the Bot API takes it (JSON); and the text as Markdown, to be tried as a rich message.
+ALTER TABLE outbox ADD COLUMN entities TEXT;
+ALTER TABLE outbox ADD COLUMN rich TEXT;
+ALTER TABLE registered_groups ADD COLUMN format TEXT NOT NULL DEFAULT 'formatted';
 `,
   },
 ];

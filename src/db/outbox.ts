@@ -3,6 +3,7 @@
  *   pending → sending → sent | pending (said no, try later) | uncertain (nobody knows) | failed
  *   uncertain → sending once more, marked ↻ → sent | failed
  */
+import type { Entity } from '../format/entities.ts';
 import type { ChatJid, Iso, TurnId } from '../types.ts';
 import type { Sqlite } from './open.ts';
 
@@ -13,6 +14,10 @@ export interface OutboxEntry {
   turnId: TurnId | null;
   replyTo: number | null;
   text: string;
+  /** The formatting of `text`. */
+  entities: readonly Entity[];
+  /** The same as Markdown, to be tried first as a rich message. */
+  rich: string | null;
   /** A file to send, relative to the group's folder; `text` is its caption. */
   filePath: string | null;
   /** The buttons under it, as the Bot API takes them (JSON). */
@@ -33,6 +38,8 @@ interface Row {
   turn_id: string | null;
   reply_to: number | null;
   text: string;
+  entities: string | null;
+  rich: string | null;
   file_path: string | null;
   keyboard: string | null;
   edit_of: number | null;
@@ -50,11 +57,11 @@ const OPEN = "state IN ('pending', 'sending', 'uncertain')";
 
 export function outboxRepository(db: Sqlite) {
   const insert = db.prepare(
-    `INSERT INTO outbox (chat_jid, thread_id, turn_id, reply_to, text, file_path, keyboard, edit_of, created_at)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    `INSERT INTO outbox (chat_jid, thread_id, turn_id, reply_to, text, entities, rich, file_path, keyboard, edit_of, created_at)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   );
   const next = db.prepare<[string], Row>(
-    `SELECT id, chat_jid, thread_id, turn_id, reply_to, text, file_path, keyboard, edit_of, state, attempts, repeated, not_before
+    `SELECT id, chat_jid, thread_id, turn_id, reply_to, text, entities, rich, file_path, keyboard, edit_of, state, attempts, repeated, not_before
      FROM outbox WHERE chat_jid = ? AND ${OPEN} ORDER BY id LIMIT 1`,
   );
   const chats = db
@@ -85,6 +92,9 @@ export function outboxRepository(db: Sqlite) {
   );
   const failed = db.prepare("UPDATE outbox SET state = 'failed', error = ? WHERE id = ?");
   const plain = db.prepare('UPDATE outbox SET reply_to = NULL, thread_id = ? WHERE id = ?');
+  const simpler = db.prepare(
+    'UPDATE outbox SET entities = iif(rich IS NULL, NULL, entities), rich = NULL WHERE id = ?',
+  );
   const recover = db.prepare<
     [],
     {
@@ -118,6 +128,8 @@ export function outboxRepository(db: Sqlite) {
       turnId: TurnId | null;
       replyTo: number | null;
       text: string;
+      entities?: readonly Entity[];
+      rich?: string | null;
       filePath?: string | null;
       keyboard?: string | null;
       editOf?: number | null;
@@ -129,6 +141,8 @@ export function outboxRepository(db: Sqlite) {
         entry.turnId,
         entry.replyTo,
         entry.text,
+        entry.entities && entry.entities.length > 0 ? JSON.stringify(entry.entities) : null,
+        entry.rich ?? null,
         entry.filePath ?? null,
         entry.keyboard ?? null,
         entry.editOf ?? null,
@@ -147,6 +161,8 @@ export function outboxRepository(db: Sqlite) {
         turnId: row.turn_id as TurnId | null,
         replyTo: row.reply_to,
         text: row.text,
+        entities: row.entities === null ? [] : (JSON.parse(row.entities) as Entity[]),
+        rich: row.rich,
         filePath: row.file_path,
         keyboard: row.keyboard,
         editOf: row.edit_of,
@@ -185,6 +201,10 @@ export function outboxRepository(db: Sqlite) {
     /** Without the reply mark, and in the given topic: what it referred to is gone. */
     detach(id: number, threadId: number | null): void {
       plain.run(threadId, id);
+    },
+    /** Refused as it is: rich becomes ordinary, formatted becomes plain. */
+    simplify(id: number): void {
+      simpler.run(id);
     },
     /** What was tried since then, oldest first: for each entry its last try, and how many it may have been. */
     triedSince: (since: Iso) => tried.all(since, since),

@@ -129,6 +129,7 @@ function send(context: CommandContext, asker: Group, target: Group, text: string
     turnId: turn?.id ?? null,
     replyTo: null,
     text,
+    markdown: true,
   });
   if (parts === 0) throw new NanoClawError('COMMAND_INVALID', 'the text has nothing that could be shown');
   return { detail: `Accepted; it is being sent to "${target.name}".`, wakeDelivery: target.chatJid };
@@ -157,6 +158,7 @@ function sendFile(
     turnId: turn?.id ?? null,
     replyTo: null,
     text: caption,
+    markdown: true,
     filePath: copy,
   });
   return { detail: `Accepted; the file is being sent to "${target.name}".`, wakeDelivery: target.chatJid };

@@ -13,6 +13,7 @@ import path from 'node:path';
 import type { OutboxEntry } from '../db/outbox.ts';
 import type { Db } from '../db.ts';
 import { messageOf } from '../errors.ts';
+import { REPEAT_MARK } from '../format.ts';
 import { aborted, type Clock, sleep } from '../lib/clock.ts';
 import type { Reach } from '../lib/failpoint.ts';
 import type { Logger } from '../log.ts';
@@ -21,8 +22,6 @@ import { type ChatJid, chatJid, type Iso, iso } from '../types.ts';
 import { requestFor } from './outbox-request.ts';
 import type { Pacing } from './pacing.ts';
 
-/** Before the text of a repeat whose first try may have arrived. */
-export const REPEAT_MARK = '↻ ';
 const REFUSED_NOTICE = 'Telegram refused a message of mine. The operator finds the reason in the log.';
 const LOST_NOTICE = 'A message of mine may not have arrived: the connection broke twice while I sent it.';
 const UNKNOWN_WAIT_MS = 5000;
@@ -122,11 +121,11 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     pacing.sent(entry.chatJid, clock.monotonic());
     db.outbox.markSending(entry.id, repeat, iso(clock.now()));
     // A change that is made again is the same again: it needs no mark.
-    const text = repeat && entry.editOf === null ? REPEAT_MARK + entry.text : entry.text;
+    const mark = repeat && entry.editOf === null ? REPEAT_MARK : '';
     options.reach?.('send.begun');
     let messageId: number;
     try {
-      messageId = await requestFor(telegram, options.home, entry, text);
+      messageId = await requestFor(telegram, options.home, entry, mark);
     } catch (error) {
       if (error instanceof TelegramError) refused(entry, error);
       else unreachable(entry, error, repeat);
@@ -203,6 +202,10 @@ export function createDelivery(options: DeliveryOptions): Delivery {
       const waitMs = (error.retryAfterS ?? 5) * 1000;
       pacing.block(entry.chatJid, clock.monotonic() + waitMs);
       return postpone(entry, waitMs, message);
+    }
+    if (isAboutFormatting(entry, error)) {
+      db.outbox.simplify(entry.id);
+      return postpone(entry, 0, message);
     }
     // A refused token, another poller or an internal error at Telegram's side says nothing about this message.
     if (status >= 500 || status === 401 || status === 404 || status === 409)
@@ -316,6 +319,13 @@ export function createDelivery(options: DeliveryOptions): Delivery {
       inFlight.abort();
     },
   };
+}
+
+/** Then it is sent once more in a simpler form: it was refused, so nothing can be doubled. */
+function isAboutFormatting({ rich, entities }: OutboxEntry, { status, message }: TelegramError): boolean {
+  // An older Bot API server does not know the method, which looks like a wrong token.
+  if (rich !== null) return status === 400 || status === 404;
+  return status === 400 && entities.length > 0 && /entit|can't parse/i.test(message);
 }
 
 const outageMs = (entry: OutboxEntry): number =>

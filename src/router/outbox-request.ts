@@ -2,19 +2,22 @@
 import path from 'node:path';
 import type { InlineKeyboardMarkup } from 'grammy/types';
 import type { OutboxEntry } from '../db/outbox.ts';
+import { prefixed } from '../format/entities.ts';
 import { type Telegram, TelegramError } from '../telegram/api.ts';
 
-/** `text` stands in for the entry's own. Returns the id of the message that it made, or changed. */
+/** `mark` is put before the text. Returns the id of the message that it made, or changed. */
 export async function requestFor(
   telegram: Telegram,
   home: string,
   entry: OutboxEntry,
-  text: string,
+  mark: string,
 ): Promise<number> {
   const { chatJid, editOf } = entry;
+  const text = mark + entry.text;
+  const entities = prefixed(mark, entry.entities);
   const keyboard = entry.keyboard === null ? {} : { keyboard: keyboardOf(entry.keyboard) };
   if (editOf !== null) {
-    await changed(telegram.editMessage({ chatJid, messageId: editOf, text, ...keyboard }));
+    await changed(telegram.editMessage({ chatJid, messageId: editOf, text, entities, ...keyboard }));
     return editOf;
   }
   const message = {
@@ -22,8 +25,14 @@ export async function requestFor(
     threadId: entry.threadId,
     replyTo: entry.replyTo,
     text,
+    entities,
     ...keyboard,
   };
+  if (entry.rich !== null) {
+    // On a line of its own, so that a heading or list stays one.
+    const markdown = mark === '' ? entry.rich : `${mark.trim()}\n\n${entry.rich}`;
+    return await telegram.sendRichMessage({ ...message, markdown });
+  }
   if (entry.filePath === null) return await telegram.sendMessage(message);
   const fileName = fileNameOf(entry.filePath);
   return await telegram.sendDocument({ ...message, path: path.resolve(home, entry.filePath), fileName });

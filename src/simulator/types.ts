@@ -69,6 +69,8 @@ export type MediaKind = (typeof MEDIA_KINDS)[number];
 export interface SimContent {
   readonly text?: string;
   readonly entities?: readonly SimEntity[];
+  /** Shown as it was written. */
+  readonly rich_message?: { readonly markdown: string };
   readonly caption?: string;
   readonly caption_entities?: readonly SimEntity[];
   readonly photo?: readonly SimFileRef[];

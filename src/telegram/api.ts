@@ -7,8 +7,9 @@
 import http from 'node:http';
 import https from 'node:https';
 import { Api, type ApiClientOptions, GrammyError, HttpError, InputFile } from 'grammy';
-import type { InlineKeyboardMarkup, Update } from 'grammy/types';
+import type { InlineKeyboardMarkup, MessageEntity, Update } from 'grammy/types';
 import { messageOf } from '../errors.ts';
+import type { Entity } from '../format/entities.ts';
 import { type Download, DownloadError, fetchFile, StorageError, tooLarge } from './download.ts';
 import { ALLOWED_UPDATES } from './update.ts';
 
@@ -26,10 +27,12 @@ export interface Telegram {
   getUpdates(offset: number, timeoutS: number, signal: AbortSignal): Promise<Update[]>;
   /** Returns the new message's id. */
   sendMessage(message: OutgoingMessage): Promise<number>;
+  /** The text and entities are not sent, but the Markdown, for Telegram to read. */
+  sendRichMessage(message: OutgoingMessage & { markdown: string }): Promise<number>;
   sendDocument(message: OutgoingMessage & { path: string; fileName: string }): Promise<number>;
   /** Changes the text of a message of ours. Without a keyboard it has no buttons any more. */
   editMessage(
-    message: Pick<OutgoingMessage, 'chatJid' | 'text' | 'keyboard'> & { messageId: number },
+    message: Pick<OutgoingMessage, 'chatJid' | 'text' | 'entities' | 'keyboard'> & { messageId: number },
   ): Promise<void>;
   /** A button was pressed and stops waiting. An empty text shows nothing; `alert` shows it until it is read. */
   answerCallback(id: string, text: string, alert: boolean): Promise<void>;
@@ -57,6 +60,8 @@ export interface OutgoingMessage {
   threadId: number | null;
   replyTo: number | null;
   text: string;
+  /** The formatting of `text`. */
+  entities?: readonly Entity[];
   keyboard?: InlineKeyboardMarkup;
 }
 
@@ -141,6 +146,10 @@ export function createTelegram(
   });
   const withKeyboard = ({ keyboard }: Pick<OutgoingMessage, 'keyboard'>) =>
     keyboard === undefined ? {} : { reply_markup: keyboard };
+  const formatting = <Name extends string>(
+    name: Name,
+    { entities = [] }: Pick<OutgoingMessage, 'entities'>,
+  ) => (entities.length === 0 ? {} : { [name]: entities }) as { [N in Name]?: MessageEntity[] };
   return {
     getMe: (signal) =>
       call(async () => {
@@ -163,20 +172,27 @@ export function createTelegram(
       call(async () => {
         const sent = await sender.sendMessage(m.chatJid, m.text, {
           ...options(m),
+          ...formatting('entities', m),
           link_preview_options: { is_disabled: true },
         });
+        return sent.message_id;
+      }),
+    sendRichMessage: (m) =>
+      call(async () => {
+        const sent = await sender.sendRichMessage(m.chatJid, { markdown: m.markdown }, options(m));
         return sent.message_id;
       }),
     sendDocument: (m) =>
       call(async () => {
         const file = new InputFile(m.path, m.fileName);
-        const caption = m.text === '' ? {} : { caption: m.text };
+        const caption = m.text === '' ? {} : { caption: m.text, ...formatting('caption_entities', m) };
         return (await sender.sendDocument(m.chatJid, file, { ...options(m), ...caption })).message_id;
       }),
     editMessage: (m) =>
       call(async () => {
         await sender.editMessageText(m.chatJid, m.messageId, m.text, {
           ...withKeyboard(m),
+          ...formatting('entities', m),
           link_preview_options: { is_disabled: true },
         });
       }),

@@ -70,7 +70,7 @@ describe('a start without a token and without an engine', () => {
     expect(await daemon.kill('SIGTERM')).toEqual({ code: 0, signal: null });
     daemon = await home.start();
     const said = await home.nanoclaw('chat', '--chat', 'main', 'what did I say before');
-    expect(said.stdout).toContain('- ping');
+    expect(said.stdout).toContain('• ping');
     expect(home.rows('SELECT folder FROM registered_groups')).toHaveLength(3);
   });
 });

@@ -103,6 +103,21 @@ describe('delivery', () => {
     ]);
   });
 
+  it('repeats a formatted reply with its formatting behind the mark', async () => {
+    const { telegram, reply, clock } = createHarness();
+    telegram.onSend = (_, arrive) => {
+      telegram.onSend = (__, again) => again();
+      arrive();
+      throw timeout();
+    };
+    reply('bold', { entities: [{ type: 'bold', offset: 0, length: 4 }] });
+    await clock.advance(10_000);
+    expect(telegram.arrived.map(({ text, entities }) => [text, entities])).toEqual([
+      ['bold', [{ type: 'bold', offset: 0, length: 4 }]],
+      ['↻ bold', [{ type: 'bold', offset: 2, length: 4 }]],
+    ]);
+  });
+
   it('sends to other chats meanwhile', async () => {
     const { telegram, reply, clock } = createHarness();
     reply('one');

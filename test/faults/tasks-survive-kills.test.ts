@@ -6,7 +6,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import { databaseFile } from '../../src/db/open.ts';
 import type { Task } from '../../src/db/tasks.ts';
 import { createDb } from '../../src/db.ts';
-import { REPEAT_MARK } from '../../src/router/delivery.ts';
+import { REPEAT_MARK } from '../../src/format.ts';
 import { scheduleTask, type TaskInput } from '../../src/tasks.ts';
 import { chatJid } from '../../src/types.ts';
 import { type BotApi, startBotApi, TestHome } from '../support/daemon.ts';

@@ -13,6 +13,7 @@ import pino from 'pino';
 import { expect, it } from 'vitest';
 import { loadConfig } from '../../src/config.ts';
 import { NanoClawError } from '../../src/errors.ts';
+import { formatReply, MESSAGE_LENGTH } from '../../src/format.ts';
 import { systemRandom } from '../../src/lib/random.ts';
 import { parseAllowlist } from '../../src/mounts/allowlist.ts';
 import { createNameFilter } from '../../src/mounts/names.ts';
@@ -26,7 +27,7 @@ import {
   scheduleTypeOf,
 } from '../../src/next-run.ts';
 import { renderPrompt } from '../../src/prompt.ts';
-import { splitText, stripInternal } from '../../src/router/reply-text.ts';
+import { stripInternal } from '../../src/router/reply-text.ts';
 import { createRouter } from '../../src/router.ts';
 import { watchSenderRules } from '../../src/sender-rules.ts';
 import { BotApiError } from '../../src/simulator/api-error.ts';
@@ -34,6 +35,7 @@ import { parseFormatted } from '../../src/simulator/parse-mode.ts';
 import { parseUpdate } from '../../src/telegram/update.ts';
 import { commandOf, requestOf, triggerOf } from '../../src/trigger.ts';
 import type { StoredMessage } from '../../src/types.ts';
+import { entityProblem } from '../support/telegram-rules.ts';
 import { BOT, createWorld, FAMILY, peopleOf, tempFolder } from '../support/world.ts';
 import { anything, broken, CORPUS, loose, text } from './inputs.ts';
 import { createMailboxTarget, leftFiles } from './mailbox.ts';
@@ -346,9 +348,13 @@ target('replies, split and stripped', () =>
     'replies',
     fc.array(text, { maxLength: 12 }).map((parts) => parts.join('\n').repeat(3)),
     (reply) => {
-      const stripped = stripInternal(reply);
-      const parts = splitText(stripped, 50);
-      for (const part of parts) if (part.length > 50) throw new Error(`a part of ${part.length}`);
+      const { parts, whole } = formatReply(stripInternal(reply), 'markdown');
+      if (whole !== null) throw new Error('not that long');
+      for (const { text: shown, entities } of parts) {
+        if (shown.length > MESSAGE_LENGTH) throw new Error(`a part of ${shown.length}`);
+        const wrong = entityProblem(shown, entities);
+        if (wrong !== null) throw new Error(wrong);
+      }
     },
     CORPUS.slice(),
   ),

@@ -9,7 +9,7 @@ import type { Clock } from '../../src/lib/clock.ts';
 import { systemRandom } from '../../src/lib/random.ts';
 import { ensureGroupFolders } from '../../src/mailbox/layout.ts';
 import { COMMAND_DIRECTORY, type CommandType, PROTOCOL_VERSION } from '../../src/protocol.ts';
-import { createRouter, type RouterOptions } from '../../src/router.ts';
+import { createOutgoing } from '../../src/router/outgoing.ts';
 import { createWorld } from '../support/world.ts';
 import { anything, broken, loose, text } from './inputs.ts';
 
@@ -94,7 +94,7 @@ export function createMailboxTarget(): (left: Left) => void {
   const family = world.register();
   const mailboxes = [main, family].map(({ folder }) => ensureGroupFolders(home, folder).mailbox);
   const tasks = { db, now: () => clock.now(), defaultTimezone: 'UTC' };
-  const router = createRouter({ db, clock, log, assistantName: 'Nina', tasks } as unknown as RouterOptions);
+  const record = createOutgoing({ db, clock, home, random: systemRandom });
   let failed: unknown;
   const options: IpcOptions = {
     db,
@@ -103,7 +103,7 @@ export function createMailboxTarget(): (left: Left) => void {
     log,
     fileEvents: { watch: () => ({ close() {} }) },
     sweepMs: 5000,
-    commands: { db, home, registry, tasks, record: router.record, random: systemRandom },
+    commands: { db, home, registry, tasks, record, random: systemRandom },
     onEvent: () => true,
     onLostEvent: () => {},
     wakeDelivery: () => {},

@@ -4,8 +4,9 @@
  */
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
+import { REPEAT_MARK } from '../../src/format.ts';
 import { silentLogger } from '../../src/log.ts';
-import { createDelivery, REPEAT_MARK } from '../../src/router/delivery.ts';
+import { createDelivery } from '../../src/router/delivery.ts';
 import { createPacing } from '../../src/router/pacing.ts';
 import { chatJid, iso } from '../../src/types.ts';
 import { createScriptedTelegram, offline, refusal, timeout, tooMany } from '../support/scripted-telegram.ts';

@@ -10,7 +10,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { databaseFile } from '../../src/db/open.ts';
 import { createDb } from '../../src/db.ts';
-import { REPEAT_MARK } from '../../src/router/delivery.ts';
+import { REPEAT_MARK } from '../../src/format.ts';
 import type { SimMessage } from '../../src/simulator/types.ts';
 import { scheduleTask } from '../../src/tasks.ts';
 import { chatJid } from '../../src/types.ts';

@@ -8,7 +8,7 @@ import { systemRandom } from '../../src/lib/random.ts';
 import { ensureGroupFolders, groupPaths } from '../../src/mailbox/layout.ts';
 import { REASON } from '../../src/mailbox/quarantine.ts';
 import { type AgentEvent, PROTOCOL_VERSION, type ResultFile } from '../../src/protocol.ts';
-import { createRouter, type RouterOptions } from '../../src/router.ts';
+import { createOutgoing } from '../../src/router/outgoing.ts';
 import type { Folder, Group } from '../../src/types.ts';
 import { createTestLog, createWorld, type LogLine, type World } from './world.ts';
 
@@ -67,8 +67,7 @@ export function createMailboxWorld(): MailboxWorld {
   const woken: string[] = [];
   const onEvent: MailboxWorld['onEvent'] = { take: () => true };
   const tasks = { db, now: () => clock.now(), defaultTimezone: 'UTC' };
-  // Only record() is used, and the router needs nobody for it.
-  const router = createRouter({ db, clock, log, assistantName: 'Nina', tasks } as unknown as RouterOptions);
+  const record = createOutgoing({ db, clock, home, random: systemRandom });
   const ipc = createIpc({
     db,
     home,
@@ -82,7 +81,7 @@ export function createMailboxWorld(): MailboxWorld {
       },
     },
     sweepMs: 5000,
-    commands: { db, random: systemRandom, home, registry, tasks, record: router.record },
+    commands: { db, random: systemRandom, home, registry, tasks, record },
     onEvent(folder, event) {
       const done = onEvent.take(folder, event);
       if (done) taken.push({ folder, event });

@@ -40,6 +40,7 @@ export function createScriptedTelegram(monotonic: () => number): ScriptedTelegra
     getMe: async () => BOT,
     getUpdates: async () => [],
     sendMessage: (message) => send(message),
+    sendRichMessage: (message) => send(message),
     sendDocument: (message) => send(message),
     editMessage: async () => {},
     answerCallback: async () => {},

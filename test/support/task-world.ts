@@ -71,6 +71,7 @@ export class TaskWorld {
       timezone: null,
       network: 'open',
       networkAllow: [],
+      format: 'formatted',
       addedAt: iso(this.clock.now()),
       formerJid: null,
       ...more,

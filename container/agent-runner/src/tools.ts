@@ -12,7 +12,7 @@ import { chatArgument, define, describe, type Tool, type ToolResult } from './to
 /** How many chats refresh_groups lists to the model; the whole snapshot is in in/available_groups.json. */
 const LISTED_CHATS = 100;
 
-const text = z.string().min(1).max(MAX_TEXT_LENGTH).describe('Markdown text');
+const text = z.string().min(1).max(MAX_TEXT_LENGTH).describe('Markdown, shown as in your final answer');
 const anyChat = {
   chat_jid: chatArgument.optional().describe('another registered chat; without it, this chat'),
 };

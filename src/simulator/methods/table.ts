@@ -4,6 +4,7 @@ import * as chats from './chats.ts';
 import type { Method } from './context.ts';
 import { getFile, sendMedia } from './media.ts';
 import * as messages from './messages.ts';
+import { sendRichMessage } from './rich.ts';
 
 const named: Readonly<Record<string, Method>> = {
   getMe: bot.getMe,
@@ -14,6 +15,7 @@ const named: Readonly<Record<string, Method>> = {
   getMyCommands: bot.getMyCommands,
   deleteMyCommands: bot.deleteMyCommands,
   sendMessage: messages.sendMessage,
+  sendRichMessage,
   editMessageText: messages.editMessageText,
   editMessageCaption: messages.editMessageCaption,
   editMessageReplyMarkup: messages.editMessageReplyMarkup,

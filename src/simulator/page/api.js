@@ -17,6 +17,7 @@
  * @property {Message} [reply_to_message]
  * @property {string} [text]
  * @property {Entity[]} [entities]
+ * @property {{markdown: string}} [rich_message]
  * @property {string} [caption]
  * @property {Entity[]} [caption_entities]
  * @property {FileRef[]} [photo]

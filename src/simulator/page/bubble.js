@@ -57,7 +57,8 @@ export function dayOf(seconds) {
 
 /** What a message says in one line, for the list and for quotes. @param {Message} m @returns {string} */
 export function summary(m) {
-  if (m.text) return m.text.replace(/\s+/g, ' ');
+  const written = m.text ?? m.rich_message?.markdown;
+  if (written) return written.replace(/\s+/g, ' ');
   const label = m.caption ? ` ${m.caption.replace(/\s+/g, ' ')}` : '';
   if (m.photo) return `Photo${label}`;
   if (m.voice) return `Voice message${label}`;
@@ -106,7 +107,8 @@ export function bubble(m, around) {
   body.tabIndex = 0;
   body.setAttribute('aria-label', `${nameOf(m.from)} at ${clockTime(m.date)}`);
   body.append(...head(m, around), ...quote(m, around), ...media(m));
-  const text = m.text ?? m.caption;
+  // Not read as Markdown here: it is shown as it was sent.
+  const text = m.text ?? m.rich_message?.markdown ?? m.caption;
   if (text) {
     const words = make('div', 'text');
     words.append(formatted(text, m.entities ?? m.caption_entities));
