@@ -141,16 +141,9 @@ export function createPool(options: PoolOptions): Pool {
     launchingNames.add(name);
     try {
       const startedAt = clock.monotonic();
-      const container = await runtime.launch(launch);
-      db.agents.setEngineId(name, container.id);
-      log.info({
-        event: 'agent_started',
-        group: group.folder,
-        container: name,
-        ms: Math.round(clock.monotonic() - startedAt),
-      });
-      const agent = adopt(container, 'busy');
+      const agent = adopt(await runtime.launch(launch), 'busy');
       agent.notes = given.notes;
+      await noteStarted(agent, Math.round(clock.monotonic() - startedAt));
       return agent;
     } catch (error) {
       if (error instanceof NanoClawError && error.code === 'MOUNT_REFUSED')
@@ -159,6 +152,18 @@ export function createPool(options: PoolOptions): Pool {
       throw error;
     } finally {
       launchingNames.delete(name);
+    }
+  }
+
+  /** One that cannot be noted, on a full disk say, is gone before the next attempt starts another. */
+  async function noteStarted(agent: Agent, ms: number): Promise<void> {
+    const { name, id } = agent.container;
+    try {
+      db.agents.setEngineId(name, id);
+      log.info({ event: 'agent_started', group: agent.folder, container: name, ms });
+    } catch (error) {
+      await close(agent);
+      throw error;
     }
   }
 

@@ -80,6 +80,35 @@ describe('an idle agent that is being closed', () => {
   });
 });
 
+describe('an agent that was started but could not be noted', () => {
+  it('is gone before the next one is started', async () => {
+    const daemon = new InnerDaemon();
+    const family = daemon.register('family');
+    const { launch } = daemon.agent.runtime;
+    let living = 0;
+    let most = 0;
+    daemon.agent.runtime.launch = async (request) => {
+      const container = await launch(request);
+      living += 1;
+      most = Math.max(most, living);
+      void container.exited.then(() => {
+        living -= 1;
+      });
+      return container;
+    };
+    daemon.db.sqlite.exec(`CREATE TRIGGER full BEFORE UPDATE OF engine_id ON containers
+      BEGIN SELECT RAISE(FAIL, 'database or disk is full'); END`);
+    await daemon.start();
+    await daemon.say(family, '@Nina one');
+    await daemon.until(() => most === 1 && living === 0);
+    daemon.db.sqlite.exec('DROP TRIGGER full');
+    await daemon.clock.advance(30_000);
+    await daemon.until(() => daemon.told(family).includes('done'));
+    expect(most).toBe(1);
+    expect(living).toBe(1);
+  });
+});
+
 describe('real agents', () => {
   let load: Load;
   afterEach(async () => {
