@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { localTime, renderMessage, renderPrompt, renderTaskPrompt } from './prompt.ts';
-import type { Iso, Seq, StoredMessage } from './types.ts';
+import type { Iso, MessageFile, Seq, StoredMessage } from './types.ts';
 
 const message = (more: Partial<StoredMessage> = {}): StoredMessage => ({
   seq: 1 as Seq,
@@ -71,6 +71,77 @@ describe('the prompt', () => {
 
   it('writes midnight as 00', () => {
     expect(localTime(Date.parse('2026-01-01T00:00:00Z'), 'UTC')).toBe('2026-01-01 00:00:00 Thu');
+  });
+});
+
+// ---------------------------------------------------------------- files
+
+const photo = (more: Partial<MessageFile> = {}): MessageFile => ({
+  kind: 'photo',
+  name: null,
+  mime: 'image/jpeg',
+  bytes: 2048,
+  path: 'attachments/2026-07-01_7_photo.jpg',
+  missing: null,
+  transcript: null,
+  ...more,
+});
+
+describe('a file', () => {
+  it('is named in its message, and with the message that a question replies to', () => {
+    const quoted = photo({
+      kind: 'document',
+      name: '"a" <b>.pdf',
+      mime: 'application/pdf',
+      path: 'attachments/b.pdf',
+    });
+    const text = render([
+      message({
+        content: '[photo] what?',
+        replyTo: { messageId: 3, name: 'Ben', text: '[file]' },
+        files: { own: photo(), quoted },
+      }),
+    ]);
+    expect(text).toContain(
+      '[photo] what?<attachment kind="photo" type="image/jpeg" size="2 KB" path="/workspace/group/attachments/2026-07-01_7_photo.jpg"/></message>',
+    );
+    expect(text).toContain(
+      '[file]<attachment kind="document" name="&quot;a&quot; &lt;b&gt;.pdf" type="application/pdf" size="2 KB" path="/workspace/group/attachments/b.pdf"/></reply_to>',
+    );
+  });
+
+  it('that is missing says why, and what is spoken is said once', () => {
+    const missing = photo({ path: null, missing: 'it is larger than 20 MB', bytes: 31_457_280 });
+    expect(render([message({ files: { own: missing, quoted: null } })])).toContain(
+      'size="30.0 MB" missing="it is larger than 20 MB"/>',
+    );
+    const voice = photo({ kind: 'voice', transcript: 'buy milk' });
+    const own = message({ content: '[voice message, 3 s] buy milk', files: { own: voice, quoted: null } });
+    expect(render([own]).match(/buy milk/g)).toHaveLength(1);
+    const reply = message({
+      replyTo: { messageId: 1, name: 'B', text: '[voice]' },
+      files: { own: null, quoted: voice },
+    });
+    expect(render([reply])).toContain('>buy milk</attachment></reply_to>');
+  });
+
+  it('is one of several in an album, which is one message with all its words', () => {
+    const part = (n: number, more: Partial<StoredMessage> = {}) =>
+      message({
+        seq: n as Seq,
+        messageId: n,
+        albumId: 'a',
+        content: '[photo]',
+        forNina: false,
+        files: { own: photo({ path: `attachments/${n}.jpg` }), quoted: null },
+        ...more,
+      });
+    const between = message({ seq: 2 as Seq, messageId: 2, sender: '9', content: 'oh', forNina: false });
+    const text = render([part(1), between, part(3, { content: '[photo] @Nina which?', forNina: true })]);
+    expect(text.match(/<message /g)).toHaveLength(2);
+    expect(text).toMatch(
+      /<message id="1"[^>]* for_you="yes">\[photo\] \[photo\] @Nina which\?<attachment [^>]*1\.jpg"\/><attachment [^>]*3\.jpg"\/><\/message>\n<message id="2"/,
+    );
   });
 });
 

@@ -4,6 +4,7 @@ import {
   lstatSync,
   mkdirSync,
   mkdtempSync,
+  renameSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -64,6 +65,21 @@ describe.runIf(process.getuid?.() === 0)('prepareWorkspace as root', () => {
       expect(uid(join(launch.mailboxDir, name))).toBe(1000);
     for (const name of ['', 'in', 'in/turns']) expect(uid(join(launch.mailboxDir, name))).toBe(0);
     for (const path of [outside, join(outside, 'file'), launch.globalDir]) expect(uid(path)).toBe(0);
+  });
+
+  it('gives it what people sent before, unless a link stands in the place of the folder', () => {
+    mkdirSync(join(launch.groupDir, 'attachments'), { recursive: true });
+    writeFileSync(join(launch.groupDir, 'attachments/photo.jpg'), 'sent');
+    prepareWorkspace(launch, owner);
+    for (const name of ['attachments', 'attachments/photo.jpg'])
+      expect(lstatSync(join(launch.groupDir, name))).toMatchObject({ uid: 1000, gid: 1000 });
+    const outside = join(dir, 'outside');
+    mkdirSync(outside);
+    writeFileSync(join(outside, 'file'), 'host');
+    renameSync(join(launch.groupDir, 'attachments'), join(dir, 'moved'));
+    symlinkSync(outside, join(launch.groupDir, 'attachments'));
+    prepareWorkspace(launch, owner);
+    expect(statSync(join(outside, 'file')).uid).toBe(0);
   });
 
   it('puts a folder back where the agent left a link or a file', () => {

@@ -9,6 +9,7 @@
 import {
   chmodSync,
   chownSync,
+  closeSync,
   lchownSync,
   lstatSync,
   mkdirSync,
@@ -17,6 +18,8 @@ import {
   type Stats,
 } from 'node:fs';
 import { join } from 'node:path';
+import { openBelow } from '../lib/open-below.ts';
+import { ATTACHMENTS } from '../mailbox/copy-in.ts';
 import { MAILBOX } from '../protocol.ts';
 import type { AgentLaunch } from './agent-runtime.ts';
 
@@ -53,6 +56,7 @@ export function prepareWorkspace(launch: AgentLaunch, owner: User | null): void 
     giveDirectory(dir, owner);
     for (const name of firstNames(dir)) giveSeeded(join(dir, name), owner);
   }
+  giveAttachments(launch.groupDir, owner);
   const out = join(launch.mailboxDir, 'out');
   giveDirectory(out, owner);
   for (const folder of Object.values(MAILBOX)) {
@@ -91,6 +95,22 @@ function firstNames(directory: string): string[] {
     dir.closeSync();
   }
   return names;
+}
+
+/** What people sent before the group's first container began was put there while the folder was root's. */
+function giveAttachments(groupDir: string, owner: User): void {
+  let fd: number;
+  try {
+    fd = openBelow(groupDir, [ATTACHMENTS], true);
+  } catch {
+    return; // not there, or not a plain folder
+  }
+  try {
+    const dir = process.platform === 'linux' ? `/proc/self/fd/${fd}` : join(groupDir, ATTACHMENTS);
+    for (const name of firstNames(dir)) giveSeeded(join(dir, name), owner);
+  } finally {
+    closeSync(fd);
+  }
 }
 
 function giveSeeded(path: string, owner: User): void {
