@@ -21,7 +21,7 @@ import { messageOf } from './errors.ts';
 import type { Clock, Timer } from './lib/clock.ts';
 import type { Reach } from './lib/failpoint.ts';
 import type { Logger } from './log.ts';
-import { ATTACHMENTS, copyIn } from './mailbox/copy-in.ts';
+import { ATTACHMENTS, copyIn, takeFrom } from './mailbox/copy-in.ts';
 import { ATTACHMENT_COPIES, groupPaths } from './mailbox/layout.ts';
 import { trimAttachments } from './mailbox/trim-attachments.ts';
 import type { Telegram } from './telegram/api.ts';
@@ -119,8 +119,12 @@ export function createAttachments(options: AttachmentsOptions): Attachments {
     reach?.('file.placed');
     const asks = db.transaction(() => {
       const at = iso(clock.now());
-      const isNew = db.attachments.markStored(id, path.join(ATTACHMENTS, lies), bytes, at);
-      return isNew && words !== null ? options.heard(attachment, words) : null;
+      if (!db.attachments.markStored(id, path.join(ATTACHMENTS, lies), bytes, at)) {
+        // Its message is not kept any more, or has another file by now.
+        takeFrom(groupPaths(home, folder).groupDir, lies);
+        return null;
+      }
+      return words === null ? null : options.heard(attachment, words);
     });
     reach?.('file.stored');
     if (asks !== null) options.wake(asks);

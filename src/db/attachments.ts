@@ -128,6 +128,9 @@ export function attachmentRepository(db: Sqlite) {
   );
   const setTranscript = db.prepare('UPDATE attachments SET transcript = ? WHERE id = ?');
   const gone = db.prepare("UPDATE attachments SET state = 'gone' WHERE id = ? AND state = 'stored'");
+  const dropLoose = db.prepare(
+    'DELETE FROM attachments WHERE id = ? AND NOT EXISTS (SELECT 1 FROM messages m WHERE m.seq = attachments.message_seq)',
+  );
   const shown = db.prepare<[number], ShownRow>(
     `SELECT r.of_reply, a.kind, a.name, a.mime, a.size, a.bytes, a.state, a.path, a.error, a.transcript
      FROM attachments r JOIN attachments a ON a.id = coalesce(r.same_as, r.id) WHERE r.message_seq = ?`,
@@ -215,8 +218,10 @@ export function attachmentRepository(db: Sqlite) {
     setTranscript(id: number, words: string): void {
       setTranscript.run(words, id);
     },
+    /** The row stays as long as its message. */
     markGone(id: number): void {
       gone.run(id);
+      dropLoose.run(id);
     },
     /** What a prompt shows of a message's files. */
     shownWith(seq: Seq): { own: MessageFile | null; quoted: MessageFile | null } {

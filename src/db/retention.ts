@@ -99,6 +99,10 @@ export function retentionRepository(db: Sqlite) {
        AND NOT EXISTS (SELECT 1 FROM turns t WHERE t.id = messages.turn_id AND t.${OPEN_TURN})
        AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.turn_id = messages.turn_id AND o.${OPEN_REPLY})`,
   );
+  // One that lies in a folder goes with its file, in its own time.
+  const ofMessage = db.prepare<[number | string]>(
+    "DELETE FROM attachments WHERE message_seq = ? AND state <> 'stored'",
+  );
   const nextChat = db
     .prepare<[string], string | null>('SELECT min(chat_jid) FROM messages WHERE chat_jid > ?')
     .pluck();
@@ -187,7 +191,11 @@ export function retentionRepository(db: Sqlite) {
     messages: (jid: ChatJid, before: Iso, from: Cursor | undefined, limit: number): Swept => {
       const [age, key] = from ?? START;
       const found = oldMessages.all(jid, before, age, age, key, limit);
-      return take(found, limit, (seq) => message.run(seq).changes);
+      return take(found, limit, (seq) => {
+        const { changes } = message.run(seq);
+        if (changes > 0) ofMessage.run(seq);
+        return changes;
+      });
     },
     /** The next chat in order that has messages; '' for the first. */
     nextChat: (after: string): ChatJid | null => (nextChat.get(after) ?? null) as ChatJid | null,

@@ -200,8 +200,10 @@ export class BotApi {
       await new Promise<void>((resolve) => this.#o.context.clock.after(fault.delayMs, resolve));
     else if (fault === 'hang') return;
     else if (typeof fault === 'object') throw asError(fault);
-    const file = this.#o.context.files.byPath(path ?? '');
-    const bytes = file && file.size <= MAX_DOWNLOAD_BYTES ? this.#o.context.files.bytes(file) : undefined;
+    const { files, clock } = this.#o.context;
+    const file = files.byPath(path ?? '');
+    const isOffered = file && file.size <= MAX_DOWNLOAD_BYTES && files.isLinked(file, clock.now());
+    const bytes = isOffered ? files.bytes(file) : undefined;
     if (!file || !bytes) throw new BotApiError(404, 'Not Found');
     res.writeHead(200, { 'content-type': 'application/octet-stream', 'content-length': bytes.length });
     if (fault === undefined || typeof fault === 'object') return void res.end(bytes);

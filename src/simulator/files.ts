@@ -16,7 +16,10 @@ const FOLDERS: Readonly<Record<MediaKind, string>> = {
   audio: 'music',
   voice: 'voice',
   video: 'videos',
+  video_note: 'video_notes',
+  animation: 'animations',
 };
+const LINK_MS = 3_600_000;
 const SAFE_EXTENSION = /\.([A-Za-z0-9]{1,8})$/;
 
 export interface SimFile {
@@ -35,6 +38,7 @@ export interface SimFile {
 export class FileStore {
   readonly #files = new Map<string, SimFile>();
   readonly #bytes = new Map<string, Buffer>();
+  readonly #links = new Map<string, number>();
   readonly #random: () => number;
   readonly #directory: string | undefined;
   #held = 0;
@@ -88,6 +92,19 @@ export class FileStore {
     return undefined;
   }
 
+  /** getFile has named its path: it can be fetched from there for an hour. */
+  link(file: SimFile, now: number): void {
+    this.#links.delete(file.path);
+    this.#links.set(file.path, now);
+    const [oldest] = this.#links.keys();
+    if (this.#links.size > MOST_FILES && oldest !== undefined) this.#links.delete(oldest);
+  }
+
+  isLinked(file: SimFile, now: number): boolean {
+    const since = this.#links.get(file.path);
+    return since !== undefined && now - since < LINK_MS;
+  }
+
   /** Undefined when it is gone: too much else was sent since. */
   bytes(file: SimFile): Buffer | undefined {
     const held = this.#bytes.get(file.id);
@@ -136,10 +153,23 @@ export class FileStore {
   }
 }
 
+/** A grey picture of 90 × 68: the small size that comes with every larger photo. */
+const THUMBNAIL = Buffer.from(
+  'iVBORw0KGgoAAAANSUhEUgAAAFoAAABECAAAAAAkH301AAAAMUlEQVR42u3MMQ0AAAwDoEqv9KpYsgMEkJ6JWq1Wq9VqtVqtVqvVarVarVar1er/9QCHnfSmNyI5ugAAAABJRU5ErkJggg==',
+  'base64',
+);
+const THUMBNAIL_EDGE = 90;
+
+/** A photo's sizes, as Telegram offers them: each a file of its own, the largest last. */
+export function photoSizes(files: FileStore, photo: SimFile): SimFileRef[] {
+  if (Math.max(photo.width ?? 0, photo.height ?? 0) <= THUMBNAIL_EDGE) return [fileRef(photo)];
+  return [fileRef(files.add('photo', photo.name, photo.mime, THUMBNAIL)), fileRef(photo)];
+}
+
 /** The file as it stands in a message. */
 export function fileRef(file: SimFile): SimFileRef {
-  const named = file.kind === 'document' || file.kind === 'audio' || file.kind === 'video';
-  const sized = file.kind === 'photo' || file.kind === 'video';
+  const named = ['document', 'audio', 'video', 'animation'].includes(file.kind);
+  const sized = ['photo', 'video', 'animation'].includes(file.kind);
   return {
     file_id: file.id,
     file_unique_id: file.uniqueId,
@@ -148,5 +178,6 @@ export function fileRef(file: SimFile): SimFileRef {
     ...(file.kind === 'photo' ? {} : { mime_type: file.mime }),
     ...(sized ? { width: file.width ?? 320, height: file.height ?? 240 } : {}),
     ...(file.kind === 'document' || file.kind === 'photo' ? {} : { duration: 1 }),
+    ...(file.kind === 'video_note' ? { length: 240 } : {}),
   };
 }

@@ -25,6 +25,7 @@ const Upload = z.object({
   name: z.string().min(1).max(200),
   mime: z.string().max(100).optional(),
   caption: z.string().max(1024).optional(),
+  mediaGroupId: z.string().min(1).max(64).optional(),
   replyTo: z.coerce.number().int().optional(),
   threadId: z.coerce.number().int().optional(),
 });
@@ -124,11 +125,12 @@ export class PageApi {
     } = Upload.parse(Object.fromEntries(query));
     if (bytes.length === 0) throw new SimRefusal('that file is empty');
     const file = { kind: kindOf(mime, bytes), name, mime, bytes };
-    const { caption, ...who } = rest;
+    const { caption, mediaGroupId, ...who } = rest;
     return this.#people.say({
       ...who,
       file,
       ...(caption ? { caption } : {}),
+      ...(mediaGroupId === undefined ? {} : { mediaGroupId }),
       ...(replyTo === undefined ? {} : { replyTo }),
       ...(threadId === undefined ? {} : { threadId }),
     });

@@ -4,7 +4,7 @@
  */
 import { SimRefusal } from './api-error.ts';
 import { findEntities, readBackticks } from './entities.ts';
-import { fileRef } from './files.ts';
+import { fileRef, photoSizes } from './files.ts';
 import type { Memberships } from './memberships.ts';
 import type { MethodContext } from './methods/context.ts';
 import { setReaction } from './methods/messages.ts';
@@ -80,7 +80,8 @@ export class People {
       file.mime ?? 'application/octet-stream',
       file.bytes,
     );
-    const media = file.kind === 'photo' ? { photo: [fileRef(stored)] } : { [file.kind]: fileRef(stored) };
+    const media =
+      file.kind === 'photo' ? { photo: photoSizes(this.#c.files, stored) } : { [file.kind]: fileRef(stored) };
     const label = written(caption ?? text ?? '', entities, MAX_CAPTION);
     if (label.text === '') return media;
     const marks = label.entities.length > 0 ? { caption_entities: label.entities } : {};

@@ -50,6 +50,8 @@ export interface SimFileRef {
   readonly width?: number;
   readonly height?: number;
   readonly duration?: number;
+  /** Width and height of a video note. */
+  readonly length?: number;
 }
 
 export interface SimButton {
@@ -62,7 +64,15 @@ export interface SimKeyboard {
   readonly inline_keyboard: readonly (readonly SimButton[])[];
 }
 
-export const MEDIA_KINDS = ['photo', 'document', 'audio', 'voice', 'video'] as const;
+export const MEDIA_KINDS = [
+  'photo',
+  'document',
+  'audio',
+  'voice',
+  'video',
+  'video_note',
+  'animation',
+] as const;
 export type MediaKind = (typeof MEDIA_KINDS)[number];
 
 /** The parts of a message that are not its identity. */
@@ -78,6 +88,8 @@ export interface SimContent {
   readonly audio?: SimFileRef;
   readonly voice?: SimFileRef;
   readonly video?: SimFileRef;
+  readonly video_note?: SimFileRef;
+  readonly animation?: SimFileRef;
   readonly media_group_id?: string;
   readonly reply_markup?: SimKeyboard;
   readonly new_chat_members?: readonly SimUser[];

@@ -55,11 +55,12 @@ function sentFile({ files }: MethodContext, params: Params, kind: MediaKind): Si
   return known;
 }
 
-export const getFile: Method = ({ files }, params) => {
+export const getFile: Method = ({ files, clock }, params) => {
   const id = params.text('file_id');
   if (!id) throw badRequest('file_id not specified');
   const file = files.byId(id);
   if (!file) throw badRequest('wrong file_id or the file is temporarily unavailable');
   if (file.size > MAX_DOWNLOAD_BYTES) throw badRequest('file is too big');
+  files.link(file, clock.now());
   return { file_id: file.id, file_unique_id: file.uniqueId, file_size: file.size, file_path: file.path };
 };

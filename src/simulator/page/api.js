@@ -25,6 +25,8 @@
  * @property {FileRef} [audio]
  * @property {FileRef} [voice]
  * @property {FileRef} [video]
+ * @property {FileRef} [video_note]
+ * @property {FileRef} [animation]
  * @property {{inline_keyboard: Button[][]}} [reply_markup]
  * @property {User[]} [new_chat_members]
  * @property {User} [left_chat_member]

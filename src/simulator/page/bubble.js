@@ -62,7 +62,8 @@ export function summary(m) {
   const label = m.caption ? ` ${m.caption.replace(/\s+/g, ' ')}` : '';
   if (m.photo) return `Photo${label}`;
   if (m.voice) return `Voice message${label}`;
-  if (m.video) return `Video${label}`;
+  if (m.video || m.video_note) return `Video${label}`;
+  if (m.animation) return `Animation${label}`;
   const file = m.document ?? m.audio;
   if (file) return `${file.file_name ?? 'File'}${label}`;
   return service(m) ?? 'Message';
@@ -160,11 +161,12 @@ function media(m) {
     return [link];
   }
   const sound = m.audio ?? m.voice;
-  if (sound || m.video) {
-    const player = make(m.video ? 'video' : 'audio');
+  const film = m.video ?? m.video_note ?? m.animation;
+  if (sound || film) {
+    const player = make(film ? 'video' : 'audio');
     player.controls = true;
     player.preload = 'none';
-    player.src = `files/${(sound ?? m.video)?.file_id}`;
+    player.src = `files/${(sound ?? film)?.file_id}`;
     return [player];
   }
   const file = m.document;

@@ -197,8 +197,10 @@ export class Composer {
       return;
     }
     let caption = text;
+    // Files that are sent together are an album, as in Telegram's apps.
+    const album = this.#attached.length > 1 ? { mediaGroupId: String(Date.now()) } : {};
     for (const file of [...this.#attached]) {
-      const about = Object.entries({ chat, from, caption, ...threadId, ...reply });
+      const about = Object.entries({ chat, from, caption, ...album, ...threadId, ...reply });
       await upload(file, Object.fromEntries(about.map(([k, v]) => [k, String(v)])));
       caption = '';
       this.#attached = this.#attached.filter((f) => f !== file);
