@@ -1,9 +1,13 @@
 /** nanoclaw turns: what the agents did, attempt by attempt. */
 import type { Command } from 'commander';
 import type { ListedTurn } from '../db/reports.ts';
+import type { Db } from '../db.ts';
+import { NanoClawError } from '../errors.ts';
 import { formatDuration } from '../next-run/duration.ts';
 import { localTime } from '../prompt.ts';
-import { type Output, print, readDb } from './context.ts';
+import { retryTurn } from '../retry.ts';
+import type { TaskRules } from '../tasks.ts';
+import { type Output, print, readDb, withDb } from './context.ts';
 import { folderOf, follow, limitOf, oneOf, PAGE, SINCE_HELP, sinceOf } from './listing.ts';
 import { oneLine, table } from './table.ts';
 
@@ -18,8 +22,8 @@ interface TurnFlags extends Output {
 const STATES = ['queued', 'running', 'done', 'retried', 'failed', 'stopped'];
 
 export function turnsCommand(program: Command): void {
-  program
-    .command('turns')
+  const turns = program.command('turns');
+  turns
     .description('the newest turns: for whom, how they ended, how long they took, what they cost')
     .option('--group <folder>', 'only of this group (folder or chat id)')
     .option('--state <state>', `only these: ${STATES.join(', ')}`)
@@ -57,6 +61,34 @@ export function turnsCommand(program: Command): void {
         });
       }),
     );
+  turns
+    .command('retry <turn>')
+    .description('try again what failed for good: its messages wait for an answer as if they had just come')
+    .option('--json', 'machine-readable')
+    .action((start: string, _: Output, command: Command) =>
+      withDb((db, config) => {
+        const rules: TaskRules = { db, now: Date.now, defaultTimezone: config.timezone };
+        const turn = findTurn(db, start);
+        const { group, taskId } = retryTurn(rules, turn, 'operator');
+        const what = taskId === null ? 'The messages wait' : `Task ${taskId} waits`;
+        print(
+          command.optsWithGlobals(),
+          { turn, group: group.folder, task: taskId },
+          `${what} for ${group.folder}’s next turn.`,
+        );
+      }),
+    );
+}
+
+/** By its id, or by the beginning of it that the list shows. Throws COMMAND_INVALID. */
+function findTurn(db: Db, start: string): string {
+  const found = db.turns.startingWith(start);
+  if (found.length === 1 && found[0] !== undefined) return found[0];
+  throw new NanoClawError(
+    'COMMAND_INVALID',
+    found.length === 0 ? `No turn begins with "${start}".` : `More than one turn begins with "${start}".`,
+    { fix: 'nanoclaw turns --state failed shows them; --json gives the whole ids.' },
+  );
 }
 
 const HEAD = ['QUEUED', 'TURN', 'GROUP', 'KIND', 'STATE', 'TRY', 'TOOK', 'TOKENS', 'ERROR'];

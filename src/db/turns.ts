@@ -110,6 +110,9 @@ export function turnRepository(db: Sqlite) {
   );
   const claimMessage = db.prepare('UPDATE messages SET turn_id = ? WHERE seq = ?');
   const byId = db.prepare<[string], Row>(`SELECT ${COLUMNS} FROM turns WHERE id = ?`);
+  const startingWith = db
+    .prepare<[string, string], string>('SELECT id FROM turns WHERE id >= ? AND id < ? LIMIT 2')
+    .pluck();
   const open = db.prepare<[], Row>(
     `SELECT ${COLUMNS} FROM turns INDEXED BY turns_open WHERE state IN ('queued', 'running') ORDER BY seq`,
   );
@@ -205,6 +208,8 @@ export function turnRepository(db: Sqlite) {
         turn.id,
       );
     },
+    /** The ids that begin like this: none, one, or two of more. */
+    startingWith: (start: string): string[] => startingWith.all(start, `${start}\uffff`),
     byId: (id: string): Turn | null => {
       const row = byId.get(id);
       return row ? toTurn(row) : null;

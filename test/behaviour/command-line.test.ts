@@ -27,6 +27,7 @@ const ARGUMENTS: Record<string, readonly string[]> = {
   'tasks cancel': ['nosuchtask'],
   'tasks run': ['nosuchtask'],
   'tasks preview': ['0 9 * * 1-5'],
+  'turns retry': ['nosuchturn'],
   messages: ['family'],
   why: ['family', '1'],
   chat: ['hello'],

@@ -6,6 +6,9 @@ import { text } from 'node:stream/consumers';
 import { onTestFinished } from 'vitest';
 import type { Settings, TestHome } from './daemon.ts';
 
+/** A command needs no more of it. */
+type Home = Pick<TestHome, 'environment'>;
+
 const CLI = path.resolve(import.meta.dirname, '../../dist/cli.js');
 
 export interface CliResult {
@@ -15,7 +18,7 @@ export interface CliResult {
 }
 
 /** Runs it to its end, with nothing on its input. */
-export async function runCli(home: TestHome, settings: Settings, ...args: string[]): Promise<CliResult> {
+export async function runCli(home: Home, settings: Settings, ...args: string[]): Promise<CliResult> {
   const child = spawnCli(home, settings, args);
   const ended = new Promise<number | null>((resolve, reject) => {
     child.on('close', resolve);
@@ -26,7 +29,7 @@ export async function runCli(home: TestHome, settings: Settings, ...args: string
 }
 
 /** Starts it; it is ended with the test. */
-export function startCli(home: TestHome, settings: Settings, ...args: string[]) {
+export function startCli(home: Home, settings: Settings, ...args: string[]) {
   const child = spawnCli(home, settings, args);
   const ended = new Promise((resolve) => child.once('exit', resolve));
   onTestFinished(async () => {
@@ -38,7 +41,7 @@ export function startCli(home: TestHome, settings: Settings, ...args: string[]) 
 
 /** Not in the home, which may be missing. */
 const spawnCli = (
-  home: TestHome,
+  home: Home,
   settings: Settings,
   args: string[],
 ): ChildProcessByStdio<null, Readable, Readable> =>
