@@ -9,6 +9,7 @@ import { createDb, type Db } from '../src/db.ts';
 import { type NewGroup, registerGroup, removeGroup } from '../src/registry.ts';
 import { iso } from '../src/types.ts';
 import { checkCommands } from './checks/commands.ts';
+import { checkFiles } from './checks/files.ts';
 import { createLimitsCheck } from './checks/limits.ts';
 import { checkMessages } from './checks/messages.ts';
 import { checkOutbox } from './checks/outbox.ts';
@@ -257,6 +258,7 @@ async function live(
       else {
         if (!atRest()) world.violated('G1', `not everything came to rest: ${openWork(db)} things are open`);
         checkMessages({ world, telegram, agents, registrations, written: people.written }, db);
+        checkFiles(world, db);
         checkOutbox(world, telegram, db);
         checkTurns(world, agents, db, begun);
         checkCommands(world, agents.commands, registrations, db);
@@ -285,6 +287,7 @@ function openWork(db: Db): number {
         `SELECT (SELECT count(*) FROM messages WHERE disposition IS NULL)
            + (SELECT count(*) FROM turns WHERE state IN ('queued', 'running'))
            + (SELECT count(*) FROM outbox WHERE state IN ('pending', 'sending', 'uncertain'))
+           + (SELECT count(*) FROM attachments WHERE state = 'pending')
            + (SELECT count(*) FROM task_runs WHERE state <> 'finished')`,
       )
       .pluck()

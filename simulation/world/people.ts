@@ -47,6 +47,12 @@ const SENDERS = [
   { id: 1003, is_bot: false, first_name: 'Çağla' },
 ];
 
+const file = (token: string) => ({
+  file_id: `file ${token}`,
+  file_unique_id: `unique ${token}`,
+  file_name: `${token}.txt`,
+});
+
 export function createPeople(world: World, telegram: SimulatedTelegram, openTasks: () => string[]): People {
   const rng: Rng = world.rng('people');
   const written: Written[] = [];
@@ -113,7 +119,7 @@ export function createPeople(world: World, telegram: SimulatedTelegram, openTask
     if (kind === 'context') return { text: `nothing much ${token}` };
     if (kind === 'bot') return { text: `@Nina beep ${token}` };
     const text = habits.noTrigger && rng.chance(0.5) ? `please ${token}` : `@Nina please ${token}`;
-    return rng.chance(0.05) ? { caption: text, photo: [] } : { text };
+    return rng.chance(0.1) ? { caption: text, document: file(token) } : { text };
   }
 
   function command(token: string, habits: PlaceHabits): Partial<Message> {
