@@ -217,13 +217,12 @@ describe('a daemon that was stopped for a day', () => {
     expect(runs.at(-1)?.due).toBe('2026-11-05T08:00:00.000Z');
   });
 
-  it('is soon through with a month of a task that runs every minute', async () => {
+  it('keeps few rows of a month of a task that runs every minute', async () => {
     const world = new TaskWorld('2026-03-10T08:00:00.000Z');
     const task = world.add('* * * * *', { timezone: 'Europe/Berlin' }); // the clocks change in between
     world.start();
-    const before = performance.now();
     world.restart(30 * DAY_MS);
-    expect(performance.now() - before).toBeLessThan(3000);
+    expect(world.runs(task.id)).toHaveLength(MAX_MISSED_ROWS);
     expect(world.runs(task.id).at(-1)).toMatchObject({ state: 'due', missed: 30 * 24 * 60 - 1 });
   });
 });
