@@ -63,6 +63,8 @@ export function retryMessage(rules: TaskRules, jid: ChatJid, messageId: number, 
   if (disposition === null) throw refused('that message waits for its answer already');
   if (turnId === null || !['failed', 'own', 'answered', 'stopped'].includes(disposition))
     throw refused('that message was not one that failed');
+  // What an agent of main has sent here bears the id of main's turn, which is not this chat's to begin again.
+  if (rules.db.turns.byId(turnId)?.chatJid !== jid) throw refused('it was sent from another chat');
   return retryTurn(rules, turnId, actor);
 }
 

@@ -1,4 +1,5 @@
 /** Trying again what failed for good: the same messages or the same task, once, and never what was answered. */
+import { randomUUID } from 'node:crypto';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { recentFailures } from '../../src/retry.ts';
 import { type Group, iso } from '../../src/types.ts';
@@ -72,6 +73,25 @@ describe('a message', () => {
     await daemon.until(() => fate(family, question) === 'answered');
     expect(daemon.agent.turns).toHaveLength(2);
     expect(retries()).toHaveLength(1);
+  });
+
+  it('of main that wrote to another group on its way is not for that group to try again', async () => {
+    daemon.agent.answer = () => 'hold';
+    const question = await daemon.say(main, '@Nina tell the family that dinner is ready');
+    const turn = await daemon.until(() => daemon.agent.turns[0]);
+    const command = { id: randomUUID(), type: 'send_message', chat_jid: family.chatJid, text: 'dinner' };
+    if (turn) daemon.agent.command(turn, command);
+    await daemon.until(() => daemon.told(family).length === 1);
+    daemon.agent.finish(turn, FINAL);
+    await failed(main, question);
+    const told = daemon.db.sqlite
+      .prepare<[string], number>("SELECT message_id FROM messages WHERE disposition = 'own' AND chat_jid = ?")
+      .pluck()
+      .get(family.chatJid);
+    await daemon.say(family, '/retry', told);
+    expect(await lastTold(family, 2)).toBe('That did not work: it was sent from another chat.');
+    expect(fate(main, question)).toBe('failed');
+    expect(retries()).toEqual([]);
   });
 
   it('that did not fail is not, and without a reply a group is told how', async () => {

@@ -78,7 +78,8 @@ export function createScriptedAgent(): ScriptedAgent {
     },
     command(turn, command) {
       const mailbox = mailboxes.get(turn.container) ?? '';
-      put(mailbox, `${MAILBOX.tasks}/${String(command.id)}.json`, command);
+      const directory = MAILBOX[command.type === 'send_message' ? 'messages' : 'tasks'];
+      put(mailbox, `${directory}/${String(command.id)}.json`, command);
     },
   };
 
