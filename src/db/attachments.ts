@@ -106,7 +106,9 @@ export function attachmentRepository(db: Sqlite) {
        SELECT group_folder, ?, 1, id, kind, file_id, file_unique_id, 'gone', ? FROM attachments WHERE id = ?
      ON CONFLICT (message_seq, of_reply) DO NOTHING`,
   );
-  const remove = db.prepare('DELETE FROM attachments WHERE message_seq = ? AND of_reply = 0');
+  const detach = db.prepare(
+    'UPDATE attachments SET message_seq = -id WHERE message_seq = ? AND of_reply = 0',
+  );
   const ofMessage = db.prepare<[number], Row>(
     `SELECT ${COLUMNS} FROM attachments WHERE message_seq = ? AND of_reply = 0`,
   );
@@ -187,9 +189,12 @@ export function attachmentRepository(db: Sqlite) {
     refer(seq: Seq, to: number, at: Iso): void {
       refer.run(seq, at, to);
     },
-    /** Another file has taken its place. What is stored stays where it is. */
+    /**
+     * Another file has taken its place. What lies in the folder is still the group's, and counted: who edits a message again
+     * and again fills no disk.
+     */
     forget(seq: Seq): void {
-      remove.run(seq);
+      detach.run(seq);
     },
     byId: (id: number): Attachment | null => find(byId.get(id)),
     /** The file that came with the message itself. */

@@ -93,6 +93,12 @@ describe('takeFrom', () => {
     expect(readdirSync(at())).toEqual(['c.txt']);
   });
 
+  it('finds nothing where the group’s folder was removed', () => {
+    rmSync(group, { recursive: true });
+    takeFrom(group, 'a.txt');
+    expect(existsSync(group)).toBe(false);
+  });
+
   it('goes through no link in the place of the folder', () => {
     mkdirSync(outside());
     writeFileSync(outside('a.txt'), 'not ours');

@@ -74,7 +74,14 @@ interface OpenFolder {
 
 /** Null: it is not there, and shall not be made, or is a link or no folder. */
 function openAttachments(groupDir: string, make: boolean): OpenFolder | null {
-  const root = openSync(groupDir, constants.O_RDONLY | constants.O_DIRECTORY);
+  let root: number;
+  try {
+    root = openSync(groupDir, constants.O_RDONLY | constants.O_DIRECTORY);
+  } catch (error) {
+    // Of a group that is gone, the operator may have removed the folder.
+    if (!make && (error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    throw error;
+  }
   try {
     const rootPath = process.platform === 'linux' ? `/proc/self/fd/${root}` : groupDir;
     if (make) makeFolder(path.join(rootPath, ATTACHMENTS), ownerOf(groupDir));
@@ -152,7 +159,8 @@ function putCopy(source: string, dir: OpenFolder, name: string): boolean {
   rmSync(temporary, { force: true }); // of one that was killed
   copyFileSync(source, temporary, constants.COPYFILE_EXCL);
   try {
-    const fd = openSync(temporary, constants.O_RDONLY | constants.O_NOFOLLOW);
+    // By now the container may have put a pipe in its place, which must not be waited for.
+    const fd = openSync(temporary, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
     try {
       own(fd, fstatSync(dir.fd));
       fsyncSync(fd);
