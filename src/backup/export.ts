@@ -108,9 +108,12 @@ function* everyMessage({ exports }: Db, { formerJid, chatJid }: Group): Generato
   yield* exports.messages(chatJid);
 }
 
-/** Where a link leads as it is written; nothing is looked up. */
+/**
+ * Where a link leads as it is written; nothing is looked up. Behind a name, which may itself be a link, `..` may lead anywhere.
+ */
 function staysBelow(root: readonly string[], link: readonly string[], target: string): boolean {
-  if (path.posix.isAbsolute(target)) return false;
+  if (path.posix.isAbsolute(target) || /(^|\/)(?!\.{1,2}\/)[^/]+\/+(.*\/)?\.\.(\/|$)/.test(target))
+    return false;
   const to = path.posix.normalize(path.posix.join(...link.slice(0, -1), target));
   return to === root.join('/') || to.startsWith(`${root.join('/')}/`);
 }

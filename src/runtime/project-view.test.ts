@@ -70,6 +70,7 @@ describe('projectView', () => {
     expect(Object.keys(view.tmpfs)).toEqual([
       '/workspace/project',
       '/workspace/project/data/backups',
+      '/workspace/project/data/exports',
       '/workspace/project/data/sessions',
       '/workspace/project/data/run',
     ]);

@@ -12,8 +12,11 @@ import { join } from 'node:path';
 import type { EngineMount } from '../docker/engine-types.ts';
 
 export const PROJECT_TARGET = '/workspace/project';
-/** Folders of data/ that are covered: copies of the database with settings, the agents' homes, their doors to the proxies. */
-export const HIDDEN_DATA = ['backups', 'sessions', 'run'] as const;
+/**
+ * Folders of data/ that are covered: copies of the database with settings, exports with conversations, the agents' homes,
+ * their doors to the proxies.
+ */
+export const HIDDEN_DATA = ['backups', 'exports', 'sessions', 'run'] as const;
 
 /** Entries whose name begins with a dot are left out, except these. `.git` may hold a token in its remote's URL. */
 const SHOWN_DOT_FILES = new Set([

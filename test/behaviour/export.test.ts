@@ -63,6 +63,8 @@ it('holds what is the group’s own, while the daemon runs, and nothing of anoth
     ['sideways', '../garden/CLAUDE.md'],
     ['deep/out', '../../../.env'],
     ['folder', '../garden'],
+    ['deep/top', '../.'],
+    ['winding', 'deep/top/../../.env'],
   ];
   for (const [name, to] of links) symlinkSync(to, home.file('groups/family', name));
 
@@ -77,6 +79,7 @@ it('holds what is the group’s own, while the daemon runs, and nothing of anoth
     'groups/family/deep/out',
     'groups/family/folder',
     'groups/family/sideways',
+    'groups/family/winding',
   ]);
 
   const entries = await unpack(made.file);
