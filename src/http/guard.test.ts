@@ -2,7 +2,7 @@
 import { request } from 'node:http';
 import { expect, it, onTestFinished } from 'vitest';
 import { createFakeClock } from '../../test/support/fake-clock.ts';
-import { createGuard } from './guard.ts';
+import { createGuard, networkOf } from './guard.ts';
 import { sendJson, startHttpServer } from './server.ts';
 
 const TOKEN = 'a-token-of-sixteen-and-more';
@@ -124,4 +124,13 @@ it('reads no form that is too large', async () => {
   const { raw } = await start();
   const type = { 'content-type': 'application/x-www-form-urlencoded' };
   expect((await raw('/login', type, `token=${'x'.repeat(5000)}`)).status).toBe(413);
+});
+
+it('takes a /64 for one address, however it is written, and no two for one', () => {
+  const networks = (...addresses: string[]) => new Set(addresses.map(networkOf));
+  expect(networks('fe80::1', 'fe80::2:3', 'fe80::aaaa:bbbb:cccc:dddd%eth0').size).toBe(1);
+  expect(networks('2001:db8::1', '2001:db8::1:2:3:4', '2001:db8:0:0:5:6:7:8').size).toBe(1);
+  expect(
+    networks('2001:db8:0:1::1', '2001:db8:0:2::1', '::1', '1::', '10.0.0.1', '::ffff:10.0.0.2').size,
+  ).toBe(6);
 });

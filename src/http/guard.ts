@@ -142,7 +142,13 @@ function cookieOf(header: string): string {
 }
 
 /** An IPv6 customer has a whole /64 of addresses. */
-function networkOf(address: string): string {
-  if (!address.includes(':') || address.startsWith('::ffff:')) return address;
-  return address.split(':').slice(0, 4).join(':');
+export function networkOf(address: string): string {
+  const [plain = ''] = address.split('%');
+  if (!plain.includes(':') || plain.startsWith('::ffff:')) return plain;
+  // `::` stands for as many zeros as are missing.
+  const [front = [], back = []] = plain.split('::').map((part) => part.split(':').filter(Boolean));
+  const zeros = plain.includes('::')
+    ? Array<string>(Math.max(0, 8 - front.length - back.length)).fill('0')
+    : [];
+  return [...front, ...zeros, ...back].slice(0, 4).join(':');
 }

@@ -1,4 +1,5 @@
 /** The stream of the status page over real HTTP, on a stepped clock: what is sent when, and to how many. */
+import { request } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { expect, it, onTestFinished, vi } from 'vitest';
 import { createFakeClock } from '../../test/support/fake-clock.ts';
@@ -60,6 +61,16 @@ async function start() {
   return { clock, state, url: server.url, listen };
 }
 
+/** fetch() writes headers of this kind itself. */
+const statusAsWritten = (url: string, headers: Record<string, string>) =>
+  new Promise<number | undefined>((resolve, reject) => {
+    const req = request(url, { headers }, (res) => {
+      resolve(res.statusCode);
+      res.destroy();
+    });
+    req.on('error', reject).end();
+  });
+
 const until = (look: () => boolean) => vi.waitUntil(look, { timeout: 10_000 });
 
 it('sends everything first, then only what has changed, and reads nothing while nobody looks', async () => {
@@ -115,6 +126,9 @@ it('has room for 32, and refuses other sites, writes and what is not there', asy
   expect(all.map(({ status }) => status).sort()).toEqual([...Array(32).fill(200), 503]);
   const status = async (path: string, init: RequestInit = {}) => (await fetch(`${url}${path}`, init)).status;
   expect(await status('/status/events', { headers: { 'sec-fetch-site': 'cross-site' } })).toBe(403);
+  const framed = { 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'navigate' };
+  expect(await statusAsWritten(`${url}/status/events`, framed)).toBe(403);
+  expect(await statusAsWritten(`${url}/status/`, framed)).toBe(200);
   expect(await status('/status/', { method: 'POST' })).toBe(405);
   for (const path of ['..%2fserver.ts', 'tsconfig.json', 'nothing.js', '%00', 'a/b.js'])
     expect([path, await status(`/status/${path}`)]).toEqual([path, 404]);

@@ -91,7 +91,7 @@ export function createStatusPage({ clock, read, onError }: StatusPageOptions): S
       const path = (req.url ?? '').split('?', 1)[0] ?? '';
       if (!path.startsWith(PREFIX)) return false;
       req.resume();
-      const why = refusal(req);
+      const why = refusal(req, path === `${PREFIX}events`);
       if (why) sendJson(res, why.status, { error: why.error });
       else if (path === `${PREFIX}events` && req.method === 'GET') listen(res);
       else
@@ -107,10 +107,11 @@ export function createStatusPage({ clock, read, onError }: StatusPageOptions): S
   };
 }
 
-/** Any web page in the operator's browser reaches loopback: it may not use up the places of those who look. */
-function refusal(req: IncomingMessage): { status: number; error: string } | null {
+/** Any web page in the operator's browser reaches loopback: it may lead there, but not use up the places of those who look. */
+function refusal(req: IncomingMessage, isStream: boolean): { status: number; error: string } | null {
   if (req.method !== 'GET' && req.method !== 'HEAD') return { status: 405, error: 'use GET' };
   const isForeign =
-    req.headers['sec-fetch-site'] === 'cross-site' && req.headers['sec-fetch-mode'] !== 'navigate';
+    req.headers['sec-fetch-site'] === 'cross-site' &&
+    (isStream || req.headers['sec-fetch-mode'] !== 'navigate');
   return isForeign ? { status: 403, error: 'requests from other sites are refused' } : null;
 }
