@@ -71,7 +71,7 @@ describe('SIGTERM', () => {
     const chat = api.group('Family');
     await home.addGroup(chat, 'family', '--no-trigger');
     const first = await home.start();
-    api.sim.say({ chat, from: 'you', text: 'slow 0.6' });
+    api.sim.say({ chat, from: 'you', text: 'slow 2' });
     await home.until(() => home.row(RUNNING), 'the turn to run');
     const asked = performance.now();
     expect(await first.kill('SIGTERM')).toEqual({ code: 0, signal: null });
@@ -81,7 +81,7 @@ describe('SIGTERM', () => {
 
     await home.start();
     await api.until(() => api.answers(chat).length > 0, 'the answer');
-    expect(api.answers(chat)).toEqual(['That took 0.6 seconds.']);
+    expect(api.answers(chat)).toEqual(['That took 2 seconds.']);
   });
 
   it('sends what is to be sent before it ends, at the pace that Telegram allows', async () => {
