@@ -53,16 +53,18 @@ export type ProviderName = 'claude' | 'offline';
 export type RuntimeName = 'docker' | 'process';
 
 /** The final answers to "what became of this message?". Described in docs/durability.md. */
-export type Disposition =
-  | 'not_for_nina'
-  | 'not_allowed'
-  | 'host_command'
-  | 'service'
-  | 'own'
-  | 'answered'
-  | 'failed'
-  | 'stopped'
-  | 'unregistered';
+export const DISPOSITIONS = [
+  'not_for_nina',
+  'not_allowed',
+  'host_command',
+  'service',
+  'own',
+  'answered',
+  'failed',
+  'stopped',
+  'unregistered',
+] as const;
+export type Disposition = (typeof DISPOSITIONS)[number];
 
 export interface NewMessage {
   chatJid: ChatJid;

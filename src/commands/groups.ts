@@ -176,6 +176,12 @@ export function groupsCommand(program: Command): void {
       ) =>
         withDb(async (db, config) => {
           const before = findGroup(db, which);
+          const { json: _, mounts, ...asked } = options;
+          if (mounts !== false && Object.keys(asked).length === 0) {
+            throw new NanoClawError('COMMAND_INVALID', 'Nothing was said to be changed.', {
+              fix: 'nanoclaw groups set --help shows what can be; nanoclaw groups list shows what is.',
+            });
+          }
           const needs = options.requiresTrigger;
           if (needs !== undefined && needs !== 'yes' && needs !== 'no') {
             throw new NanoClawError(

@@ -4,7 +4,8 @@ import path from 'node:path';
 import type { Db } from '../db.ts';
 import { NanoClawError } from '../errors.ts';
 import { parseDuration } from '../next-run/duration.ts';
-import { chatJid, type Iso, iso } from '../types.ts';
+import { type Iso, iso } from '../types.ts';
+import { findGroup } from './context.ts';
 
 /** At once, while following; what is beyond comes with the next change. */
 export const PAGE = 10_000;
@@ -45,9 +46,16 @@ export function oneOf<const T extends string>(option: string, text: string, valu
   );
 }
 
-/** The folder that --group means: a chat id's, or what was given, since a group that is gone has a history, too. */
+/**
+ * The folder that --group means: of a group, or of one that is gone and has left turns or notes. Throws GROUP_UNKNOWN, so
+ * that a slip of the pen does not look like silence.
+ */
 export function folderOf(db: Db, group: string | undefined): string | undefined {
-  return group === undefined ? undefined : (db.groups.byJid(chatJid(group))?.folder ?? group);
+  if (group === undefined) return undefined;
+  const isKnown =
+    db.reports.turns(group, null, { afterSeq: 0, limit: 1 }).length > 0 ||
+    db.audit.list({ group, limit: 1 }).length > 0;
+  return isKnown ? group : findGroup(db, group).folder;
 }
 
 /** Calls `show` now and after each change of the database, until the process is ended. Rejects when `show` throws. */

@@ -3,9 +3,9 @@ import type { Command } from 'commander';
 import type { ListedMessage } from '../db/reports.ts';
 import { NanoClawError } from '../errors.ts';
 import { localTime } from '../prompt.ts';
-import { chatJid } from '../types.ts';
+import { chatJid, DISPOSITIONS } from '../types.ts';
 import { type Output, print, readDb } from './context.ts';
-import { follow, limitOf, PAGE, SINCE_HELP, sinceOf } from './listing.ts';
+import { follow, limitOf, oneOf, PAGE, SINCE_HELP, sinceOf } from './listing.ts';
 import { oneLine, table } from './table.ts';
 
 interface MessageFlags extends Output {
@@ -41,7 +41,8 @@ export function messagesCommand(program: Command): void {
           );
         }
         const zone = group?.timezone ?? config.timezone;
-        const disposition = options.disposition ?? null;
+        const disposition =
+          options.disposition === undefined ? null : oneOf('--disposition', options.disposition, KINDS);
         if (!options.follow) {
           const found = db.reports.messages(jid, disposition, { afterSeq: 0, limit, since });
           print(
@@ -68,6 +69,8 @@ export function messagesCommand(program: Command): void {
       }),
     );
 }
+
+const KINDS = [...DISPOSITIONS, 'open'] as const;
 
 const HEAD = ['TIME', 'MESSAGE', 'FROM', 'DISPOSITION', 'TEXT'];
 

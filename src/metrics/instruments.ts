@@ -4,21 +4,10 @@
  */
 import type { Registry } from 'prom-client';
 import { PHASES } from '../db/turn-phases.ts';
-import type { Disposition } from '../types.ts';
+import { DISPOSITIONS } from '../types.ts';
 
 type Prometheus = typeof import('prom-client');
 
-const DISPOSITIONS: Record<Disposition, true> = {
-  not_for_nina: true,
-  not_allowed: true,
-  host_command: true,
-  service: true,
-  own: true,
-  answered: true,
-  failed: true,
-  stopped: true,
-  unregistered: true,
-};
 const TURN_OUTCOMES = ['done', 'retried', 'failed', 'stopped'];
 const RUN_OUTCOMES = ['ok', 'quiet', 'gated', 'failed', 'stopped', 'skipped'];
 
@@ -102,7 +91,7 @@ export function createInstruments({ Counter, Gauge, Histogram }: Prometheus, reg
   };
 
   // A series that is there from the start has no first increase that nobody sees.
-  for (const disposition of Object.keys(DISPOSITIONS)) instruments.messages.inc({ disposition }, 0);
+  for (const disposition of DISPOSITIONS) instruments.messages.inc({ disposition }, 0);
   for (const kind of ['messages', 'task'])
     for (const outcome of TURN_OUTCOMES) instruments.turns.inc({ kind, outcome }, 0);
   for (const outcome of RUN_OUTCOMES) instruments.taskRuns.inc({ outcome }, 0);

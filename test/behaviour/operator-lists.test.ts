@@ -110,6 +110,11 @@ it.each([
   [['messages', 'nobody'], 1, /No registered group .*\n→/],
   [['messages', 'family', '--limit', '0'], 2, /--limit is "0"; expected a number/],
   [['turns', '--state', 'odd'], 2, /expected one of: queued/],
+  [['messages', 'family', '--disposition', 'odd'], 2, /expected one of: not_for_nina, .*, open/],
+  [['turns', '--group', 'famly'], 1, /No registered group .*"famly"/],
+  [['audit', '--group', 'famly'], 1, /No registered group .*"famly"/],
+  [['groups', 'set', 'family'], 2, /Nothing was said to be changed\.\n→/],
+  [['groups', 'set', 'family', '--json'], 2, /^$/],
   [['logs', '--level', 'loud'], 2, /expected one of: trace/],
   [['logs'], 1, /There is no .*nanoclaw\.log\.\n→/],
 ])('%j ends with %i and says what was expected', async (args, code, reason) => {
