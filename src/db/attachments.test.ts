@@ -27,7 +27,16 @@ it('counts and bounds also files that edits have replaced', () => {
   expect(attachments.ofMessage(seq)?.uniqueId).toBe('u3');
   expect(attachments.countSince(folder, '2026-11-02T07:00:00.000Z' as Iso)).toBe(3);
   expect(attachments.totalBytes(folder)).toBe(300);
+  for (let n = 4; n <= 6; n += 1) {
+    attachments.forget(seq);
+    const file = { fileId: `f${n}`, uniqueId: `u${n}`, state: 'unwanted', error: 'no', at } as const;
+    attachments.insert({ ...common, ...file });
+  }
+  const count = () => db.sqlite.prepare<[], number>('SELECT count(*) FROM attachments').pluck().get();
+  expect(count()).toBe(4); // three that lie there, and the last one
   expect(attachments.oldest(folder, 10).map(({ path }) => path)).toEqual(
     [1, 2, 3].map((n) => `attachments/${n}`),
   );
+  for (const { id } of attachments.oldest(folder, 10)) attachments.markGone(id);
+  expect(count()).toBe(1);
 });

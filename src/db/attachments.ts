@@ -107,8 +107,10 @@ export function attachmentRepository(db: Sqlite) {
      ON CONFLICT (message_seq, of_reply) DO NOTHING`,
   );
   const detach = db.prepare(
-    'UPDATE attachments SET message_seq = -id WHERE message_seq = ? AND of_reply = 0',
+    "UPDATE attachments SET message_seq = -id WHERE message_seq = ? AND of_reply = 0 AND state IN ('pending', 'stored')",
   );
+  const remove = db.prepare('DELETE FROM attachments WHERE message_seq = ? AND of_reply = 0');
+  const removeDetached = db.prepare('DELETE FROM attachments WHERE id = ? AND message_seq < 0');
   const ofMessage = db.prepare<[number], Row>(
     `SELECT ${COLUMNS} FROM attachments WHERE message_seq = ? AND of_reply = 0`,
   );
@@ -195,6 +197,7 @@ export function attachmentRepository(db: Sqlite) {
      */
     forget(seq: Seq): void {
       detach.run(seq);
+      remove.run(seq);
     },
     byId: (id: number): Attachment | null => find(byId.get(id)),
     /** The file that came with the message itself. */
@@ -218,7 +221,11 @@ export function attachmentRepository(db: Sqlite) {
     /** `path` is relative to the group's folder. False when it was not pending any more. */
     markStored: (id: number, path: string, bytes: number, at: Iso): boolean =>
       stored.run(path, bytes, at, id).changes === 1,
-    markFailed: (id: number, error: string, at: Iso): boolean => failed.run(error, at, id).changes === 1,
+    markFailed(id: number, error: string, at: Iso): boolean {
+      const isNew = failed.run(error, at, id).changes === 1;
+      if (isNew) removeDetached.run(id);
+      return isNew;
+    },
     /** What is spoken in it. */
     setTranscript(id: number, words: string): void {
       setTranscript.run(words, id);
@@ -226,6 +233,7 @@ export function attachmentRepository(db: Sqlite) {
     /** The row stays as long as its message. */
     markGone(id: number): void {
       gone.run(id);
+      removeDetached.run(id);
       dropLoose.run(id);
     },
     /** What a prompt shows of a message's files. */
