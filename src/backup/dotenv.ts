@@ -18,7 +18,9 @@ export function withoutSecrets(text: string): string {
       if (/^\s*#/.test(line)) return /[=:]\s*\S|\S{20,}/.test(line) ? '#' : line;
       const [, key, value] = /^\s*(?:export\s+)?([A-Za-z_]\w*)\s*=(.*)$/.exec(line) ?? [];
       // A quote may open a value of several lines: those cannot be told from other lines here.
-      if (key !== undefined && isHarmless(key) && !/["'`]/.test(value ?? '')) return line;
+      // A URL may hold a password.
+      const isPlain = !/["'`]|:\/\/[^/\s]*@/.test(value ?? '');
+      if (key !== undefined && isHarmless(key) && isPlain) return line;
       return `# ${key ?? 'a line'}: not in this backup`;
     })
     .join('\n');
