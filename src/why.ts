@@ -6,7 +6,7 @@ import type { Trace } from './db/trace.ts';
 import type { Db } from './db.ts';
 import { formatDuration } from './next-run/duration.ts';
 import { localTime } from './prompt.ts';
-import type { ChatJid } from './types.ts';
+import type { ChatJid, Group } from './types.ts';
 
 export interface Explanation {
   /** Null when no such message was stored. */
@@ -15,7 +15,14 @@ export interface Explanation {
   lines: string[];
 }
 
-export function explainMessage(db: Db, jid: ChatJid, messageId: number, timezone: string): Explanation {
+/** `viewer`: the group that asks, which is told nothing of another group's turn; without it, whoever may see all. */
+export function explainMessage(
+  db: Db,
+  jid: ChatJid,
+  messageId: number,
+  timezone: string,
+  viewer?: Group,
+): Explanation {
   const trace = db.trace(jid, messageId);
   if (!trace) {
     const known = db.groups.byJid(jid) !== null;
@@ -31,6 +38,8 @@ export function explainMessage(db: Db, jid: ChatJid, messageId: number, timezone
     meaning(message),
     ...limited(db, jid, message, at),
   ];
+  if (viewer && !viewer.isMain && turns.some(({ folder }) => folder !== viewer.folder))
+    return { trace, lines: [...lines, 'It was sent here from another chat.'] };
   for (const turn of turns) {
     const what = turn.kind === 'task' ? 'task' : 'turn';
     const took =

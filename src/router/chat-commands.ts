@@ -115,7 +115,7 @@ function help({ group, assistantName }: ChatCommandContext): string {
 function why({ db, group, replyTo, tasks }: ChatCommandContext): string {
   if (replyTo === null) return WORDS.whyNeedsReply;
   const zone = group.timezone ?? tasks.defaultTimezone;
-  return explainMessage(db, group.chatJid, replyTo, zone).lines.join('\n');
+  return explainMessage(db, group.chatJid, replyTo, zone, group).lines.join('\n');
 }
 
 /** What waits is stopped here and now; what runs is ended after the commit. */

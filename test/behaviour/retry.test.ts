@@ -92,6 +92,12 @@ describe('a message', () => {
     expect(await lastTold(family, 2)).toBe('That did not work: it was sent from another chat.');
     expect(fate(main, question)).toBe('failed');
     expect(retries()).toEqual([]);
+    // Nor does that group hear when and how the other one's turn went.
+    await daemon.say(family, '/why', told);
+    expect((await lastTold(family, 3))?.split('\n').slice(1)).toEqual([
+      'Written by Nina.',
+      'It was sent here from another chat.',
+    ]);
   });
 
   it('that did not fail is not, and without a reply a group is told how', async () => {
