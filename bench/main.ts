@@ -11,6 +11,7 @@ import type { BenchContext, Figure } from './figure.ts';
 import { commands } from './figures/commands.ts';
 import { ingest } from './figures/ingest.ts';
 import { memory } from './figures/memory.ts';
+import { outbox } from './figures/outbox.ts';
 import { proxy } from './figures/proxy.ts';
 import { startUp } from './figures/start.ts';
 import { tasks } from './figures/tasks.ts';
@@ -25,6 +26,7 @@ const FIGURES: Record<string, Figure> = {
   'warm-inbound': warmInbound,
   ingest,
   tasks,
+  outbox,
   start: startUp,
   commands,
   memory,

@@ -10,7 +10,12 @@ import { createDb, type Db } from '../../src/db.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { projectRoot } from '../../src/lib/project-root.ts';
 import { registerGroup } from '../../src/registry.ts';
-import { createSimulator, type Simulator, serveSimulator } from '../../src/simulator/simulator.ts';
+import {
+  createSimulator,
+  type Simulator,
+  type SimulatorOptions,
+  serveSimulator,
+} from '../../src/simulator/simulator.ts';
 import { iso } from '../../src/types.ts';
 import type { BenchContext } from '../figure.ts';
 import { type Started, start, within } from './processes.ts';
@@ -38,10 +43,14 @@ export interface Daemon extends Started {
   ready(): Promise<void>;
 }
 
-export async function openWorld(bench: BenchContext, settings: Record<string, string> = {}): Promise<World> {
+export async function openWorld(
+  bench: BenchContext,
+  settings: Record<string, string> = {},
+  simulator: Pick<SimulatorOptions, 'strictLimits'> = {},
+): Promise<World> {
   const home = mkdtempSync(path.join(tmpdir(), 'nanoclaw-bench-'));
   chmodSync(home, 0o755);
-  const sim = createSimulator({ token: TOKEN, clock: systemClock });
+  const sim = createSimulator({ token: TOKEN, clock: systemClock, ...simulator });
   const { url, close } = await serveSimulator(sim);
   const undo = bench.cleanups.add(async () => {
     await close();

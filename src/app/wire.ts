@@ -175,13 +175,14 @@ export function wire(parts: WireParts): Wired {
       need(late.router).accept(bot, updates, nextOffset);
     },
   });
+  const pacing = createPacing(overrides.pacing ?? TELEGRAM_LIMITS);
   const delivery = createDelivery({
     db,
     home: config.home,
     telegram,
     clock,
     log: child('delivery'),
-    pacing: createPacing(overrides.pacing ?? TELEGRAM_LIMITS),
+    pacing,
     bot,
     groupsChanged,
     reach,
@@ -269,7 +270,7 @@ export function wire(parts: WireParts): Wired {
     record: router.record,
     wakeDelivery: delivery.wake,
     wakeQueue,
-    typing: createTyping(telegram, clock),
+    typing: createTyping(telegram, clock, pacing),
     incompleteMs: attachments.waitMs,
     writeSnapshots: (group) => {
       writeAvailableGroups(db, config.home, group, iso(clock.now()));

@@ -118,8 +118,8 @@ export function createDelivery(options: DeliveryOptions): Delivery {
   async function send(entry: OutboxEntry): Promise<void> {
     dues.delete(entry.id);
     const repeat = entry.state !== 'pending';
-    pacing.sent(entry.chatJid, clock.monotonic());
     db.outbox.markSending(entry.id, repeat, iso(clock.now()));
+    const answered = pacing.sent(entry.chatJid, clock.monotonic());
     // A change that is made again is the same again: it needs no mark.
     const mark = repeat && entry.editOf === null ? REPEAT_MARK : '';
     options.reach?.('send.begun');
@@ -130,6 +130,8 @@ export function createDelivery(options: DeliveryOptions): Delivery {
       if (error instanceof TelegramError) refused(entry, error);
       else unreachable(entry, error, repeat);
       return;
+    } finally {
+      answered(clock.monotonic());
     }
     options.reach?.('send.answered');
     await settleSurely(entry, messageId);
@@ -284,7 +286,10 @@ export function createDelivery(options: DeliveryOptions): Delivery {
   function rememberTries(): void {
     for (const { chatJid: jid, at, times } of db.outbox.triedSince(iso(clock.now() - REMEMBERED_MS))) {
       const agoMs = Math.max(0, clock.now() - Date.parse(at));
-      for (let n = 0; n < times; n += 1) pacing.sent(jid, clock.monotonic() - agoMs);
+      for (let n = 0; n < times; n += 1) {
+        const then = clock.monotonic() - agoMs;
+        pacing.sent(jid, then)(then);
+      }
     }
   }
 

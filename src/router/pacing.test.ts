@@ -21,7 +21,7 @@ describe('pacing', () => {
           now += afterMs;
           for (let wait = pacing.delay(String(chat), now); wait > 0; wait = pacing.delay(String(chat), now))
             now += wait;
-          pacing.sent(String(chat), now);
+          pacing.sent(String(chat), now)(now);
           sent.push({ chat, at: now });
         }
         const times = sent.map(({ at }) => at);
@@ -40,10 +40,32 @@ describe('pacing', () => {
     const pacing = createPacing();
     for (let chat = 1; chat <= 30; chat += 1) {
       expect(pacing.delay(String(chat), 0)).toBe(0);
-      pacing.sent(String(chat), 0);
+      pacing.sent(String(chat), 0)(0);
     }
     expect(pacing.delay('31', 0)).toBe(1000);
     expect(pacing.delay('31', 1000)).toBe(0);
+  });
+
+  it('lets a short answer pass before bulk that waited longer, and bulk take turns', () => {
+    const pacing = createPacing({ perChatMs: 0, groupPerMinute: 1000, overallPerSecond: 4 });
+    for (const chat of ['1', '1', '2', '2', '1', '2']) pacing.sent(chat, 0)(0);
+    expect(['1', '2', '3'].map((chat) => pacing.delay(chat, 10))).toEqual([990, 990, 990]);
+    for (let n = 0; n < 3; n += 1) pacing.sent('4', 500)(500);
+    // One is free at 1000: it is for the chat where nothing was said yet.
+    expect(['1', '2', '3'].map((chat) => pacing.delay(chat, 1000))).toEqual([500, 500, 0]);
+    pacing.sent('3', 1000)(1000);
+    expect(['2', '1'].map((chat) => pacing.delay(chat, 1500))).toEqual([0, 0]);
+    pacing.sent('1', 1500)(1500);
+    expect(pacing.delay('2', 1500)).toBe(0);
+  });
+
+  it('counts a request from its answer', () => {
+    const pacing = createPacing({ perChatMs: 0, groupPerMinute: 1000, overallPerSecond: 1 });
+    const answered = pacing.sent('1', 0);
+    expect(pacing.delay('2', 1500)).toBe(1000);
+    answered(1600);
+    expect(pacing.delay('2', 1700)).toBe(900);
+    expect(pacing.delay('2', 2600)).toBe(0);
   });
 
   it('blocks only the chat that a 429 was about, and for its time', () => {
@@ -58,7 +80,7 @@ describe('pacing', () => {
   it('forgets no block when it forgets old chats', () => {
     const pacing = createPacing();
     pacing.block('-1', 10_000_000);
-    for (let chat = 1; chat <= 6000; chat += 1) pacing.sent(String(chat), chat * 1000);
+    for (let chat = 1; chat <= 6000; chat += 1) pacing.sent(String(chat), chat * 1000)(chat * 1000);
     expect(pacing.delay('-1', 7_000_000)).toBe(3_000_000);
   });
 });

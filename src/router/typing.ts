@@ -2,19 +2,26 @@
 import type { Clock, Timer } from '../lib/clock.ts';
 import type { Telegram } from '../telegram/api.ts';
 import type { ChatJid } from '../types.ts';
+import type { Pacing } from './pacing.ts';
 
 const REFRESH_MS = 4000;
 
 /**
  * Returns what shows typing until its result is called. It is decoration: errors are ignored, nothing waits for
- * it, and it stops trying for this turn when Telegram refuses (a 429 must not cost the answer its place).
+ * it, and it stops trying for this turn when Telegram refuses (a 429 must not cost the answer its place), and is left out while
+ * messages want the bot's limit.
  */
-export function createTyping(telegram: Pick<Telegram, 'sendTyping'>, clock: Clock) {
+export function createTyping(
+  telegram: Pick<Telegram, 'sendTyping'>,
+  clock: Clock,
+  pacing: Pick<Pacing, 'action'>,
+) {
   return (jid: ChatJid, threadId: number | null): (() => void) => {
     let timer: Timer | undefined;
     let ended = false;
     const show = (): void => {
       if (ended) return;
+      if (!pacing.action(jid, clock.monotonic())) return again();
       telegram.sendTyping(jid, threadId).then(again, () => {});
     };
     const again = (): void => {

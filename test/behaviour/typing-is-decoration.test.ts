@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { createPacing } from '../../src/router/pacing.ts';
 import { createTyping } from '../../src/router/typing.ts';
 import { chatJid } from '../../src/types.ts';
 import { createFakeClock } from '../support/fake-clock.ts';
@@ -8,6 +9,7 @@ function createHarness() {
   const clock = createFakeClock();
   const asked: number[] = [];
   const answer = { error: null as Error | null };
+  const pacing = createPacing();
   const typing = createTyping(
     {
       sendTyping: async () => {
@@ -16,8 +18,9 @@ function createHarness() {
       },
     },
     clock,
+    pacing,
   );
-  return { clock, asked, answer, start: () => typing(chatJid(-1), null) };
+  return { clock, asked, answer, pacing, start: () => typing(chatJid(-1), null) };
 }
 
 describe('typing', () => {
@@ -30,6 +33,17 @@ describe('typing', () => {
     await clock.advance(60_000);
     expect(asked).toHaveLength(3);
     expect(clock.timers()).toBe(0);
+  });
+
+  it('is left out, not put off, while messages take the bot’s limit', async () => {
+    const { clock, asked, pacing, start } = createHarness();
+    for (let chat = 1; chat <= 20; chat += 1) pacing.sent(String(chat), 0)(0);
+    const stop = start();
+    await clock.advance(3999);
+    expect(asked).toEqual([]);
+    await clock.advance(1);
+    expect(asked).toEqual([4000]);
+    stop();
   });
 
   it('gives up for this turn when Telegram refuses, and fails nothing', async () => {
