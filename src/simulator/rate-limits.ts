@@ -12,7 +12,8 @@ const MINUTE_MS = 60_000;
 
 /** Calls that put something in front of people. Typing and reactions are counted overall only. */
 const COUNTED = /^(send(?!chataction|messagedraft)|editmessage|copymessage|forwardmessage)/;
-const OVERALL = /^(send|edit|copy|forward|delete|setmessagereaction)/;
+/** What touches messages; commands, webhooks and questions about chats have limits of their own. */
+const OVERALL = /^(send|edit|copy|forward|deletemessage|setmessagereaction)/;
 
 interface Bucket {
   tokens: number;
