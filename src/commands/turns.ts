@@ -62,7 +62,8 @@ export function turnsCommand(program: Command): void {
       }),
     );
   turns
-    .command('retry <turn>')
+    .command('retry')
+    .argument('<turn>', 'its id, or the beginning of it that the list shows')
     .description('try again what failed for good: its messages wait for an answer as if they had just come')
     .option('--json', 'machine-readable')
     .action((start: string, _: Output, command: Command) =>
@@ -80,12 +81,12 @@ export function turnsCommand(program: Command): void {
     );
 }
 
-/** By its id, or by the beginning of it that the list shows. Throws COMMAND_INVALID. */
+/** By its id, or by the beginning of it that the list shows. Throws RETRY_REFUSED. */
 function findTurn(db: Db, start: string): string {
   const found = db.turns.startingWith(start);
   if (found.length === 1 && found[0] !== undefined) return found[0];
   throw new NanoClawError(
-    'COMMAND_INVALID',
+    'RETRY_REFUSED',
     found.length === 0 ? `No turn begins with "${start}".` : `More than one turn begins with "${start}".`,
     { fix: 'nanoclaw turns --state failed shows them; --json gives the whole ids.' },
   );
