@@ -63,6 +63,7 @@ describe('beside a running daemon', () => {
       expect(mirror()[other]).toEqual({
         name: 'garden',
         folder: 'garden',
+        format: 'formatted',
         trigger: '@Nina',
         requires_trigger: true,
         is_main: false,
