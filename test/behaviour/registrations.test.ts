@@ -124,6 +124,7 @@ describe('the mirror', () => {
         timezone: 'Europe/Berlin',
         network: 'open',
         network_allow: [],
+        format: 'formatted',
         added_at: '2026-11-02T08:00:00.000Z',
       },
     });
