@@ -108,6 +108,11 @@ it('under load, to the word: nothing said before is lost, and nothing is said tw
     () => (home.row<{ n: number }>("SELECT count(*) AS n FROM outbox WHERE state = 'sent'")?.n ?? 0) >= 5,
     'some to be answered',
   );
+  for (const chat of chats) api.sim.say({ chat, from: 'anna', text: '@Nina slow 3' });
+  await home.until(
+    () => home.row("SELECT 1 FROM messages WHERE content LIKE '%slow 3' AND disposition IS NULL"),
+    'one that takes a while',
+  );
   // It does nothing more after this moment, of which the backup is, and dies with sends and turns in flight.
   process.kill(daemon.pid, 'SIGSTOP');
   const { file } = await backup('--to', home.file('mine.tar.gz'));
