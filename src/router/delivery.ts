@@ -119,10 +119,11 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     dues.delete(entry.id);
     const repeat = entry.state !== 'pending';
     db.outbox.markSending(entry.id, repeat, iso(clock.now()));
-    const answered = pacing.sent(entry.chatJid, clock.monotonic());
+    options.reach?.('send.begun');
     // A change that is made again is the same again: it needs no mark.
     const mark = repeat && entry.editOf === null ? REPEAT_MARK : '';
-    options.reach?.('send.begun');
+    // What throws behind this line is caught below: a request that stays open would hold its chat up for ever.
+    const answered = pacing.sent(entry.chatJid, clock.monotonic());
     let messageId: number;
     try {
       messageId = await requestFor(telegram, options.home, entry, mark);
