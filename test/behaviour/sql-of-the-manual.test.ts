@@ -64,7 +64,10 @@ beforeAll(async () => {
   api.sim.say({ chat, from: 'you', text: '@Nina what did I say before' });
   api.sim.say({ chat: busy, from: 'you', text: '@Nina slow 300' });
   await home.until(() => home.row("SELECT 1 FROM outbox WHERE state <> 'sent'"), 'a reply that waits');
-  await home.until(() => home.row("SELECT 1 FROM turns WHERE state = 'running'"), 'a turn');
+  await home.until(
+    () => home.row(`SELECT 1 FROM turns WHERE state = 'running' AND chat_jid = '${busy}'`),
+    'a turn that goes on',
+  );
 });
 afterAll(async () => {
   await home.dispose();
