@@ -3,18 +3,16 @@ import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Update } from 'grammy/types';
 import { describe, expect, it } from 'vitest';
-import { systemRandom } from '../../src/lib/random.ts';
 import { MOST_FILES_AN_HOUR } from '../../src/router/attached.ts';
 import { createHeard } from '../../src/router/heard.ts';
-import { createRouter } from '../../src/router.ts';
 import {
   BOT,
-  createTestLog,
   createWorld,
   editUpdate,
   messageRows,
   messageUpdate,
   peopleOf,
+  routerOf,
   type Said,
 } from '../support/world.ts';
 
@@ -23,23 +21,7 @@ function createHarness(rules?: object) {
   const group = world.register();
   if (rules) writeFileSync(path.join(world.home, 'sender-allowlist.json'), JSON.stringify(rules));
   const people = peopleOf(world);
-  const router = createRouter({
-    db: world.db,
-    clock: world.clock,
-    log: createTestLog().log,
-    assistantName: 'Nina',
-    wakeQueue: () => {},
-    wakeDelivery: () => {},
-    wakeAnswers: () => {},
-    random: systemRandom,
-    chatsChanged: () => {},
-    tasksChanged: () => {},
-    stopTurn: () => {},
-    tasks: { db: world.db, now: () => world.clock.now(), defaultTimezone: 'UTC' },
-    registry: world.registry,
-    ...people,
-    describe: () => '',
-  });
+  const router = routerOf(world, people);
   let ids = 0;
   const accept = (update: Update) => router.accept(BOT, [update], update.update_id + 1);
   const say = (said: Said) => {

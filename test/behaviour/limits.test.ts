@@ -1,15 +1,12 @@
 /** How much may be asked: per person and group a minute (refused), per group an hour (answered later). */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createTurnLimit } from '../../src/container-runner/turn-limit.ts';
-import { systemRandom } from '../../src/lib/random.ts';
-import { createRouter } from '../../src/router.ts';
 import { type ChatJid, iso, turnId } from '../../src/types.ts';
 import { explainMessage } from '../../src/why.ts';
 import { type BotApi, startBotApi, TestHome } from '../support/daemon.ts';
 import {
   BOT,
   commandText,
-  createTestLog,
   createWorld,
   editUpdate,
   FAMILY,
@@ -17,6 +14,7 @@ import {
   messageUpdate,
   outboxRows,
   peopleOf,
+  routerOf,
   type Said,
   storeMessage,
 } from '../support/world.ts';
@@ -35,23 +33,7 @@ describe('requests a minute', () => {
         world.db.inbox.setOffset(botId, offset);
       },
     };
-    const router = createRouter({
-      db: { ...world.db, inbox },
-      clock: world.clock,
-      log: createTestLog().log,
-      assistantName: 'Nina',
-      wakeQueue: () => {},
-      wakeDelivery: () => {},
-      wakeAnswers: () => {},
-      random: systemRandom,
-      chatsChanged: () => {},
-      tasksChanged: () => {},
-      stopTurn: () => {},
-      tasks: { db: world.db, now: () => world.clock.now(), defaultTimezone: 'UTC' },
-      registry: world.registry,
-      ...peopleOf(world, undefined, most),
-      describe: () => 'all is well',
-    });
+    const router = routerOf(world, { db: { ...world.db, inbox }, ...peopleOf(world, undefined, most) });
     let ids = 0;
     const from = (id: number) => ({ from: { id, is_bot: false, first_name: `P${id}` } });
     const say = (sender: number, said: Said = {}) => {

@@ -5,9 +5,7 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { systemRandom } from '../../src/lib/random.ts';
 import { createAdmins, FRESH_MS, TRUSTED_MS } from '../../src/router/admins.ts';
-import { createRouter } from '../../src/router.ts';
 import { MAIN_CHAT_ID } from '../../src/simulator/simulator.ts';
 import { NetworkError } from '../../src/telegram/api.ts';
 import type { ChatJid } from '../../src/types.ts';
@@ -22,6 +20,7 @@ import {
   messageUpdate,
   outboxRows,
   peopleOf,
+  routerOf,
   rulesOf,
   type Said,
 } from '../support/world.ts';
@@ -194,23 +193,7 @@ describe('those who are not simply people', () => {
         },
       },
     });
-    const router = createRouter({
-      db: world.db,
-      clock: world.clock,
-      log,
-      assistantName: 'Nina',
-      wakeQueue: () => {},
-      wakeDelivery: () => {},
-      wakeAnswers: () => {},
-      random: systemRandom,
-      chatsChanged: () => {},
-      tasksChanged: () => {},
-      stopTurn: () => {},
-      tasks: { db: world.db, now: () => world.clock.now(), defaultTimezone: 'UTC' },
-      registry: world.registry,
-      ...peopleOf(world, admins),
-      describe: () => '',
-    });
+    const router = routerOf(world, { log, ...peopleOf(world, admins) });
     let ids = 0;
     const say = async (said: Said) => {
       ids += 1;

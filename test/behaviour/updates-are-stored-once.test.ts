@@ -4,8 +4,6 @@ import path from 'node:path';
 import type { Update } from 'grammy/types';
 import { describe, expect, it } from 'vitest';
 import type { Db } from '../../src/db.ts';
-import { systemRandom } from '../../src/lib/random.ts';
-import { createRouter, type Router } from '../../src/router.ts';
 import { type ChatJid, iso } from '../../src/types.ts';
 import { explainMessage } from '../../src/why.ts';
 import {
@@ -18,7 +16,7 @@ import {
   messageRows,
   messageUpdate,
   outboxRows,
-  peopleOf,
+  routerOf,
   type Said,
 } from '../support/world.ts';
 
@@ -34,22 +32,12 @@ function createHarness() {
       world.db.inbox.setOffset(botId, offset);
     },
   };
-  const router: Router = createRouter({
+  const router = routerOf(world, {
     db: { ...world.db, inbox },
-    clock: world.clock,
     log,
-    assistantName: 'Nina',
     wakeQueue: (jid) => void woken.push(`queue ${jid}`),
     wakeDelivery: (jid) => void woken.push(`delivery ${jid}`),
-    wakeAnswers: () => {},
-    random: systemRandom,
     chatsChanged: () => void woken.push('chats'),
-    tasksChanged: () => {},
-    stopTurn: () => {},
-    tasks: { db: world.db, now: () => world.clock.now(), defaultTimezone: 'UTC' },
-    registry: world.registry,
-    ...peopleOf(world),
-    describe: () => 'all is well',
   });
   let updates = 0;
   const accept = (...batch: Update[]) =>

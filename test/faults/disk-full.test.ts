@@ -1,7 +1,5 @@
 /** A disk that is full for a while: what Telegram sent is stored completely or asked for again, never in part. */
 import { describe, expect, it } from 'vitest';
-import { systemRandom } from '../../src/lib/random.ts';
-import { createRouter } from '../../src/router.ts';
 import {
   BOT,
   createTestLog,
@@ -9,7 +7,7 @@ import {
   FAMILY,
   messageRows,
   messageUpdate,
-  peopleOf,
+  routerOf,
 } from '../support/world.ts';
 
 /** Lets the database grow by so many pages, no further: SQLite itself then says SQLITE_FULL. */
@@ -20,27 +18,12 @@ function leaveRoom(sqlite: ReturnType<typeof createWorld>['db']['sqlite'], pages
 
 describe('a batch that does not fit onto the disk', () => {
   it.each([0, 1, 2, 3, 5, 8, 13, 21])('is not stored in part (%i pages of room)', (room) => {
-    const { db, clock, register, registry, home } = createWorld();
-    register();
+    const world = createWorld();
+    const { db } = world;
+    world.register();
     const { log, events } = createTestLog();
     const woken: string[] = [];
-    const router = createRouter({
-      db,
-      clock,
-      log,
-      assistantName: 'Nina',
-      wakeQueue: (jid) => void woken.push(jid),
-      wakeDelivery: () => {},
-      wakeAnswers: () => {},
-      random: systemRandom,
-      chatsChanged: () => {},
-      tasksChanged: () => {},
-      stopTurn: () => {},
-      tasks: { db, now: () => Date.now(), defaultTimezone: 'UTC' },
-      registry,
-      ...peopleOf({ home, clock }),
-      describe: () => '',
-    });
+    const router = routerOf(world, { log, wakeQueue: (jid) => void woken.push(jid) });
     const batch = Array.from({ length: 40 }, (_, i) =>
       messageUpdate(i + 1, { text: `@Nina ${'x'.repeat(3000)}` }),
     );

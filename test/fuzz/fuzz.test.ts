@@ -9,12 +9,10 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
 import type { Update } from 'grammy/types';
-import pino from 'pino';
 import { expect, it } from 'vitest';
 import { loadConfig } from '../../src/config.ts';
 import { NanoClawError } from '../../src/errors.ts';
 import { formatReply, MESSAGE_LENGTH } from '../../src/format.ts';
-import { systemRandom } from '../../src/lib/random.ts';
 import { parseAllowlist } from '../../src/mounts/allowlist.ts';
 import { createNameFilter } from '../../src/mounts/names.ts';
 import { parseCron } from '../../src/next-run/cron.ts';
@@ -28,7 +26,6 @@ import {
 } from '../../src/next-run.ts';
 import { renderPrompt } from '../../src/prompt.ts';
 import { stripInternal } from '../../src/router/reply-text.ts';
-import { createRouter } from '../../src/router.ts';
 import { watchSenderRules } from '../../src/sender-rules.ts';
 import { BotApiError } from '../../src/simulator/api-error.ts';
 import { parseFormatted } from '../../src/simulator/parse-mode.ts';
@@ -36,7 +33,7 @@ import { parseUpdate } from '../../src/telegram/update.ts';
 import { commandOf, requestOf, triggerOf } from '../../src/trigger.ts';
 import type { StoredMessage } from '../../src/types.ts';
 import { entityProblem } from '../support/telegram-rules.ts';
-import { BOT, createWorld, FAMILY, peopleOf, tempFolder } from '../support/world.ts';
+import { BOT, createWorld, FAMILY, routerOf, tempFolder } from '../support/world.ts';
 import { anything, broken, CORPUS, loose, text } from './inputs.ts';
 import { createMailboxTarget, leftFiles } from './mailbox.ts';
 
@@ -191,23 +188,7 @@ target('updates', () => {
   const world = createWorld();
   const { db, clock } = world;
   const group = world.register({ requiresTrigger: false });
-  const router = createRouter({
-    db,
-    clock,
-    log: pino({ level: 'silent' }),
-    assistantName: 'Nina',
-    wakeQueue: () => {},
-    wakeDelivery: () => {},
-    wakeAnswers: () => {},
-    random: systemRandom,
-    chatsChanged: () => {},
-    tasksChanged: () => {},
-    stopTurn: () => {},
-    tasks: { db, now: () => clock.now(), defaultTimezone: 'UTC' },
-    registry: world.registry,
-    ...peopleOf(world),
-    describe: () => 'all is well',
-  });
+  const router = routerOf(world);
   let id = 0;
   fuzz('updates', update, (given) => {
     id += 1;

@@ -10,12 +10,13 @@ import pino from 'pino';
 import { onTestFinished } from 'vitest';
 import { databaseFile } from '../../src/db/open.ts';
 import { createDb, type Db } from '../../src/db.ts';
-import type { Logger } from '../../src/log.ts';
+import { systemRandom } from '../../src/lib/random.ts';
+import { type Logger, silentLogger } from '../../src/log.ts';
 import { type NewGroup, type RegistryOptions, registerGroup } from '../../src/registry.ts';
 import type { Admins } from '../../src/router/admins.ts';
 import { createPeople } from '../../src/router/people.ts';
 import { createRequestLimits } from '../../src/router/request-limits.ts';
-import type { RouterOptions } from '../../src/router.ts';
+import { createRouter, type Router, type RouterOptions } from '../../src/router.ts';
 import { senderRulesFile, watchSenderRules } from '../../src/sender-rules.ts';
 import type { BotIdentity } from '../../src/telegram/api.ts';
 import { type ChatJid, type Group, iso, type NewMessage, type Seq } from '../../src/types.ts';
@@ -70,6 +71,27 @@ export function peopleOf(
     limits: createRequestLimits({ clock, ...most }),
   };
 }
+
+/** A router that wakes nobody and lets everybody in, but for what a test says otherwise. */
+export const routerOf = (world: World, more: Partial<RouterOptions> = {}): Router =>
+  createRouter({
+    db: world.db,
+    clock: world.clock,
+    log: silentLogger(),
+    assistantName: 'Nina',
+    wakeQueue: () => {},
+    wakeDelivery: () => {},
+    wakeAnswers: () => {},
+    random: systemRandom,
+    chatsChanged: () => {},
+    tasksChanged: () => {},
+    stopTurn: () => {},
+    tasks: { db: world.db, now: () => world.clock.now(), defaultTimezone: 'UTC' },
+    registry: world.registry,
+    ...peopleOf(world),
+    describe: () => 'all is well',
+    ...more,
+  });
 
 export const rulesOf = (home: string) => watchSenderRules(senderRulesFile(home));
 
