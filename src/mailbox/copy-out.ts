@@ -1,17 +1,31 @@
 /**
  * A file of a group's folder, copied to where the group cannot reach it any more: what is sent is what was checked.
  */
-import { closeSync, constants, copyFileSync, fstatSync, readlinkSync, realpathSync } from 'node:fs';
+import {
+  closeSync,
+  fstatSync,
+  fsyncSync,
+  openSync,
+  readlinkSync,
+  readSync,
+  realpathSync,
+  rmSync,
+  writeSync,
+} from 'node:fs';
 import path from 'node:path';
 import { NanoClawError } from '../errors.ts';
+import { syncDirectory } from '../lib/atomic-file.ts';
 import { openBelow } from '../lib/open-below.ts';
 
 /** Telegram's limit for uploads by bots. */
 export const MAX_UPLOAD_BYTES = 50 * 1024 * 1024;
 
+const CHUNK_BYTES = 1024 * 1024;
+
 /**
- * Copies `relative` (below `root`) to `target`. Links are followed only as long as they stay below `root`.
- * Throws FILE_REFUSED with a reason that names what was expected.
+ * Copies `relative` (below `root`) to `target`, which survives a power cut. Links are followed only as long as they stay
+ * below `root`. Throws FILE_REFUSED with a reason that names what was expected, and what the file system throws; then
+ * there is no target.
  */
 export function copyOut(
   root: string,
@@ -52,14 +66,38 @@ export function copyOut(
     if (info.size === 0) throw refused(`"${clip(relative)}" is empty`);
     if (info.size > limit)
       throw refused(`"${clip(relative)}" has ${info.size} bytes; Telegram takes at most ${limit}`);
-    copyFileSync(
-      process.platform === 'linux' ? `/proc/self/fd/${fd}` : opened,
-      target,
-      constants.COPYFILE_EXCL,
-    );
+    copyWhole(fd, info.size, target, relative);
   } finally {
     closeSync(fd);
   }
+}
+
+/**
+ * The container may write to the file meanwhile. (Node's own copyFile asks the kernel for bytes until it has as many as
+ * there were, and so never ends when the file has been cut.)
+ */
+function copyWhole(from: number, size: number, target: string, relative: string): void {
+  const chunk = Buffer.allocUnsafe(Math.min(CHUNK_BYTES, size + 1));
+  const to = openSync(target, 'wx', 0o600);
+  try {
+    let copied = 0;
+    for (;;) {
+      const length = readSync(from, chunk, 0, chunk.length, copied);
+      if (length === 0) break;
+      copied += length;
+      if (copied > size) break;
+      for (let written = 0; written < length; ) written += writeSync(to, chunk, written, length - written);
+    }
+    if (copied !== size)
+      throw refused(`"${clip(relative)}" changed while it was read; expected a file that is finished`);
+    fsyncSync(to);
+  } catch (error) {
+    rmSync(target, { force: true });
+    throw error;
+  } finally {
+    closeSync(to);
+  }
+  syncDirectory(path.dirname(target));
 }
 
 const leadsOut = (relative: string) => `"${clip(relative)}" leads out of the group's folder`;

@@ -1,5 +1,5 @@
 /** Files that an agent asks to send: only regular files of its own folder leave it, whatever the path says. */
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import {
   existsSync,
   linkSync,
@@ -112,6 +112,36 @@ describe('copying out of a group’s folder', () => {
     expect(copy('x'.repeat(5000))).toMatch(/^FILE_REFUSED: .*cannot be opened/);
     rmSync(root, { recursive: true });
     expect(copy('own.txt')).toMatch(/^FILE_REFUSED: .*does not exist/);
+  });
+
+  // The kernel says 4096 bytes of it and gives a few: as if the rest had been cut off just now.
+  const SHORTER = '/sys/kernel/uevent_seqnum';
+  it.skipIf(!existsSync(SHORTER))('refuses a file that gives less than it had, and waits for no more', () => {
+    const target = path.join(tempFolder(), 'target');
+    expect(() => copyOut(path.dirname(SHORTER), path.basename(SHORTER), target)).toThrow(/changed while/);
+    expect(existsSync(target)).toBe(false);
+  });
+
+  it('takes a file that is written to all the time whole or not at all', () => {
+    const { root, copy } = createFolders();
+    const file = path.join(root, 'own.txt');
+    const sizes = [3_000_000, 5_000_000];
+    const script = `const fs = require('fs'); const fd = fs.openSync(process.argv[1], 'w');
+      for (;;) for (const size of ${JSON.stringify(sizes)}) fs.ftruncateSync(fd, size);`;
+    const writer = spawn(process.execPath, ['-e', script, file], { stdio: 'ignore' });
+    try {
+      const deadline = Date.now() + 20_000;
+      let refused = false;
+      while (!refused && Date.now() < deadline) {
+        const result = copy('own.txt');
+        refused = /^FILE_REFUSED: .* changed while it was read/.test(result);
+        const isBegun = result !== 'own' && !/is empty/.test(result);
+        if (isBegun && !refused) expect(sizes).toContain(result.length);
+      }
+      expect(refused).toBe(true);
+    } finally {
+      writer.kill('SIGKILL');
+    }
   });
 
   it('never gives the secret, whatever the path', () => {
