@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { mayCommand } from './policy.ts';
-import { COMMAND_DIRECTORY, type CommandType } from './protocol.ts';
+import { COMMAND_DIRECTORY, type CommandType } from './protocol/commands.ts';
 import type { Folder } from './types.ts';
 
 const family = { folder: 'family' as Folder, isMain: false };

@@ -2,7 +2,7 @@
  * Who may do what to which group: one pure table, and the only judge. Main may do all; the others only what
  * concerns their own chat and tasks. Who asks is the folder's group, never what a payload says.
  */
-import type { CommandType } from './protocol.ts';
+import type { CommandType } from './protocol/commands.ts';
 import type { Group } from './types.ts';
 
 /** own: the asker's chat or tasks. any: every registered chat. none: refused. */

@@ -1,6 +1,6 @@
 /**
  * Everything that crosses the container wall, as zod schemas; types are inferred from them.
- * Shared with the agent runner, so it imports zod and nothing else. docs/ipc.md describes the same in prose.
+ * Shared with the agent runner, so it imports zod and nothing else. Commands have their own room: protocol/commands.ts. docs/ipc.md describes the same in prose.
  *
  * The mailbox of a group has one writer per directory. A file is written beside its directory, synced and
  * renamed in; no name is ever used twice. `in/` is the host's and read-only in the container, `out/` the agent's.
@@ -27,9 +27,10 @@ export const MAX_MAILBOX_FILE_BYTES = 1024 * 1024;
 /** The longest text of one send_message or text event, in UTF-16 units. */
 export const MAX_TEXT_LENGTH = 200_000;
 
-const uuid = z.uuid();
-const text = z.string().min(1).max(MAX_TEXT_LENGTH);
-const chat = z.string().regex(/^-?\d{1,20}$/, 'expected a Telegram chat id such as "-1001234567890"');
+/** Shapes that several of the files share. */
+export const uuid = z.uuid();
+export const text = z.string().min(1).max(MAX_TEXT_LENGTH);
+export const chat = z.string().regex(/^-?\d{1,20}$/, 'expected a Telegram chat id such as "-1001234567890"');
 
 // ---------------------------------------------------------------- host → agent
 
@@ -133,130 +134,6 @@ export const currentTasksSchema = z.object({
   ),
 });
 export type CurrentTasks = z.infer<typeof currentTasksSchema>;
-
-// ---------------------------------------------------------------- agent → host: commands
-
-const base = { id: uuid };
-
-/** out/messages/*.json */
-const messageCommands = [
-  /** Sends Markdown text. Without chat_jid: to the own chat, into the topic of the running turn. */
-  z.object({ ...base, type: z.literal('send_message'), chat_jid: chat.optional(), text }),
-  /** Sends a file of the group's folder. `path` is relative to it. */
-  z.object({
-    ...base,
-    type: z.literal('send_file'),
-    chat_jid: chat.optional(),
-    path: z.string().min(1).max(4096),
-    caption: z.string().max(1024).optional(),
-  }),
-] as const;
-
-/** out/tasks/*.json */
-const adminCommands = [
-  z.object({
-    ...base,
-    type: z.literal('register_group'),
-    chat_jid: chat,
-    name: z.string().min(1).max(128),
-    folder: z.string(),
-    trigger: z.string().min(1).max(64).optional(),
-    requires_trigger: z.boolean().optional(),
-    /** What the new group's agent may reach besides the model; open without it. */
-    network: z.enum(['open', 'allowlist', 'none']).optional(),
-    /** Hosts for allowlist: example.org, *.example.org, example.org:8443. */
-    network_allow: z.array(z.string().max(300)).max(200).optional(),
-  }),
-  z.object({ ...base, type: z.literal('unregister_group'), chat_jid: chat }),
-  z.object({ ...base, type: z.literal('refresh_groups') }),
-] as const;
-
-/** What a task is made of; the daemon checks the schedule itself and says what it expected. */
-const taskFields = {
-  prompt: z
-    .string()
-    .trim()
-    .min(1, 'expected what to do, in words')
-    .max(8000, 'expected at most 8,000 characters'),
-  /** cron: five fields; interval: 15m, 2h, 1d or milliseconds; once: 2026-12-24T18:00, read in the zone. */
-  schedule_type: z.enum(['cron', 'interval', 'once']),
-  schedule_value: z.string().trim().max(200),
-  /** IANA zone; default the group's. */
-  timezone: z.string().min(1).max(64),
-  /** group: in the group's conversation; isolated: in a fresh one each time. */
-  context_mode: z.enum(['group', 'isolated']),
-  /** What becomes of missed runs: run_once, skip, or within:<duration>. */
-  misfire: z
-    .string()
-    .regex(
-      /^(run_once|skip|within:.{1,20})$/,
-      'expected run_once, skip or within:<duration>, like within:2h',
-    ),
-  /** Runs in the container before the agent is woken; empty removes it. */
-  script: z.string().max(16_000),
-};
-const taskId = z.string().min(1).max(64);
-
-/** out/tasks/*.json */
-const taskCommands = [
-  z.object({
-    ...base,
-    type: z.literal('schedule_task'),
-    /** Main only: the group the task is for. */
-    chat_jid: chat.optional(),
-    prompt: taskFields.prompt,
-    schedule_type: taskFields.schedule_type,
-    schedule_value: taskFields.schedule_value,
-    timezone: taskFields.timezone.optional(),
-    context_mode: taskFields.context_mode.optional(),
-    misfire: taskFields.misfire.optional(),
-    script: taskFields.script.optional(),
-  }),
-  /** Changes nothing: answers with the next five runs. */
-  z.object({
-    ...base,
-    type: z.literal('preview_task'),
-    schedule_type: taskFields.schedule_type,
-    schedule_value: taskFields.schedule_value,
-    timezone: taskFields.timezone.optional(),
-  }),
-  z.object({ ...base, type: z.literal('pause_task'), task_id: taskId }),
-  /** What was missed meanwhile is not made up for, unless run_missed asks for one run. */
-  z.object({ ...base, type: z.literal('resume_task'), task_id: taskId, run_missed: z.boolean().optional() }),
-  z.object({ ...base, type: z.literal('cancel_task'), task_id: taskId }),
-  z.object({ ...base, type: z.literal('run_task'), task_id: taskId }),
-  z.object({
-    ...base,
-    type: z.literal('update_task'),
-    task_id: taskId,
-    ...z.object(taskFields).partial().shape,
-  }),
-] as const;
-
-/** Any command an agent may leave. Unknown keys are dropped: who asks is the folder, never the payload. */
-export const commandSchema = z.discriminatedUnion('type', [
-  ...messageCommands,
-  ...taskCommands,
-  ...adminCommands,
-]);
-export type Command = z.infer<typeof commandSchema>;
-export type CommandType = Command['type'];
-
-/** The out/ directory in which each command is expected. */
-export const COMMAND_DIRECTORY: Record<CommandType, 'messages' | 'tasks'> = {
-  send_message: 'messages',
-  send_file: 'messages',
-  schedule_task: 'tasks',
-  preview_task: 'tasks',
-  pause_task: 'tasks',
-  resume_task: 'tasks',
-  cancel_task: 'tasks',
-  run_task: 'tasks',
-  update_task: 'tasks',
-  register_group: 'tasks',
-  unregister_group: 'tasks',
-  refresh_groups: 'tasks',
-};
 
 // ---------------------------------------------------------------- agent → host: events
 

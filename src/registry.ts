@@ -15,9 +15,12 @@ import { checkNetwork } from './policy/network.ts';
 import {
   type ChatJid,
   chatJid,
+  DEFAULT_CHOICES,
   FOLDER_PATTERN,
   type Folder,
+  GROUP_CHOICES,
   type Group,
+  type GroupChoices,
   type Iso,
   RESERVED_FOLDERS,
 } from './types.ts';
@@ -153,9 +156,14 @@ export const groupRecord = (g: Group) => ({
   timezone: g.timezone,
   network: g.network,
   network_allow: g.networkAllow,
-  format: g.format,
+  ...choicesOf(g),
   added_at: g.addedAt,
 });
+
+const choicesOf = (g: GroupChoices) =>
+  Object.fromEntries(
+    Object.keys(GROUP_CHOICES).map((key) => [key, g[key as keyof GroupChoices]]),
+  ) as GroupChoices;
 
 /** Folders and a first CLAUDE.md, where there is none. */
 export function prepareFolders(home: string, group: Pick<Group, 'folder' | 'name' | 'isMain'>): void {
@@ -200,7 +208,7 @@ function validated({ assistantName, now }: RegistryOptions, input: NewGroup): Gr
     isMain: input.isMain ?? false,
     timezone: input.timezone ?? null,
     ...network.rules,
-    format: 'formatted',
+    ...DEFAULT_CHOICES,
     addedAt: now(),
     formerJid: null,
   };

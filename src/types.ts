@@ -26,12 +26,29 @@ export const RESERVED_FOLDERS: ReadonlySet<string> = new Set(['global', 'project
 export const NETWORK_POLICIES = ['open', 'allowlist', 'none'] as const;
 export type NetworkPolicy = (typeof NETWORK_POLICIES)[number];
 
-/** How an agent's replies are shown: Markdown with Telegram's formatting, as it was written, or as a rich message. */
-export const REPLY_FORMATS = ['formatted', 'plain', 'rich'] as const;
-export type ReplyFormat = (typeof REPLY_FORMATS)[number];
+/** Settings of a group that are one of a few words each; the first is the default. Each is a column of its name. */
+export const GROUP_CHOICES = {
+  /** How replies are shown: Markdown with Telegram's formatting, as it was written, or as a rich message. */
+  format: ['formatted', 'plain', 'rich'],
+  /** In a forum: each topic is its own conversation, or the whole group is one. */
+  topics: ['separate', 'together'],
+  /** What is shown while a turn runs: besides "typing…" a message about longer ones, "typing…" alone, or nothing. */
+  progress: ['progress', 'typing', 'off'],
+  /** Whether messages that are being worked on bear a reaction. */
+  reactions: ['off', 'on'],
+  /** In which language the daemon's own sentences are: auto follows the people of the chat. */
+  language: ['auto', 'en', 'de'],
+} as const;
+export type GroupChoices = { [K in keyof typeof GROUP_CHOICES]: (typeof GROUP_CHOICES)[K][number] };
+export type ReplyFormat = GroupChoices['format'];
+
+/** What a group has that nobody chose for it. */
+export const DEFAULT_CHOICES = Object.fromEntries(
+  Object.entries(GROUP_CHOICES).map(([key, words]) => [key, words[0]]),
+) as GroupChoices;
 
 /** A registered chat. */
-export interface Group {
+export interface Group extends GroupChoices {
   chatJid: ChatJid;
   name: string;
   folder: Folder;
@@ -43,7 +60,6 @@ export interface Group {
   network: NetworkPolicy;
   /** Hosts for the policy allowlist, each in the spelling of policy/network.ts; kept under the other policies. */
   networkAllow: readonly string[];
-  format: ReplyFormat;
   addedAt: Iso;
   /** The chat's id before it became a supergroup. */
   formerJid: ChatJid | null;

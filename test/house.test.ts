@@ -119,8 +119,13 @@ describe('imports', () => {
     expect(circles()).toEqual([]);
   });
 
-  it('of protocol.ts are zod alone, since the agent runner takes it along', () => {
-    expect(byName.get('protocol.ts')?.imports.map(({ target }) => target)).toEqual(['zod']);
+  it('of the protocol are zod and itself alone, since the agent runner takes it along', () => {
+    const protocol = files.filter(({ name }) => moduleOf(name) === 'protocol' && !name.endsWith('.test.ts'));
+    const foreign = protocol
+      .flatMap(({ imports }) => imports)
+      .filter(({ target, ours }) => target !== 'zod' && !(ours && moduleOf(target) === 'protocol'));
+    expect(protocol.length).toBeGreaterThan(1);
+    expect(foreign).toEqual([]);
   });
 });
 

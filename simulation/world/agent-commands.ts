@@ -2,7 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { groupPaths } from '../../src/mailbox/layout.ts';
-import { COMMAND_DIRECTORY, type CommandType } from '../../src/protocol.ts';
+import { COMMAND_DIRECTORY, type CommandType } from '../../src/protocol/commands.ts';
 import type { Agent, Step } from './agent.ts';
 import type { Rng } from './rng.ts';
 import type { World } from './world.ts';

@@ -7,8 +7,9 @@ import { NanoClawError } from '../errors.ts';
 import { checkNetwork, type NetworkRules } from '../policy/network.ts';
 import { changeGroup, groupRecord, registerGroup, removeGroup } from '../registry.ts';
 import type { SenderRules } from '../sender-rules.ts';
-import { type Group, REPLY_FORMATS, type ReplyFormat } from '../types.ts';
+import type { Group } from '../types.ts';
 import { findGroup, type Output, print, readDb, registryOf, withDb } from './context.ts';
+import { type ChoiceOptions, choiceOptions, chosen } from './group-choices.ts';
 import { judgeMounts, MOUNT_HELP, type MountOptions } from './group-mounts.ts';
 import { describeSenders, senderRecord, sendersOf, setSenders } from './group-senders.ts';
 import { table } from './table.ts';
@@ -16,7 +17,6 @@ import { table } from './table.ts';
 const ACTOR = 'operator';
 const NETWORK_HELP = 'what its agent may reach besides the model: open, allowlist or none';
 const ALLOW_HELP = 'host for allowlist, repeatable: example.org, *.example.org, example.org:8443';
-const FORMAT_HELP = 'how replies are shown: formatted (default), plain (as they were written) or rich';
 const collect = (value: string, former: string[] | undefined) => [...(former ?? []), value];
 
 export function groupsCommand(program: Command): void {
@@ -137,8 +137,7 @@ export function groupsCommand(program: Command): void {
       }),
     );
 
-  groups
-    .command('set')
+  choiceOptions(groups.command('set'))
     .description('change a group')
     .argument('<group>', 'chat id or folder')
     .option('--name <name>', 'name for people')
@@ -147,7 +146,6 @@ export function groupsCommand(program: Command): void {
     .option('--timezone <zone>', 'IANA zone, or "default"')
     .option('--network <policy>', NETWORK_HELP)
     .option('--allow <host>', `${ALLOW_HELP}; replaces the list`, collect)
-    .option('--format <format>', FORMAT_HELP)
     .option('--senders <who>', 'who may ask: everyone, admins (of the chat) or listed')
     .option(
       '--sender <id>',
@@ -168,11 +166,11 @@ export function groupsCommand(program: Command): void {
           timezone?: string;
           network?: string;
           allow?: string[];
-          format?: string;
           senders?: string;
           sender?: string[];
           others?: string;
-        } & MountOptions,
+        } & ChoiceOptions &
+          MountOptions,
       ) =>
         withDb(async (db, config) => {
           const before = findGroup(db, which);
@@ -197,7 +195,7 @@ export function groupsCommand(program: Command): void {
             timezone:
               options.timezone === 'default' ? null : (checkedZone(options.timezone) ?? before.timezone),
             ...network(before, options),
-            format: checkedFormat(options.format) ?? before.format,
+            ...chosen(before, options),
           };
           const registry = registryOf(db, config);
           // What may be refused comes first: then nothing has changed.
@@ -218,12 +216,6 @@ const record = (db: Db, rules: SenderRules, group: Group) => ({
   ...senderRecord(rules, group),
   mounts: db.mounts.of(group.chatJid),
 });
-
-function checkedFormat(format: string | undefined): ReplyFormat | undefined {
-  const known = REPLY_FORMATS.find((one) => one === format);
-  if (format === undefined || known) return known;
-  throw new NanoClawError('GROUP_INVALID', `--format: expected ${REPLY_FORMATS.join(', ')}, got "${format}"`);
-}
 
 function checkedZone(zone: string | undefined): string | undefined {
   if (zone === undefined || isTimezone(zone)) return zone;

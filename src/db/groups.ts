@@ -3,10 +3,11 @@ import {
   type ChatInfo,
   type ChatJid,
   type Folder,
+  GROUP_CHOICES,
   type Group,
+  type GroupChoices,
   type Iso,
   NETWORK_POLICIES,
-  REPLY_FORMATS,
 } from '../types.ts';
 import type { Sqlite } from './open.ts';
 
@@ -17,7 +18,7 @@ export interface KnownChat extends ChatInfo {
   folder: Folder | null;
 }
 
-interface GroupRow {
+type GroupRow = Record<keyof GroupChoices, string> & {
   chat_jid: string;
   name: string;
   folder: string;
@@ -27,10 +28,9 @@ interface GroupRow {
   timezone: string | null;
   network: string;
   network_allow: string;
-  format: string;
   added_at: string;
   former_jid: string | null;
-}
+};
 
 interface ChatRow {
   chat_jid: string;
@@ -63,10 +63,21 @@ const toGroup = (row: GroupRow): Group => ({
   isMain: row.is_main === 1,
   timezone: row.timezone,
   ...networkOf(row),
-  format: REPLY_FORMATS.find((format) => format === row.format) ?? 'formatted',
+  ...choicesOf(row),
   addedAt: row.added_at as Iso,
   formerJid: row.former_jid as ChatJid | null,
 });
+
+const CHOICES = Object.keys(GROUP_CHOICES) as (keyof GroupChoices)[];
+
+/** A word that nobody knows, as from a newer program, counts as the default. */
+const choicesOf = (row: GroupRow): GroupChoices =>
+  Object.fromEntries(
+    CHOICES.map((key) => [
+      key,
+      GROUP_CHOICES[key].find((word) => word === row[key]) ?? GROUP_CHOICES[key][0],
+    ]),
+  ) as unknown as GroupChoices;
 
 /** A row that somebody has damaged by hand opens nothing. */
 function networkOf(row: GroupRow): Pick<Group, 'network' | 'networkAllow'> {
@@ -81,8 +92,8 @@ function networkOf(row: GroupRow): Pick<Group, 'network' | 'networkAllow'> {
   return { network: 'none', networkAllow: [] };
 }
 
-const COLUMNS =
-  'chat_jid, name, folder, "trigger", requires_trigger, is_main, timezone, network, network_allow, format, added_at, former_jid';
+const COLUMNS = `chat_jid, name, folder, "trigger", requires_trigger, is_main, timezone, network, network_allow,
+  added_at, former_jid, ${CHOICES.join(', ')}`;
 
 export function groupRepository(db: Sqlite) {
   const byJid = db.prepare<[string], GroupRow>(`SELECT ${COLUMNS} FROM registered_groups WHERE chat_jid = ?`);
@@ -96,10 +107,11 @@ export function groupRepository(db: Sqlite) {
   // What was said before the registration is not Nina's business: she is shown only what came after.
   const insert = db.prepare(
     `INSERT INTO registered_groups (${COLUMNS}, shown_seq)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, (SELECT coalesce(max(seq), 0) FROM messages))`,
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ${CHOICES.map(() => '?').join(', ')}, (SELECT coalesce(max(seq), 0) FROM messages))`,
   );
   const update = db.prepare(
-    'UPDATE registered_groups SET name = ?, "trigger" = ?, requires_trigger = ?, timezone = ?, network = ?, network_allow = ?, format = ? WHERE chat_jid = ?',
+    `UPDATE registered_groups SET name = ?, "trigger" = ?, requires_trigger = ?, timezone = ?, network = ?, network_allow = ?,
+       ${CHOICES.map((key) => `${key} = ?`).join(', ')} WHERE chat_jid = ?`,
   );
   const remove = db.prepare('DELETE FROM registered_groups WHERE chat_jid = ?');
   const seen = db.prepare(
@@ -159,27 +171,16 @@ export function groupRepository(db: Sqlite) {
         g.timezone,
         g.network,
         JSON.stringify(g.networkAllow),
-        g.format,
         g.addedAt,
         g.formerJid,
+        ...CHOICES.map((key) => g[key]),
       );
       takeTasks.run(g.chatJid, g.folder);
     },
-    update(
-      g: Pick<
-        Group,
-        | 'chatJid'
-        | 'name'
-        | 'trigger'
-        | 'requiresTrigger'
-        | 'timezone'
-        | 'network'
-        | 'networkAllow'
-        | 'format'
-      >,
-    ): void {
+    update(g: Group): void {
       const allow = JSON.stringify(g.networkAllow);
-      update.run(g.name, g.trigger, +g.requiresTrigger, g.timezone, g.network, allow, g.format, g.chatJid);
+      const choices = CHOICES.map((key) => g[key]);
+      update.run(g.name, g.trigger, +g.requiresTrigger, g.timezone, g.network, allow, ...choices, g.chatJid);
     },
     remove: (jid: ChatJid): boolean => remove.run(jid).changes > 0,
     /** In the caller's transaction. Nothing happens when the new chat is registered already. */

@@ -10,7 +10,8 @@ import { messageOf, NanoClawError } from '../errors.ts';
 import type { Reach } from '../lib/failpoint.ts';
 import { lockHome } from '../lib/home-lock.ts';
 import { iso } from '../types.ts';
-import { MIGRATIONS, type Migration } from './migrations.ts';
+import type { Migration } from './migrations/migration.ts';
+import { MIGRATIONS } from './migrations.ts';
 import { copyBeforeUpgrade, type Upgrade } from './upgrade.ts';
 
 export type Sqlite = Database.Database;

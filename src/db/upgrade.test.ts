@@ -4,7 +4,7 @@ import path from 'node:path';
 import Database from 'better-sqlite3';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { lockHome } from '../lib/home-lock.ts';
-import type { Migration } from './migrations.ts';
+import type { Migration } from './migrations/migration.ts';
 import { openDatabase, schemaVersion } from './open.ts';
 import type { Upgrade } from './upgrade.ts';
 

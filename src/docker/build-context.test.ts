@@ -21,6 +21,7 @@ describe('readBuildContext', () => {
     put('container/agent-runner/src/main.test.ts', 'test');
     put('container/agent-runner/node_modules/x/index.js', 'module');
     put('src/protocol.ts', 'protocol');
+    put('src/protocol/commands.ts', 'commands');
     put('src/index.ts', 'not in the image');
     put('.env', 'SECRET');
     symlinkSync(join(root, '.env'), join(root, 'container/agent-runner/src/planted.ts'));
@@ -31,6 +32,7 @@ describe('readBuildContext', () => {
       'container/agent-runner/src/deep/tool.ts',
       'container/agent-runner/src/main.ts',
       'src/protocol.ts',
+      'src/protocol/commands.ts',
     ];
     expect(context?.files.map((file) => file.path)).toEqual(names);
 

@@ -28,7 +28,10 @@ export interface BuildContext {
 
 /** Null when there is no Dockerfile: an installation without the image's sources. */
 export async function readBuildContext(projectRoot: string): Promise<BuildContext | null> {
-  const paths = [...FILES, ...(await sources(projectRoot, `${RUNNER}/src`))].sort();
+  const folders = await Promise.all(
+    [`${RUNNER}/src`, 'src/protocol'].map((folder) => sources(projectRoot, folder)),
+  );
+  const paths = [...FILES, ...folders.flat()].sort();
   const files: { path: string; content: Buffer }[] = [];
   const hash = createHash('sha256');
   for (const path of paths) {

@@ -12,7 +12,7 @@ import type { Random } from '../lib/random.ts';
 import { copyOut } from '../mailbox/copy-out.ts';
 import { groupPaths, OUTBOX_COPIES } from '../mailbox/layout.ts';
 import { mayCommand } from '../policy.ts';
-import type { Command } from '../protocol.ts';
+import type { Command } from '../protocol/commands.ts';
 import { type RegistryOptions, registerGroup, unregisterGroup } from '../registry.ts';
 import type { Router } from '../router.ts';
 import type { TaskRules } from '../tasks.ts';

@@ -11,16 +11,8 @@ import { createQuarantine } from '../mailbox/quarantine.ts';
 import { type MailboxDirectory, openMailboxDirectory } from '../mailbox/read.ts';
 import type { Trash } from '../mailbox/trash.ts';
 import { pruneResults, writeResult } from '../mailbox/write.ts';
-import {
-  type AgentEvent,
-  COMMAND_DIRECTORY,
-  type Command,
-  commandSchema,
-  eventFileName,
-  eventSchema,
-  MAILBOX,
-  type ResultFile,
-} from '../protocol.ts';
+import { COMMAND_DIRECTORY, type Command, commandSchema } from '../protocol/commands.ts';
+import { type AgentEvent, eventFileName, eventSchema, MAILBOX, type ResultFile } from '../protocol.ts';
 import { type Folder, iso } from '../types.ts';
 import { type ExecuteOptions, execute, knownResult } from './execute.ts';
 import { createBucket, createLineLimit, QUOTA } from './quota.ts';

@@ -6,7 +6,7 @@
 import { createHash } from 'node:crypto';
 import type { Turn } from '../db/turns.ts';
 import type { Db } from '../db.ts';
-import type { Command, CommandType } from '../protocol.ts';
+import type { Command, CommandType } from '../protocol/commands.ts';
 
 /** The others do the same as often as they are given. */
 const ADDS_UP: ReadonlySet<CommandType> = new Set([

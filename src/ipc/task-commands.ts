@@ -1,7 +1,7 @@
 /** The task commands of agents. As in commands.ts: inside the transaction that notes the command. */
 import { NanoClawError } from '../errors.ts';
 import { mayCommand } from '../policy.ts';
-import type { Command } from '../protocol.ts';
+import type { Command } from '../protocol/commands.ts';
 import {
   cancelTask,
   describeNext,

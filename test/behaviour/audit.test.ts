@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { systemRandom } from '../../src/lib/random.ts';
-import { COMMAND_DIRECTORY, type CommandType } from '../../src/protocol.ts';
+import { COMMAND_DIRECTORY, type CommandType } from '../../src/protocol/commands.ts';
 import { registerGroup } from '../../src/registry.ts';
 import { scheduleTask } from '../../src/tasks.ts';
 import { TestHome } from '../support/daemon.ts';

@@ -1,6 +1,7 @@
 /** What the operator does beside the daemon: tail the log, read the mirror, query the database, use the command line. */
 import { spawnSync } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { DEFAULT_CHOICES } from '../../src/types.ts';
 import { type BotApi, type Daemon, startBotApi, TestHome } from '../support/daemon.ts';
 
 const QUERY =
@@ -63,7 +64,7 @@ describe('beside a running daemon', () => {
       expect(mirror()[other]).toEqual({
         name: 'garden',
         folder: 'garden',
-        format: 'formatted',
+        ...DEFAULT_CHOICES,
         trigger: '@Nina',
         requires_trigger: true,
         is_main: false,

@@ -9,7 +9,7 @@ import {
   unregisterGroup,
   writeMirror,
 } from '../../src/registry.ts';
-import { chatJid, turnId } from '../../src/types.ts';
+import { chatJid, DEFAULT_CHOICES, turnId } from '../../src/types.ts';
 import { createWorld, messageRows, storeMessage, type World } from '../support/world.ts';
 
 const problem = (work: () => unknown): string => {
@@ -124,7 +124,7 @@ describe('the mirror', () => {
         timezone: 'Europe/Berlin',
         network: 'open',
         network_allow: [],
-        format: 'formatted',
+        ...DEFAULT_CHOICES,
         added_at: '2026-11-02T08:00:00.000Z',
       },
     });

@@ -8,7 +8,7 @@ import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { groupPaths } from '../../src/mailbox/layout.ts';
-import { COMMAND_DIRECTORY, type CommandType } from '../../src/protocol.ts';
+import { COMMAND_DIRECTORY, type CommandType } from '../../src/protocol/commands.ts';
 import { type BotApi, startBotApi, TestHome } from '../support/daemon.ts';
 import { docker, whyNoAgentImage } from './agent-container.ts';
 

@@ -19,14 +19,8 @@ import {
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { groupPaths } from '../../src/mailbox/layout.ts';
-import {
-  COMMAND_DIRECTORY,
-  type CommandType,
-  commandSchema,
-  eventFileName,
-  PROTOCOL_VERSION,
-  type ResultFile,
-} from '../../src/protocol.ts';
+import { COMMAND_DIRECTORY, type CommandType, commandSchema } from '../../src/protocol/commands.ts';
+import { eventFileName, PROTOCOL_VERSION, type ResultFile } from '../../src/protocol.ts';
 import type { Group } from '../../src/types.ts';
 import { InnerDaemon } from '../support/inner-daemon.ts';
 

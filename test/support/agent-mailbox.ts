@@ -18,11 +18,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { rolldown } from 'rolldown';
+import { type Command, commandSchema } from '../../src/protocol/commands.ts';
 import {
   type AgentEvent,
-  type Command,
   type CurrentTasks,
-  commandSchema,
   eventFileName,
   eventSchema,
   MAILBOX,

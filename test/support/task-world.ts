@@ -8,7 +8,15 @@ import type { Task } from '../../src/db/tasks.ts';
 import { createDb, type Db } from '../../src/db.ts';
 import { createTaskScheduler, type TaskScheduler } from '../../src/task-scheduler.ts';
 import { scheduleTask, type TaskInput, type TaskRules } from '../../src/tasks.ts';
-import { type ChatJid, chatJid, type Folder, type Group, iso, turnId } from '../../src/types.ts';
+import {
+  type ChatJid,
+  chatJid,
+  DEFAULT_CHOICES,
+  type Folder,
+  type Group,
+  iso,
+  turnId,
+} from '../../src/types.ts';
 import { createFakeClock, type FakeClock } from './fake-clock.ts';
 import { createTestLog, tempFolder } from './world.ts';
 
@@ -71,7 +79,7 @@ export class TaskWorld {
       timezone: null,
       network: 'open',
       networkAllow: [],
-      format: 'formatted',
+      ...DEFAULT_CHOICES,
       addedAt: iso(this.clock.now()),
       formerJid: null,
       ...more,

@@ -3,12 +3,8 @@
  * host; here the only promise is to tell the truth: done, refused, or that no answer has come yet.
  */
 import { randomUUID } from 'node:crypto';
-import {
-  COMMAND_DIRECTORY,
-  type CommandType,
-  commandSchema,
-  resultFileSchema,
-} from '../../../src/protocol.ts';
+import { COMMAND_DIRECTORY, type CommandType, commandSchema } from '../../../src/protocol/commands.ts';
+import { resultFileSchema } from '../../../src/protocol.ts';
 import type { Mailbox } from './mailbox.ts';
 
 /** A command before it has an id; checked against commandSchema when it is sent. */

@@ -1,0 +1,14 @@
+/** Settings of a group that are one of a few words. */
+import type { Migration } from './migration.ts';
+
+export const GROUP_CHOICES_STEP: Migration = {
+  id: 4,
+  name: 'settings of groups',
+  sql: `
+-- Words as types.ts names them; the default is the first there, too.
+ALTER TABLE registered_groups ADD COLUMN topics TEXT NOT NULL DEFAULT 'separate';
+ALTER TABLE registered_groups ADD COLUMN progress TEXT NOT NULL DEFAULT 'progress';
+ALTER TABLE registered_groups ADD COLUMN reactions TEXT NOT NULL DEFAULT 'off';
+ALTER TABLE registered_groups ADD COLUMN language TEXT NOT NULL DEFAULT 'auto';
+`,
+};
