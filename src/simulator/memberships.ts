@@ -5,8 +5,10 @@
 import { SimRefusal } from './api-error.ts';
 import { chatMember } from './methods/chats.ts';
 import type { MethodContext } from './methods/context.ts';
-import type { BotStatus, SimChat, SimChatType, SimTopic, SimUser } from './types.ts';
-import { isIn } from './world.ts';
+import type { BotStatus, SimChat, SimChatType, SimContent, SimTopic, SimUser } from './types.ts';
+import { isIn, nextTopicId, topicOf } from './world.ts';
+
+const CLOSED = { isClosed: true } as const;
 
 export interface NewChat {
   readonly id: number;
@@ -142,13 +144,21 @@ export class Memberships {
     return added;
   }
 
+  /** Topics are switched on or off. What was written in topics stays; off, there is one conversation. */
+  setForum(ref: string | number, isForum: boolean): void {
+    const chat = this.#c.world.chat(ref);
+    if (chat.type !== 'supergroup') throw new SimRefusal('only a supergroup has topics');
+    chat.isForum = isForum;
+    this.#c.events.emit('chat', { chatId: chat.id });
+  }
+
   /** Makes a supergroup a forum if it is none yet. */
   createTopic(ref: string | number, name: string, by: string): SimTopic {
     const { world, events } = this.#c;
+    this.setForum(ref, true);
     const chat = world.chat(ref);
-    if (chat.type !== 'supergroup') throw new SimRefusal('only a supergroup has topics');
-    chat.isForum = true;
-    const topic = { threadId: chat.nextMessageId, name };
+    const topic = { threadId: nextTopicId(chat), name };
+    chat.nextMessageId = topic.threadId;
     chat.topics.push(topic);
     const created = { forum_topic_created: { name, icon_color: 7322096 } };
     world.post(chat, world.person(by).user, created, { threadId: topic.threadId });
@@ -156,11 +166,44 @@ export class Memberships {
     return topic;
   }
 
+  renameTopic(ref: string | number, threadId: number, name: string, by: string): void {
+    this.#changeTopic(ref, threadId, by, (topic) => ({ ...topic, name }), { forum_topic_edited: { name } });
+  }
+
+  /** From now on administrators alone write there. `null` is General. */
+  closeTopic(ref: string | number, threadId: number | null, by: string): void {
+    this.#changeTopic(ref, threadId, by, (topic) => ({ ...topic, isClosed: true }), {
+      forum_topic_closed: {},
+    });
+  }
+
+  reopenTopic(ref: string | number, threadId: number | null, by: string): void {
+    this.#changeTopic(ref, threadId, by, ({ isClosed: _, ...topic }) => topic, { forum_topic_reopened: {} });
+  }
+
+  #changeTopic(
+    ref: string | number,
+    threadId: number | null,
+    by: string,
+    change: (topic: SimTopic) => SimTopic,
+    service: SimContent,
+  ): void {
+    const { world, events } = this.#c;
+    const chat = world.chat(ref);
+    if (threadId !== null && !chat.topics.some((topic) => topic.threadId === threadId))
+      throw new SimRefusal(`there is no topic ${threadId}`);
+    const general = change({ threadId: 1, name: 'General', ...(chat.isGeneralClosed ? CLOSED : {}) });
+    if (threadId === null) chat.isGeneralClosed = general.isClosed === true;
+    chat.topics = chat.topics.map((topic) => (topic.threadId === threadId ? change(topic) : topic));
+    world.post(chat, world.person(by).user, service, threadId === null ? {} : { threadId });
+    events.emit('chat', { chatId: chat.id });
+  }
+
   /** The topic and its messages are gone; who writes there gets "message thread not found". */
   deleteTopic(ref: string | number, threadId: number): void {
     const chat = this.#c.world.chat(ref);
     chat.topics = chat.topics.filter((t) => t.threadId !== threadId);
-    const gone = [...chat.messages.values()].filter((m) => m.message_thread_id === threadId);
+    const gone = [...chat.messages.values()].filter((m) => topicOf(m) === threadId);
     this.#c.world.remove(
       chat,
       gone.map((m) => m.message_id),

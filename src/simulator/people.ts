@@ -9,8 +9,19 @@ import type { Memberships } from './memberships.ts';
 import type { MethodContext } from './methods/context.ts';
 import { setReaction } from './methods/messages.ts';
 import { MAX_CAPTION, MAX_TEXT } from './text.ts';
-import type { MediaKind, SimChat, SimContent, SimEntity, SimMessage, SimPerson } from './types.ts';
-import { isIn, type PostOptions } from './world.ts';
+import {
+  defined,
+  type MediaKind,
+  type SimChat,
+  type SimContent,
+  type SimEntity,
+  type SimExternalReply,
+  type SimLocation,
+  type SimMessage,
+  type SimOrigin,
+  type SimPerson,
+} from './types.ts';
+import { isIn, type PostOptions, topicOf } from './world.ts';
 
 export interface SayOptions {
   /** Id, title, or `main`. */
@@ -24,7 +35,14 @@ export interface SayOptions {
   readonly file?: { kind: MediaKind; name: string; mime?: string; bytes: Buffer };
   /** Files of one album share it. */
   readonly mediaGroupId?: string;
+  readonly location?: SimLocation;
   readonly replyTo?: number;
+  /** The part of the message replied to that is meant. */
+  readonly quote?: string;
+  /** The message is passed on: these are somebody else's words. */
+  readonly forwardOrigin?: SimOrigin;
+  /** It replies to a message of another chat. */
+  readonly externalReply?: SimExternalReply;
   readonly threadId?: number;
   /** Whole seconds; default now. */
   readonly date?: number;
@@ -54,9 +72,13 @@ export class People {
     const replyTo = options.replyTo === undefined ? undefined : chat.messages.get(options.replyTo);
     if (options.replyTo !== undefined && !replyTo)
       throw new SimRefusal(`there is no message ${options.replyTo}`);
-    const threadId = options.threadId ?? (chat.isForum ? replyTo?.message_thread_id : undefined);
-    if (threadId !== undefined && chat.isForum && !chat.topics.some((t) => t.threadId === threadId))
+    const threadId = options.threadId ?? (chat.isForum && replyTo ? topicOf(replyTo) : undefined);
+    const topic = chat.topics.find((t) => t.threadId === threadId);
+    if (threadId !== undefined && chat.isForum && !topic)
       throw new SimRefusal(`there is no topic ${threadId}`);
+    const isClosed = threadId === undefined ? chat.isGeneralClosed : topic?.isClosed;
+    if (chat.isForum && isClosed && !chat.admins.includes(user.id))
+      throw new SimRefusal('that topic is closed');
     const where: PostOptions = {
       ...(threadId === undefined ? {} : { threadId }),
       ...(replyTo === undefined ? {} : { replyTo }),
@@ -64,11 +86,17 @@ export class People {
     };
     if (chat.type === 'private' && chat.botStatus === 'left')
       this.#memberships.setBotStatus(chat.id, 'member', options.from);
-    const group = options.mediaGroupId === undefined ? {} : { media_group_id: options.mediaGroupId };
-    return world.post(chat, user, { ...this.#content(options), ...group }, where);
+    const about = defined({
+      media_group_id: options.mediaGroupId,
+      forward_origin: options.forwardOrigin,
+      external_reply: options.externalReply,
+      quote: options.quote === undefined ? undefined : quoted(options.quote, replyTo),
+    });
+    return world.post(chat, user, { ...this.#content(options), ...about }, where);
   }
 
-  #content({ text, caption, entities, file }: SayOptions): SimContent {
+  #content({ text, caption, entities, file, location }: SayOptions): SimContent {
+    if (location) return { location };
     if (!file) {
       const body = written(text ?? '', entities, MAX_TEXT);
       if (body.text === '') throw new SimRefusal('there is nothing to say');
@@ -89,9 +117,7 @@ export class People {
   }
 
   edit(ref: MessageRef & { text: string; entities?: readonly SimEntity[] }): SimMessage {
-    const { chat, message } = this.#message(ref);
-    if (message.from.id === this.#c.world.bot.id)
-      throw new SimRefusal("the bot's messages are its own to edit");
+    const { chat, message } = this.#theirs(ref);
     const isText = message.text !== undefined;
     const body = written(ref.text, ref.entities, isText ? MAX_TEXT : MAX_CAPTION);
     if (body.text === '') throw new SimRefusal('there is nothing to say');
@@ -101,6 +127,23 @@ export class People {
       ? { text: body.text, ...(marks ? { entities: marks } : {}) }
       : { caption: body.text, ...(marks ? { caption_entities: marks } : {}) };
     return this.#c.world.replace(chat, { ...kept, ...content, edit_date: this.#c.world.seconds() });
+  }
+
+  /** A live location is somewhere else by now. */
+  move(ref: MessageRef & { latitude: number; longitude: number }): SimMessage {
+    const { chat, message } = this.#theirs(ref);
+    if (message.location?.live_period === undefined) throw new SimRefusal('that location does not move');
+    const { latitude, longitude } = ref;
+    const location = { ...message.location, latitude, longitude };
+    return this.#c.world.replace(chat, { ...message, location, edit_date: this.#c.world.seconds() });
+  }
+
+  /** A message that people may change. */
+  #theirs(ref: MessageRef): { chat: SimChat; message: SimMessage } {
+    const { chat, message } = this.#message(ref);
+    if (message.from.id === this.#c.world.bot.id)
+      throw new SimRefusal("the bot's messages are its own to edit");
+    return { chat, message };
   }
 
   /** Telegram tells a bot nothing of a deleted message, so neither does this. */
@@ -162,6 +205,13 @@ export class People {
     if (!message) throw new SimRefusal(`there is no message ${ref.messageId}`);
     return { chat, message };
   }
+}
+
+/** A part of a message's words, as people mark it in a reply. */
+function quoted(text: string, replyTo: SimMessage | undefined): NonNullable<SimContent['quote']> {
+  const position = (replyTo?.text ?? replyTo?.caption ?? '').indexOf(text);
+  if (replyTo && position < 0) throw new SimRefusal('that is no part of the message');
+  return { text, position: Math.max(0, position), is_manual: true };
 }
 
 function written(

@@ -54,7 +54,7 @@ export interface SimulatorOptions {
 }
 
 export interface Simulator
-  extends Pick<People, 'say' | 'edit' | 'remove' | 'react' | 'pressButton' | 'addPerson'>,
+  extends Pick<People, 'say' | 'edit' | 'move' | 'remove' | 'react' | 'pressButton' | 'addPerson'>,
     Omit<Memberships, never> {
   readonly token: string;
   readonly world: World;
@@ -157,6 +157,7 @@ export function createSimulator(options: SimulatorOptions): Simulator {
     ledger,
     say: (o) => people.say(o),
     edit: (o) => people.edit(o),
+    move: (o) => people.move(o),
     remove: (o) => people.remove(o),
     react: (o) => people.react(o),
     pressButton: (o) => people.pressButton(o),
@@ -171,6 +172,10 @@ export function createSimulator(options: SimulatorOptions): Simulator {
     rename: (chat, title, by) => chats.rename(chat, title, by),
     migrateChat: (chat, id) => chats.migrateChat(chat, id),
     createTopic: (chat, name, by) => chats.createTopic(chat, name, by),
+    setForum: (chat, isForum) => chats.setForum(chat, isForum),
+    renameTopic: (chat, id, name, by) => chats.renameTopic(chat, id, name, by),
+    closeTopic: (chat, id, by) => chats.closeTopic(chat, id, by),
+    reopenTopic: (chat, id, by) => chats.reopenTopic(chat, id, by),
     deleteTopic: (chat, id) => chats.deleteTopic(chat, id),
     on: (event, listener) => events.on(event, listener),
     next: (event, accept, signal) => events.next(event, accept, signal),

@@ -54,6 +54,32 @@ export interface SimFileRef {
   readonly length?: number;
 }
 
+export interface SimLocation {
+  readonly latitude: number;
+  readonly longitude: number;
+  /** Seconds for which it moves: each move is an edit. */
+  readonly live_period?: number;
+}
+
+/** As the Bot API's MessageOrigin. */
+export type SimOrigin = { readonly date: number } & (
+  | { readonly type: 'user'; readonly sender_user: SimUser }
+  | { readonly type: 'hidden_user'; readonly sender_user_name: string }
+  | { readonly type: 'chat'; readonly sender_chat: SimChatRef; readonly author_signature?: string }
+  | {
+      readonly type: 'channel';
+      readonly chat: { readonly id: number; readonly type: 'channel'; readonly title: string };
+      readonly message_id: number;
+      readonly author_signature?: string;
+    }
+);
+
+export interface SimExternalReply {
+  readonly origin: SimOrigin;
+  readonly chat?: SimChatRef;
+  readonly message_id?: number;
+}
+
 export interface SimButton {
   readonly text: string;
   readonly callback_data?: string;
@@ -98,6 +124,16 @@ export interface SimContent {
   readonly migrate_to_chat_id?: number;
   readonly migrate_from_chat_id?: number;
   readonly forum_topic_created?: { readonly name: string; readonly icon_color: number };
+  readonly forum_topic_edited?: { readonly name?: string };
+  readonly forum_topic_closed?: Readonly<Record<string, never>>;
+  readonly forum_topic_reopened?: Readonly<Record<string, never>>;
+  readonly location?: SimLocation;
+  /** Whose words these are, when they were passed on. */
+  readonly forward_origin?: SimOrigin;
+  /** The part of the message replied to that is meant. */
+  readonly quote?: { readonly text: string; readonly position: number; readonly is_manual?: true };
+  /** The message replied to, when it is in another chat or topic. */
+  readonly external_reply?: SimExternalReply;
   readonly group_chat_created?: true;
 }
 
@@ -116,6 +152,7 @@ export interface SimMessage extends SimContent {
 export interface SimTopic {
   readonly threadId: number;
   readonly name: string;
+  readonly isClosed?: true;
 }
 
 /** A chat as the world keeps it. */
@@ -128,6 +165,8 @@ export interface SimChat {
   members: number[];
   admins: number[];
   topics: SimTopic[];
+  /** The General topic takes nothing but from administrators. */
+  isGeneralClosed?: boolean;
   migratedTo: number | null;
   nextMessageId: number;
   messages: Map<number, SimMessage>;

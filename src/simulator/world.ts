@@ -7,7 +7,15 @@ import type { Clock } from '../lib/clock.ts';
 import { SimRefusal } from './api-error.ts';
 import type { SimEmitter } from './events.ts';
 import { MAIN_CHAT_ID, SEED_GROUPS, SEED_PEOPLE } from './seed.ts';
-import type { SimChat, SimChatRef, SimContent, SimMessage, SimPerson, SimUser } from './types.ts';
+import type {
+  SimChat,
+  SimChatRef,
+  SimContent,
+  SimExternalReply,
+  SimMessage,
+  SimPerson,
+  SimUser,
+} from './types.ts';
 import type { UpdateQueue } from './updates.ts';
 
 /** Older messages of a chat are forgotten beyond this many. */
@@ -122,12 +130,12 @@ export class World {
   /** Stores a message and tells the bot of it, if it is one that the bot gets. */
   post(chat: SimChat, from: SimUser, content: SimContent, options: PostOptions = {}): SimMessage {
     const topic = chat.isForum ? chat.topics.find((t) => t.threadId === options.threadId) : undefined;
-    const parent = options.replyTo ?? (topic ? chat.messages.get(topic.threadId) : undefined);
-    const replyThread = options.replyTo
-      ? (options.replyTo.message_thread_id ?? options.replyTo.message_id)
-      : undefined;
-    const threadId =
-      topic?.threadId ?? (chat.type === 'supergroup' && !chat.isForum ? replyThread : undefined);
+    const elsewhere = options.replyTo !== undefined && topicOf(options.replyTo) !== topic?.threadId;
+    const replyTo = elsewhere ? undefined : options.replyTo;
+    const parent = replyTo ?? (topic ? chat.messages.get(topic.threadId) : undefined);
+    // A chain of replies is a thread, too, also in General; it is no topic.
+    const replyThread = replyTo ? (replyTo.message_thread_id ?? replyTo.message_id) : undefined;
+    const threadId = topic?.threadId ?? (chat.type === 'supergroup' ? replyThread : undefined);
     const message: SimMessage = {
       message_id: chat.nextMessageId,
       ...(threadId === undefined ? {} : { message_thread_id: threadId }),
@@ -136,6 +144,7 @@ export class World {
       date: Math.floor(options.date ?? this.seconds()),
       ...(topic ? { is_topic_message: true as const } : {}),
       ...(parent ? { reply_to_message: withoutReply(parent) } : {}),
+      ...(elsewhere && options.replyTo ? { external_reply: this.#external(options.replyTo) } : {}),
       ...content,
     };
     chat.nextMessageId += 1;
@@ -151,6 +160,10 @@ export class World {
     if (from.id === this.bot.id) this.#events.emit('sent', message);
     if (this.botSees(chat, message)) this.#updates.push('message', message);
     return message;
+  }
+
+  #external({ from, date, chat, message_id }: SimMessage): SimExternalReply {
+    return { origin: { type: 'user', sender_user: from, date }, chat, message_id };
   }
 
   /** Puts a changed message in the place of the old one. */
@@ -216,8 +229,8 @@ export class World {
       const chat = this.addChat({ id, type, title, members: ids(members), admins: ids(admins), botStatus });
       for (const name of topics) {
         chat.isForum = true;
-        const threadId = chat.nextMessageId;
-        chat.nextMessageId += 1;
+        const threadId = nextTopicId(chat);
+        chat.nextMessageId = threadId + 1;
         chat.topics.push({ threadId, name });
         const creator = this.user(chat.admins[0] ?? 0) ?? this.bot;
         chat.messages.set(threadId, {
@@ -237,6 +250,13 @@ export class World {
 export function isIn(chat: SimChat): boolean {
   return chat.botStatus !== 'kicked' && chat.botStatus !== 'left' && chat.migratedTo === null;
 }
+
+/** The topic of a message in a forum; undefined in General, and where there are no topics. */
+export const topicOf = (message: SimMessage): number | undefined =>
+  message.is_topic_message ? message.message_thread_id : undefined;
+
+/** A topic has the id of the message that opens it. 1 is General's. */
+export const nextTopicId = (chat: SimChat): number => Math.max(2, chat.nextMessageId);
 
 function withoutReply(message: SimMessage): SimMessage {
   const { reply_to_message: _nested, ...rest } = message;

@@ -187,30 +187,86 @@ describe('sendMessage', () => {
 
   it('goes into a topic by its id or by a reply, and into General otherwise', async () => {
     const { api, sim } = await startSimulator();
-    const asked = sim.say({ chat: 'Work', from: 'jonas', text: 'q', threadId: 2 });
+    const asked = sim.say({ chat: 'Work', from: 'jonas', text: 'q', threadId: 3 });
     expect(asked).toMatchObject({
-      message_thread_id: 2,
+      message_thread_id: 3,
       is_topic_message: true,
       reply_to_message: { forum_topic_created: { name: 'Planning' } },
     });
     const send = async (more: object) =>
       (await api('sendMessage', { chat_id: WORK_CHAT_ID, text: 'a', ...more })).body.result;
-    expect(await send({ message_thread_id: 2 })).toMatchObject({
-      message_thread_id: 2,
+    expect(await send({ message_thread_id: 3 })).toMatchObject({
+      message_thread_id: 3,
       is_topic_message: true,
     });
     const reply_parameters = { message_id: asked.message_id };
-    expect(await send({ reply_parameters })).toMatchObject({ message_thread_id: 2, is_topic_message: true });
+    expect(await send({ reply_parameters })).toMatchObject({ message_thread_id: 3, is_topic_message: true });
     expect(await send({})).not.toHaveProperty('message_thread_id');
     expect(
       await refused(
-        api('sendMessage', { chat_id: WORK_CHAT_ID, text: 'a', message_thread_id: 1, reply_parameters }),
+        api('sendMessage', { chat_id: WORK_CHAT_ID, text: 'a', message_thread_id: 2, reply_parameters }),
       ),
     ).toBe('400 Bad Request: message to be replied not found');
-    sim.deleteTopic('Work', 2);
-    expect(
-      await refused(api('sendMessage', { chat_id: WORK_CHAT_ID, text: 'a', message_thread_id: 2 })),
-    ).toBe('400 Bad Request: message thread not found');
+    sim.deleteTopic('Work', 3);
+    const into = (message_thread_id: number) =>
+      refused(api('sendMessage', { chat_id: WORK_CHAT_ID, text: 'a', message_thread_id }));
+    expect(await into(3)).toBe('400 Bad Request: message thread not found');
+    // General has an id, but none to send with.
+    expect(await into(1)).toBe('400 Bad Request: message thread not found');
+  });
+
+  it('takes nothing in a closed topic, nor a thread where topics were switched off', async () => {
+    const { api, sim } = await startSimulator();
+    const send = (message_thread_id?: number) =>
+      api('sendMessage', {
+        chat_id: WORK_CHAT_ID,
+        text: 'a',
+        ...(message_thread_id === undefined ? {} : { message_thread_id }),
+      });
+    sim.closeTopic('Work', 2, 'mara');
+    expect(await refused(send(2))).toBe('400 Bad Request: TOPIC_CLOSED');
+    expect(() => sim.say({ chat: 'Work', from: 'jonas', text: 'q', threadId: 2 })).toThrow('closed');
+    expect((await send()).status).toBe(200);
+    sim.reopenTopic('Work', 2, 'mara');
+    expect((await send(2)).status).toBe(200);
+    sim.closeTopic('Work', null, 'mara');
+    expect(await refused(send())).toBe('400 Bad Request: TOPIC_CLOSED');
+    sim.setForum('Work', false);
+    expect((await send()).status).toBe(200);
+    expect(await refused(send(2))).toBe('400 Bad Request: message thread not found');
+  });
+
+  it('tells a chain of replies from a topic, and a reply to another topic from one to this', async () => {
+    const { sim } = await startSimulator();
+    const first = sim.say({ chat: 'Work', from: 'jonas', text: 'first of all' });
+    const reply = sim.say({
+      chat: 'Work',
+      from: 'mara',
+      text: 'so?',
+      replyTo: first.message_id,
+      quote: 'of all',
+    });
+    expect(reply).toMatchObject({
+      message_thread_id: first.message_id,
+      reply_to_message: { message_id: first.message_id },
+      quote: { text: 'of all', position: 6 },
+    });
+    expect(reply).not.toHaveProperty('is_topic_message');
+    const across = sim.say({
+      chat: 'Work',
+      from: 'mara',
+      text: 'see',
+      threadId: 2,
+      replyTo: first.message_id,
+    });
+    expect(across).toMatchObject({
+      is_topic_message: true,
+      reply_to_message: { forum_topic_created: { name: 'Releases' } },
+      external_reply: {
+        message_id: first.message_id,
+        origin: { type: 'user', sender_user: { username: 'jonas_work' } },
+      },
+    });
   });
 
   it('is forbidden where the bot is not', async () => {

@@ -164,14 +164,14 @@ describe.skipIf(!chromiumPath)(`the page${why}`, () => {
     await page.getByRole('link', { name: /note\.txt/ }).click();
     expect((await download).suggestedFilename()).toBe('note.txt');
 
-    sim.say({ chat: 'Work', from: 'mara', text: 'over here', threadId: 1 });
+    sim.say({ chat: 'Work', from: 'mara', text: 'over here', threadId: 2 });
     await page.getByTitle('1 unread').waitFor();
     await page.getByRole('button', { name: /Work/ }).click();
     await page.getByRole('button', { name: 'Releases' }).click();
     const inTopic = sim.next('message');
     await page.getByRole('textbox', { name: 'Message' }).fill('to the topic');
     await page.keyboard.press('Enter');
-    expect(await inTopic).toMatchObject({ message_thread_id: 1, is_topic_message: true });
+    expect(await inTopic).toMatchObject({ message_thread_id: 2, is_topic_message: true });
     expect(await page.getByTitle('1 unread').count()).toBe(0);
     expect(errors).toEqual([]);
     await context.close();

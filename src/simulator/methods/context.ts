@@ -6,7 +6,7 @@ import type { FileStore } from '../files.ts';
 import type { Params } from '../params.ts';
 import type { SimButton, SimChat, SimKeyboard, SimMessage } from '../types.ts';
 import type { UpdateQueue } from '../updates.ts';
-import type { PostOptions, World } from '../world.ts';
+import { type PostOptions, topicOf, type World } from '../world.ts';
 
 export interface MethodContext {
   readonly world: World;
@@ -51,17 +51,25 @@ export function placement(chat: SimChat, params: Params): PostOptions {
   if (chat.botStatus === 'restricted')
     throw badRequest('not enough rights to send text messages to the chat');
   const replyTo = repliedMessage(chat, params);
-  const given = params.integer('message_thread_id');
-  const inherited = chat.isForum ? replyTo?.message_thread_id : undefined;
-  if (given !== undefined && given !== 0) {
+  const given = params.integer('message_thread_id') || undefined;
+  const inherited = chat.isForum && replyTo ? topicOf(replyTo) : undefined;
+  if (given !== undefined) {
+    const isTopic = chat.topics.some((t) => t.threadId === given);
+    // General has the id 1, and is none that could be named.
     const exists = chat.isForum
-      ? chat.topics.some((t) => t.threadId === given)
-      : chat.type === 'supergroup' && chat.messages.has(given);
+      ? isTopic
+      : chat.type === 'supergroup' && chat.messages.has(given) && !isTopic;
     if (!exists) throw badRequest('message thread not found');
-    if (chat.isForum && replyTo && replyTo.message_thread_id !== given)
+    if (chat.isForum && replyTo && topicOf(replyTo) !== given)
       throw badRequest('message to be replied not found');
   }
-  const threadId = given || inherited;
+  const threadId = given ?? inherited;
+  const isClosed =
+    threadId === undefined
+      ? chat.isGeneralClosed
+      : chat.topics.some((topic) => topic.threadId === threadId && topic.isClosed);
+  // Only who may manage topics writes in one that is closed, and no bot here may.
+  if (chat.isForum && isClosed) throw badRequest('TOPIC_CLOSED');
   return { ...(threadId ? { threadId } : {}), ...(replyTo ? { replyTo } : {}) };
 }
 

@@ -36,7 +36,7 @@
  * @property {{name: string}} [forum_topic_created]
  * @property {{userId: number, emoji: string[]}[]} [reactions]
  */
-/** @typedef {{threadId: number, name: string}} Topic */
+/** @typedef {{threadId: number, name: string, isClosed?: true}} Topic */
 /** @typedef {{command: string, description: string}} Command */
 /**
  * @typedef {object} Chat

@@ -90,8 +90,9 @@ function showTopics(chat) {
     ? [{ threadId: undefined, name: 'All' }, { threadId: 0, name: 'General' }, ...chat.topics]
     : [];
   byId('topics', HTMLElement).replaceChildren(
-    ...list.map(({ threadId, name }) => {
-      const button = make('button', '', name);
+    ...list.map(({ threadId, name, ...more }) => {
+      const isClosed = 'isClosed' in more && more.isClosed === true;
+      const button = make('button', '', isClosed ? `${name} (closed)` : name);
       button.type = 'button';
       button.setAttribute('aria-pressed', String(model.topicId === threadId));
       button.addEventListener('click', () => {
