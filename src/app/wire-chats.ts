@@ -1,0 +1,151 @@
+/** The side of the daemon that faces Telegram: updates in, replies out, files that people send. Nothing is started here. */
+import type { Attachments } from '../attachments.ts';
+import { messageOf } from '../errors.ts';
+import type { Random } from '../lib/random.ts';
+import { createProblems, type Problems } from '../problems.ts';
+import { createAdmins } from '../router/admins.ts';
+import type { CallbackAnswers } from '../router/callback-answers.ts';
+import { createDelivery, type Delivery } from '../router/delivery.ts';
+import { createPacing, type Pacing, TELEGRAM_LIMITS } from '../router/pacing.ts';
+import { createPeople } from '../router/people.ts';
+import { createRequestLimits } from '../router/request-limits.ts';
+import { createRouter, type Router } from '../router.ts';
+import { type SenderRules, senderRulesFile, watchSenderRules } from '../sender-rules.ts';
+import type { TaskRules } from '../tasks.ts';
+import { createPoller, POLL_TIMEOUT_S, type Poller } from '../telegram/poller.ts';
+import type { ChatJid } from '../types.ts';
+import { type Links, need } from './links.ts';
+import { openAttachments } from './open-attachments.ts';
+import { createTelegramExtras } from './telegram-extras.ts';
+import type { WireParts } from './wire.ts';
+
+export interface ChatsParts extends WireParts {
+  links: Links;
+  random: Random;
+  tasks: TaskRules;
+  groupsChanged: () => void;
+  tasksChanged: (jid: ChatJid) => void;
+  /** For /status: everything in main, what concerns the chat elsewhere. */
+  describe: (group: { isMain: boolean; chatJid: ChatJid }) => string;
+}
+
+export interface Chats {
+  poller: Poller;
+  router: Router;
+  delivery: Delivery;
+  pacing: Pacing;
+  attachments: Attachments;
+  problems: Problems;
+  answers: CallbackAnswers;
+  senderRules: () => SenderRules;
+  /** Malformed rules admit nobody; that is told before it is felt. */
+  lookAtRules: () => void;
+  /** The commands that Telegram offers may be others now. */
+  menusChanged: () => void;
+}
+
+export function wireChats(parts: ChatsParts): Chats {
+  const { config, log, overrides, clock, releasers, db, telegram, registry, reach, links, groupsChanged } =
+    parts;
+  const child = (component: string) => log.child({ component });
+  const senderRules = watchSenderRules(senderRulesFile(config.configDir));
+  const admins = createAdmins({ db, clock, log: child('router'), telegram, rules: senderRules });
+  const lookAtRules = () => {
+    const { problem } = senderRules();
+    if (problem === null) problems.solved('sender_rules');
+    else problems.report('sender_rules', problem);
+  };
+  const bot = () => poller.status().bot;
+  const extras = { db, clock, log: child('router'), telegram, bot, releasers };
+  const { menus, answers } = createTelegramExtras(extras);
+  const poller = createPoller({
+    telegram,
+    clock,
+    log: child('poller'),
+    pollTimeoutS: overrides.pollTimeoutS ?? POLL_TIMEOUT_S,
+    offset: (bot) => db.inbox.offset(bot.id),
+    identified: menus.changed,
+    async store(bot, updates, nextOffset) {
+      reach?.('updates.received');
+      await admins.prepare(updates);
+      lookAtRules();
+      router.accept(bot, updates, nextOffset);
+    },
+  });
+  const pacing = createPacing(overrides.pacing ?? TELEGRAM_LIMITS);
+  const delivery = createDelivery({
+    db,
+    home: config.home,
+    telegram,
+    clock,
+    log: child('delivery'),
+    pacing,
+    bot,
+    groupsChanged,
+    reach,
+  });
+  const requestLimits = createRequestLimits({
+    clock,
+    perSender: config.limits.senderPerMinute,
+    perGroup: config.limits.groupPerMinute,
+  });
+  const router = createRouter({
+    db,
+    clock,
+    log: child('router'),
+    assistantName: config.assistantName,
+    wakeQueue: links.wakeQueue,
+    wakeDelivery: delivery.wake,
+    chatsChanged: groupsChanged,
+    wakeAnswers: answers.wake,
+    tasksChanged: parts.tasksChanged,
+    random: parts.random,
+    stopTurn(jid) {
+      need(links.late.runner).stopTurn(jid);
+      // What backed off is stopped: the next message need not wait for it.
+      links.wakeQueueNow(jid);
+    },
+    tasks: parts.tasks,
+    registry,
+    people: createPeople(senderRules, admins),
+    limits: requestLimits,
+    describe: parts.describe,
+    maxFileBytes: config.attachments.maxBytes,
+    filesCame: () => attachments.look(),
+    reach,
+  });
+  const attachments = openAttachments({
+    config,
+    db,
+    clock,
+    log: child('attachments'),
+    telegram,
+    limits: requestLimits,
+    wake: links.wakeQueueNow,
+    reach,
+  });
+  const problems = createProblems({
+    db,
+    clock,
+    log: child('problems'),
+    record: router.record,
+    wakeDelivery: delivery.wake,
+    sendNow(chatJid, text) {
+      telegram
+        .sendMessage({ chatJid, threadId: null, replyTo: null, text })
+        .catch((error: unknown) => log.warn({ event: 'problem_not_sent' }, messageOf(error)));
+    },
+  });
+  return {
+    poller,
+    router,
+    delivery,
+    pacing,
+    attachments,
+    problems,
+    answers,
+    senderRules,
+    lookAtRules,
+    menusChanged: menus.changed,
+  };
+}
