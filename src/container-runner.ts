@@ -258,7 +258,7 @@ export function createContainerRunner(options: ContainerRunnerOptions): Containe
   }
 
   function chatsWithWork(): ChatJid[] {
-    const waiting = db.tasks.chatsWithWaiting(iso(clock.now()));
+    const waiting = db.taskRuns.chatsWithWaiting(iso(clock.now()));
     const left = db.turns.open().filter(({ id }) => !active.get(id) && !starting.has(id));
     const chats = [...db.messages.chatsWithOpen(), ...waiting, ...left.map((turn) => turn.chatJid)];
     return [...new Set([...adopted.keys(), ...chats])];

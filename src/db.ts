@@ -24,6 +24,7 @@ import { problemRepository } from './db/problems.ts';
 import { questionRepository } from './db/questions.ts';
 import { reportRepository } from './db/reports.ts';
 import { retentionRepository } from './db/retention.ts';
+import { taskRunRepository } from './db/task-runs.ts';
 import { taskRepository } from './db/tasks.ts';
 import { traceQuery } from './db/trace.ts';
 import { turnRepository } from './db/turns.ts';
@@ -44,6 +45,7 @@ export function createDb(file: string, options: OpenOptions = {}) {
     outbox: outboxRepository(sqlite),
     inbox,
     tasks: taskRepository(sqlite),
+    taskRuns: taskRunRepository(sqlite),
     /** What became of a message; null when there is none with this id in the chat. */
     trace: traceQuery(sqlite),
     agents: agentRepository(sqlite),

@@ -126,7 +126,7 @@ export function changeGroup(options: RegistryOptions, group: Group, changed: str
 function pauseTasksOf({ db, now }: RegistryOptions, group: Group): void {
   for (const task of db.tasks.ofGroup(group.folder)) {
     if (task.status === 'active') db.tasks.setStatus(task.id, 'paused', 'the group was unregistered');
-    db.tasks.skipWaiting(task.id, 'the group was unregistered', now());
+    db.taskRuns.skipWaiting(task.id, 'the group was unregistered', now());
   }
 }
 

@@ -95,12 +95,12 @@ const WHY_NOT: Record<Exclude<Turn['state'], 'failed'>, string> = {
 
 /** Of a run that failed, the task; null when the task has run since, or is not to run any more. */
 function failedRun(db: Db, turn: Turn): { taskId: string; prompt: string; wasOnce: boolean } | null {
-  const run = db.tasks.byTurn(turn.id);
+  const run = db.taskRuns.byTurn(turn.id);
   const task = run === null ? null : db.tasks.byId(run.taskId);
   if (!run || !task || run.outcome !== 'failed') return null;
   const wasOnce = task.status === 'done' && task.scheduleType === 'once';
   if (task.status !== 'active' && task.status !== 'paused' && !wasOnce) return null;
-  if (db.tasks.runsOf(task.id, 1)[0]?.id !== run.id) return null;
+  if (db.taskRuns.ofTask(task.id, 1)[0]?.id !== run.id) return null;
   return { taskId: task.id, prompt: task.prompt, wasOnce };
 }
 

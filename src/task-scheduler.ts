@@ -69,7 +69,7 @@ export function createTaskScheduler(options: TaskSchedulerOptions): TaskSchedule
       judged = true;
       noteClock();
       const { changed, more } = claimBatch();
-      for (const jid of db.tasks.chatsWithWaiting(iso(clock.now()))) options.wake(jid);
+      for (const jid of db.taskRuns.chatsWithWaiting(iso(clock.now()))) options.wake(jid);
       for (const jid of changed) options.tasksChanged(jid);
       // Between batches others get their turn: a thousand due tasks must not hold up a message.
       lookIn(more ? 0 : untilNext());
@@ -84,7 +84,7 @@ export function createTaskScheduler(options: TaskSchedulerOptions): TaskSchedule
   function noteClock(): void {
     const now = { wall: clock.now(), monotonic: clock.monotonic() };
     const setBackMs = now.monotonic - seen.monotonic - (now.wall - seen.wall);
-    if (setBackMs >= SET_BACK_MS) db.tasks.bringForward(setBackMs);
+    if (setBackMs >= SET_BACK_MS) db.taskRuns.bringForward(setBackMs);
     seen = now;
   }
 

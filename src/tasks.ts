@@ -116,7 +116,7 @@ export function pauseTask(rules: TaskRules, task: Task, reason: string): Task {
   open(task);
   if (task.status === 'paused') throw invalid(`task ${task.id} is paused already`);
   rules.db.tasks.setStatus(task.id, 'paused', reason);
-  rules.db.tasks.skipWaiting(task.id, 'the task was paused', iso(rules.now()));
+  rules.db.taskRuns.skipWaiting(task.id, 'the task was paused', iso(rules.now()));
   return { ...task, status: 'paused', statusReason: reason, nextRun: null };
 }
 
@@ -139,7 +139,7 @@ export function resumeTask(rules: TaskRules, task: Task, runMissed: boolean): Ta
 export function cancelTask(rules: TaskRules, task: Task): Task {
   open(task);
   rules.db.tasks.setStatus(task.id, 'cancelled', null);
-  rules.db.tasks.skipWaiting(task.id, 'the task was cancelled', iso(rules.now()));
+  rules.db.taskRuns.skipWaiting(task.id, 'the task was cancelled', iso(rules.now()));
   return { ...task, status: 'cancelled', nextRun: null };
 }
 
@@ -149,8 +149,8 @@ export function runTaskNow(rules: TaskRules, task: Task, origin: string): void {
   const { db } = rules;
   if (db.groups.byFolder(task.folder) === null)
     throw invalid(`the group of task ${task.id} is not registered`);
-  if (db.tasks.openRun(task.id)) throw invalid(`task ${task.id} is waiting to run or running already`);
-  if (!db.tasks.addRun({ taskId: task.id, chatJid: task.chatJid, due: iso(rules.now()), origin })) {
+  if (db.taskRuns.open(task.id)) throw invalid(`task ${task.id} is waiting to run or running already`);
+  if (!db.taskRuns.add({ taskId: task.id, chatJid: task.chatJid, due: iso(rules.now()), origin })) {
     throw invalid(`task ${task.id} has just been run`);
   }
 }
@@ -247,10 +247,10 @@ export const scheduleOf = (
 export function stopWaitingRuns(rules: TaskRules, jid: ChatJid, reason: string): number {
   const { db } = rules;
   const at = iso(rules.now());
-  const waiting = db.tasks.allWaiting(jid);
+  const waiting = db.taskRuns.waiting(jid);
   for (const run of waiting) {
     const task = db.tasks.byId(run.taskId);
-    db.tasks.finishRun(run.id, 'stopped', at, { reason });
+    db.taskRuns.finish(run.id, 'stopped', at, { reason });
     if (!task) continue;
     db.tasks.noteResult(task.id, at, 'stopped', task.failures);
     if (task.scheduleType === 'once' && task.status === 'active' && task.nextRun === null)

@@ -1,7 +1,8 @@
 /** nanoclaw tasks list | add | pause | resume | cancel | run | runs | preview */
 import type { Command } from 'commander';
 import { loadConfig } from '../config.ts';
-import type { Task, TaskRun } from '../db/tasks.ts';
+import type { TaskRun } from '../db/task-runs.ts';
+import type { Task } from '../db/tasks.ts';
 import type { Db } from '../db.ts';
 import { NanoClawError } from '../errors.ts';
 import {
@@ -89,7 +90,7 @@ function listCommands(tasks: Command): void {
     .action((id: string, options: Output & { limit: string }) =>
       readDb((db) => {
         const task = findTask({ db }, id, null);
-        const runs = db.tasks.runsOf(task.id, limitOf(options.limit));
+        const runs = db.taskRuns.ofTask(task.id, limitOf(options.limit));
         const rows = runs.map((r) => [
           localTime(Date.parse(r.due), task.timezone),
           r.outcome ?? r.state,

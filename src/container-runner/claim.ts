@@ -2,7 +2,7 @@
  * From what waits to a turn: the row, what it owns and the file for the agent, in one transaction.
  * A due task comes before messages, but not twice in a row while messages wait: neither starves.
  */
-import type { TaskRun } from '../db/tasks.ts';
+import type { TaskRun } from '../db/task-runs.ts';
 import type { Turn } from '../db/turns.ts';
 import type { Db } from '../db.ts';
 import type { Random } from '../lib/random.ts';
@@ -34,7 +34,7 @@ export interface ClaimContext {
 export function claimNext(context: ClaimContext, group: Group): Claimed | null {
   const { db, nowMs } = context;
   return db.transaction(() => {
-    const run = db.tasks.nextWaiting(group.chatJid, iso(nowMs));
+    const run = db.taskRuns.nextWaiting(group.chatJid, iso(nowMs));
     const messagesWait = context.messagesMay !== false && messagesDueIn(db, group.chatJid, nowMs) === 0;
     const messagesTurn = messagesWait && db.turns.latestKind(group.chatJid) === 'task';
     const claimed = run && !messagesTurn ? claimTask(context, group, run) : null;
@@ -66,7 +66,7 @@ function claimTask(context: ClaimContext, group: Group, run: TaskRun): Claimed |
     askedAt: run.due,
   });
   const dueMs = Date.parse(run.due);
-  db.tasks.startRun(run.id, id, at, Math.max(0, nowMs - dueMs));
+  db.taskRuns.start(run.id, id, at, Math.max(0, nowMs - dueMs));
   const { timezone } = task;
   const prompt = renderTaskPrompt({
     groupName: group.name,

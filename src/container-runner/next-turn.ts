@@ -37,7 +37,7 @@ export function createNextTurn(options: NextTurnOptions): (jid: ChatJid) => Prom
     const group = db.groups.byJid(jid);
     if (!group) {
       db.messages.disposeOpen(jid, 'unregistered', 'the chat is not registered');
-      db.tasks.skipWaitingIn(jid, 'the chat is not registered', iso(clock.now()));
+      db.taskRuns.skipWaitingIn(jid, 'the chat is not registered', iso(clock.now()));
       return { instead: 'idle' };
     }
     // A chat whose id has changed comes here by its new key while its turn goes on under the old one.
@@ -60,7 +60,7 @@ export function createNextTurn(options: NextTurnOptions): (jid: ChatJid) => Prom
   /** `wait` null: something may begin now; messages only when nothing limits them and they are complete. */
   function waitOf(group: Group): { wait: RunResult | null; messagesMay: boolean } {
     const jid = group.chatJid;
-    const taskWaits = () => db.tasks.nextWaiting(jid, iso(clock.now())) !== null;
+    const taskWaits = () => db.taskRuns.nextWaiting(jid, iso(clock.now())) !== null;
     const dueInMs = messagesDueIn(db, jid, clock.now());
     const limitedMs = dueInMs === 0 ? turnLimit.waitMs(group, clock.now()) : 0;
     const incompleteMs = dueInMs === 0 && limitedMs === 0 ? options.incompleteMs(jid) : 0;

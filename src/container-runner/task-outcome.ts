@@ -4,7 +4,8 @@
  * After five failed runs in a row the task is paused, and its group and main are told.
  */
 
-import type { Task, TaskRun } from '../db/tasks.ts';
+import type { TaskRun } from '../db/task-runs.ts';
+import type { Task } from '../db/tasks.ts';
 import type { Turn } from '../db/turns.ts';
 import type { Db } from '../db.ts';
 import type { Usage } from '../protocol.ts';
@@ -27,7 +28,7 @@ interface Owner {
 }
 
 export function taskOf(db: Db, turn: Turn): Owner | null {
-  const run = turn.kind === 'task' ? db.tasks.byTurn(turn.id) : null;
+  const run = turn.kind === 'task' ? db.taskRuns.byTurn(turn.id) : null;
   const task = run === null ? null : db.tasks.byId(run.taskId);
   return run && task ? { run, task } : null;
 }
@@ -41,7 +42,7 @@ export function taskEnded(
   const owner = taskOf(context.db, turn);
   if (!owner) return;
   const { db, nowMs } = context;
-  db.tasks.finishRun(owner.run.id, outcome, iso(nowMs), { usage });
+  db.taskRuns.finish(owner.run.id, outcome, iso(nowMs), { usage });
   db.tasks.noteResult(owner.task.id, iso(nowMs), outcome, 0);
   endOnce(db, owner.task);
 }
@@ -68,10 +69,10 @@ export function taskRunAgain(
   const { run, task } = owner;
   const unwanted = isCounted(failure.code) ? null : noLongerWanted(owner, nowMs);
   if (unwanted === null) {
-    db.tasks.runAgain(run.id, iso(nowMs + delayMs), failure.message, isCounted(failure.code));
+    db.taskRuns.again(run.id, iso(nowMs + delayMs), failure.message, isCounted(failure.code));
     return;
   }
-  db.tasks.finishRun(run.id, 'stopped', iso(nowMs), { reason: unwanted, error: failure.message });
+  db.taskRuns.finish(run.id, 'stopped', iso(nowMs), { reason: unwanted, error: failure.message });
   db.tasks.noteResult(task.id, iso(nowMs), 'stopped', task.failures);
   endOnce(db, task);
 }
@@ -96,7 +97,7 @@ export function taskFailed(
   const { task, run } = owner;
   const at: Iso = iso(nowMs);
   const failures = task.failures + 1;
-  db.tasks.finishRun(run.id, 'failed', at, { reason: failure.code, error: failure.message, usage });
+  db.taskRuns.finish(run.id, 'failed', at, { reason: failure.code, error: failure.message, usage });
   db.tasks.noteResult(task.id, at, `failed: ${failure.code}`, failures);
   endOnce(db, task);
   const name = `Task ${task.id} (“${excerpt(task.prompt)}”)`;

@@ -157,7 +157,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     const bot = options.bot();
     db.transaction(() => {
       db.outbox.markSent(entry.id, messageId, at);
-      if (entry.turnId !== null) db.tasks.noteDelivery(entry.turnId);
+      if (entry.turnId !== null) db.taskRuns.noteDelivery(entry.turnId);
       if (bot === null || db.groups.byJid(entry.chatJid) === null) return;
       if (entry.editOf !== null) return noteEdit(entry, messageId, at);
       db.messages.insert({
@@ -272,7 +272,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
   function fail(entry: OutboxEntry, reason: string): void {
     db.transaction(() => {
       db.outbox.markFailed(entry.id, reason);
-      if (entry.turnId !== null) db.tasks.noteDelivery(entry.turnId);
+      if (entry.turnId !== null) db.taskRuns.noteDelivery(entry.turnId);
     });
   }
 
@@ -303,7 +303,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
         const details = { event: 'outbox_recovered', count: recovered.length };
         log.warn(details, 'sends with an unknown result are repeated once');
         for (const entry of recovered.filter(({ state }) => state === 'failed')) {
-          if (entry.turnId !== null) db.tasks.noteDelivery(entry.turnId);
+          if (entry.turnId !== null) db.taskRuns.noteDelivery(entry.turnId);
           tellLost(entry);
         }
       });

@@ -44,14 +44,14 @@ export function claimDue(db: Db, task: Task, now: number, catchUpAt: () => Iso):
   if (last === undefined) return { runs: false, late: false };
 
   const latenessMs = now - last;
-  const goesOn = db.tasks.openRun(task.id) !== null;
+  const goesOn = db.taskRuns.open(task.id) !== null;
   const reason = goesOn ? 'the run before was still going on' : tooLate(task, latenessMs);
   const missed = instants.length - 1 + unlisted;
   const late = latenessMs > GRACE_MS;
   const skipped = (why: string, due: number) => ({ reason: why, at: iso(now), latenessMs: now - due });
   for (const due of instants.slice(0, -1)) {
     const why = reason ?? `missed; the run of ${iso(last)} stands for it`;
-    db.tasks.addRun({
+    db.taskRuns.add({
       taskId: task.id,
       chatJid: task.chatJid,
       due: iso(due),
@@ -59,7 +59,7 @@ export function claimDue(db: Db, task: Task, now: number, catchUpAt: () => Iso):
       skipped: skipped(why, due),
     });
   }
-  const added = db.tasks.addRun({
+  const added = db.taskRuns.add({
     taskId: task.id,
     chatJid: task.chatJid,
     due: iso(last),
@@ -76,12 +76,12 @@ export function claimDue(db: Db, task: Task, now: number, catchUpAt: () => Iso):
  * In the caller's transaction.
  */
 export function judgeWaiting(db: Db, now: number): void {
-  for (const run of db.tasks.neverBegun()) {
+  for (const run of db.taskRuns.neverBegun()) {
     const task = db.tasks.byId(run.taskId);
     const latenessMs = now - Date.parse(run.due);
     const reason = task === null ? null : tooLate(task, latenessMs);
     if (task === null || reason === null) continue;
-    db.tasks.skipRun(run.id, reason, iso(now), latenessMs);
+    db.taskRuns.skip(run.id, reason, iso(now), latenessMs);
     if (task.nextRun === null) skippedOnce(db, task, now, reason);
   }
 }
@@ -95,7 +95,7 @@ function skippedOnce(db: Db, task: Task, now: number, reason: string): void {
 
 function pause(db: Db, task: Task, now: number, reason: string): Claim {
   db.tasks.setStatus(task.id, 'paused', reason);
-  db.tasks.skipWaiting(task.id, reason, iso(now));
+  db.taskRuns.skipWaiting(task.id, reason, iso(now));
   return { runs: false, late: false, paused: reason };
 }
 

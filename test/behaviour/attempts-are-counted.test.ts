@@ -46,7 +46,7 @@ it('messages that wait come after one task, also when the clock was set back in 
   for (const jumpMs of [0, -3_600_000, 0, -3_600_000]) {
     clock.jump(jumpMs);
     const at = iso(clock.now());
-    db.tasks.addRun({ taskId: task.id, chatJid: group.chatJid, due: at, origin: 'test' });
+    db.taskRuns.add({ taskId: task.id, chatJid: group.chatJid, due: at, origin: 'test' });
     const turn = claim(world, group);
     kinds.push(turn.kind);
     db.turns.finish(turn.id, turn.kind === 'task' ? 'done' : 'retried', at, null, null);

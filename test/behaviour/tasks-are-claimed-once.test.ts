@@ -85,8 +85,8 @@ describe('the timer', () => {
     world.start();
     await world.clock.advance(10 * MINUTE_MS);
     world.runWaiting({ hold: true });
-    const run = world.db.tasks.openRun(task.id);
-    world.db.tasks.runAgain(run?.id ?? 0, iso(world.clock.now() + 7000), 'no', true);
+    const run = world.db.taskRuns.open(task.id);
+    world.db.taskRuns.again(run?.id ?? 0, iso(world.clock.now() + 7000), 'no', true);
     world.scheduler?.changed();
     await world.clock.advance(0);
     world.woken.length = 0;
@@ -165,7 +165,7 @@ describe('a claim is the row and the next instant, or nothing', () => {
   it('an instant that has its row already brings no second one', async () => {
     const world = new TaskWorld();
     const task = world.add('0 9 * * *');
-    world.db.tasks.addRun({
+    world.db.taskRuns.add({
       taskId: task.id,
       chatJid: task.chatJid,
       due: task.nextRun ?? iso(0),

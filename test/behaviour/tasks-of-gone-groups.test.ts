@@ -23,14 +23,14 @@ it('a task of a group that is gone cannot be run', () => {
   const { world, group, rules, task } = worldWithTask();
   removeGroup(world.registry, group, 'operator');
   expect(() => runTaskNow(rules, task, 'operator')).toThrow('not registered');
-  expect(world.db.tasks.openRun(task.id)).toBeNull();
+  expect(world.db.taskRuns.open(task.id)).toBeNull();
 });
 
 it('a run that was asked for of a paused task is skipped with its group', () => {
   const { world, group, rules, task } = worldWithTask();
   runTaskNow(rules, pauseTask(rules, task, 'test'), 'operator');
   removeGroup(world.registry, group, 'operator');
-  const [run] = world.db.tasks.runsOf(task.id, 5);
+  const [run] = world.db.taskRuns.ofTask(task.id, 5);
   expect(run).toMatchObject({ state: 'finished', outcome: 'skipped', reason: 'the group was unregistered' });
 });
 

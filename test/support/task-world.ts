@@ -155,14 +155,14 @@ export class TaskWorld {
 
   /** As the runner would: every run that may begin now begins; each ends at once, unless `hold`. Returns the tasks. */
   runWaiting(options: { hold?: boolean } = {}): string[] {
-    const { tasks } = this.db;
+    const { taskRuns: runs } = this.db;
     const now = iso(this.clock.now());
     const begun: string[] = [];
-    for (const jid of tasks.chatsWithWaiting(now)) {
-      for (let run = tasks.nextWaiting(jid, now); run; run = tasks.nextWaiting(jid, now)) {
+    for (const jid of runs.chatsWithWaiting(now)) {
+      for (let run = runs.nextWaiting(jid, now); run; run = runs.nextWaiting(jid, now)) {
         this.#turns += 1;
-        tasks.startRun(run.id, turnId(`turn-${this.#turns}`), now, this.clock.now() - Date.parse(run.due));
-        if (!options.hold) tasks.finishRun(run.id, 'ok', now, {});
+        runs.start(run.id, turnId(`turn-${this.#turns}`), now, this.clock.now() - Date.parse(run.due));
+        if (!options.hold) runs.finish(run.id, 'ok', now, {});
         begun.push(run.taskId);
       }
     }
