@@ -144,6 +144,9 @@ export interface StoredMessage {
   files?: { own: MessageFile | null; quoted: MessageFile | null };
 }
 
+/** As what Telegram is given a file. */
+export type FileKind = 'photo' | 'document' | 'audio' | 'voice' | 'video';
+
 /** What a chat says about itself. */
 export interface ChatInfo {
   chatJid: ChatJid;

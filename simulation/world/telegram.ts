@@ -150,8 +150,8 @@ export class SimulatedTelegram {
         ask('sendRichMessage', (answer, refuse) => {
           this.#send(daemon, message, answer, refuse);
         }),
-      sendDocument: (message) =>
-        ask('sendDocument', (answer, refuse) => {
+      sendFile: (message) =>
+        ask('sendFile', (answer, refuse) => {
           this.#send(daemon, message, answer, refuse);
         }),
       editMessage: (message) =>

@@ -4,7 +4,7 @@
  *   uncertain → sending once more, marked ↻ → sent | failed
  */
 import type { Entity } from '../format/entities.ts';
-import type { ChatJid, Iso, TurnId } from '../types.ts';
+import type { ChatJid, FileKind, Iso, TurnId } from '../types.ts';
 import type { Sqlite } from './open.ts';
 
 export interface OutboxEntry {
@@ -20,6 +20,7 @@ export interface OutboxEntry {
   rich: string | null;
   /** A file to send, relative to the group's folder; `text` is its caption. */
   filePath: string | null;
+  fileKind: FileKind;
   /** The buttons under it, as the Bot API takes them (JSON). */
   keyboard: string | null;
   /** It changes this message of ours instead of being a new one. */
@@ -41,6 +42,7 @@ interface Row {
   entities: string | null;
   rich: string | null;
   file_path: string | null;
+  file_kind: string | null;
   keyboard: string | null;
   edit_of: number | null;
   state: string;
@@ -53,15 +55,16 @@ interface Row {
 const NEWEST = 2000;
 /** By the waits between the tries of one entry. */
 const MOST_TRIES_A_MINUTE = 5;
+const FILE_KINDS: readonly FileKind[] = ['photo', 'audio', 'voice', 'video'];
 const OPEN = "state IN ('pending', 'sending', 'uncertain')";
 
 export function outboxRepository(db: Sqlite) {
   const insert = db.prepare(
-    `INSERT INTO outbox (chat_jid, thread_id, turn_id, reply_to, text, entities, rich, file_path, keyboard, edit_of, created_at)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    `INSERT INTO outbox (chat_jid, thread_id, turn_id, reply_to, text, entities, rich, file_path, file_kind, keyboard, edit_of, created_at)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   );
   const next = db.prepare<[string], Row>(
-    `SELECT id, chat_jid, thread_id, turn_id, reply_to, text, entities, rich, file_path, keyboard, edit_of, state, attempts, repeated, not_before
+    `SELECT id, chat_jid, thread_id, turn_id, reply_to, text, entities, rich, file_path, file_kind, keyboard, edit_of, state, attempts, repeated, not_before
      FROM outbox WHERE chat_jid = ? AND ${OPEN} ORDER BY id LIMIT 1`,
   );
   const chats = db
@@ -95,6 +98,7 @@ export function outboxRepository(db: Sqlite) {
   const simpler = db.prepare(
     'UPDATE outbox SET entities = iif(rich IS NULL, NULL, entities), rich = NULL WHERE id = ?',
   );
+  const asDocument = db.prepare('UPDATE outbox SET file_kind = NULL WHERE id = ?');
   const recover = db.prepare<
     [],
     {
@@ -131,6 +135,7 @@ export function outboxRepository(db: Sqlite) {
       entities?: readonly Entity[];
       rich?: string | null;
       filePath?: string | null;
+      fileKind?: FileKind;
       keyboard?: string | null;
       editOf?: number | null;
       at: Iso;
@@ -144,6 +149,7 @@ export function outboxRepository(db: Sqlite) {
         entry.entities && entry.entities.length > 0 ? JSON.stringify(entry.entities) : null,
         entry.rich ?? null,
         entry.filePath ?? null,
+        entry.fileKind === 'document' ? null : (entry.fileKind ?? null),
         entry.keyboard ?? null,
         entry.editOf ?? null,
         entry.at,
@@ -164,6 +170,7 @@ export function outboxRepository(db: Sqlite) {
         entities: row.entities === null ? [] : (JSON.parse(row.entities) as Entity[]),
         rich: row.rich,
         filePath: row.file_path,
+        fileKind: FILE_KINDS.find((kind) => kind === row.file_kind) ?? 'document',
         keyboard: row.keyboard,
         editOf: row.edit_of,
         state: row.state as OutboxEntry['state'],
@@ -205,6 +212,10 @@ export function outboxRepository(db: Sqlite) {
     /** Refused as it is: rich becomes ordinary, formatted becomes plain. */
     simplify(id: number): void {
       simpler.run(id);
+    },
+    /** Refused as what it is. */
+    sendAsDocument(id: number): void {
+      asDocument.run(id);
     },
     /** What was tried since then, oldest first: for each entry its last try, and how many it may have been. */
     triedSince: (since: Iso) => tried.all(since, since),

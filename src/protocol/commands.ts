@@ -14,7 +14,8 @@ const messageCommands = [
     type: z.literal('send_file'),
     chat_jid: chat.optional(),
     path: z.string().min(1).max(4096),
-    caption: z.string().max(1024).optional(),
+    /** Markdown; what is longer than a caption may be follows as messages. */
+    caption: z.string().max(4096).optional(),
   }),
 ] as const;
 

@@ -21,6 +21,7 @@ import { NetworkError, type Telegram, TelegramError } from '../telegram/api.ts';
 import { type ChatJid, chatJid, type Iso, iso } from '../types.ts';
 import { requestFor } from './outbox-request.ts';
 import type { Pacing } from './pacing.ts';
+import { isAboutFormatting, isAboutKind } from './refusals.ts';
 
 const REFUSED_NOTICE = 'Telegram refused a message of mine. The operator finds the reason in the log.';
 const LOST_NOTICE = 'A message of mine may not have arrived: the connection broke twice while I sent it.';
@@ -206,6 +207,10 @@ export function createDelivery(options: DeliveryOptions): Delivery {
       pacing.block(entry.chatJid, clock.monotonic() + waitMs);
       return postpone(entry, waitMs, message);
     }
+    if (isAboutKind(entry, error)) {
+      db.outbox.sendAsDocument(entry.id);
+      return postpone(entry, 0, message);
+    }
     if (isAboutFormatting(entry, error)) {
       db.outbox.simplify(entry.id);
       return postpone(entry, 0, message);
@@ -325,13 +330,6 @@ export function createDelivery(options: DeliveryOptions): Delivery {
       inFlight.abort();
     },
   };
-}
-
-/** Then it is sent once more in a simpler form: it was refused, so nothing can be doubled. */
-function isAboutFormatting({ rich, entities }: OutboxEntry, { status, message }: TelegramError): boolean {
-  // An older Bot API server does not know the method, which looks like a wrong token.
-  if (rich !== null) return status === 400 || status === 404;
-  return status === 400 && entities.length > 0 && /entit|can't parse/i.test(message);
 }
 
 const outageMs = (entry: OutboxEntry): number =>

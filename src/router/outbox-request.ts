@@ -34,8 +34,9 @@ export async function requestFor(
     return await telegram.sendRichMessage({ ...message, markdown });
   }
   if (entry.filePath === null) return await telegram.sendMessage(message);
-  const fileName = fileNameOf(entry.filePath);
-  return await telegram.sendDocument({ ...message, path: path.resolve(home, entry.filePath), fileName });
+  const { filePath, fileKind: kind } = entry;
+  const file = { kind, path: path.resolve(home, filePath), fileName: fileNameOf(filePath) };
+  return await telegram.sendFile({ ...message, ...file });
 }
 
 const keyboardOf = (json: string): InlineKeyboardMarkup => JSON.parse(json) as InlineKeyboardMarkup;

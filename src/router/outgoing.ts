@@ -9,6 +9,7 @@ import { formatCaption, formatReply, type Reading } from '../format.ts';
 import { writeFileAtomic } from '../lib/atomic-file.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Random } from '../lib/random.ts';
+import { fileKindOf } from '../mailbox/file-kind.ts';
 import { OUTBOX_COPIES } from '../mailbox/layout.ts';
 import { type ChatJid, iso, type ReplyFormat, type TurnId } from '../types.ts';
 import { stripInternal } from './reply-text.ts';
@@ -46,7 +47,8 @@ export function createOutgoing({ db, clock, home, random }: OutgoingOptions): (r
     const common = { chatJid, threadId, turnId, at };
     if (filePath !== undefined) {
       const { caption, rest } = formatCaption(reply.text, reading);
-      db.outbox.add({ ...common, ...caption, replyTo, filePath });
+      const fileKind = fileKindOf(path.resolve(home, filePath));
+      db.outbox.add({ ...common, ...caption, replyTo, filePath, fileKind });
       for (const part of rest) db.outbox.add({ ...common, ...part, replyTo: null });
       return 1 + rest.length;
     }

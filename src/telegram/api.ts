@@ -10,7 +10,9 @@ import { Api, type ApiClientOptions, GrammyError, HttpError, InputFile } from 'g
 import type { InlineKeyboardMarkup, MessageEntity, Update } from 'grammy/types';
 import { messageOf } from '../errors.ts';
 import type { Entity } from '../format/entities.ts';
+import type { FileKind } from '../types.ts';
 import { type Download, DownloadError, fetchFile, StorageError, tooLarge } from './download.ts';
+import { sendAs } from './send-as.ts';
 import { ALLOWED_UPDATES } from './update.ts';
 
 export interface BotIdentity {
@@ -29,7 +31,8 @@ export interface Telegram {
   sendMessage(message: OutgoingMessage): Promise<number>;
   /** The text and entities are not sent, but the Markdown, for Telegram to read. */
   sendRichMessage(message: OutgoingMessage & { markdown: string }): Promise<number>;
-  sendDocument(message: OutgoingMessage & { path: string; fileName: string }): Promise<number>;
+  /** The text is its caption. */
+  sendFile(message: OutgoingMessage & OutgoingFile): Promise<number>;
   /** Changes the text of a message of ours. Without a keyboard it has no buttons any more. */
   editMessage(
     message: Pick<OutgoingMessage, 'chatJid' | 'text' | 'entities' | 'keyboard'> & { messageId: number },
@@ -53,6 +56,13 @@ export interface TelegramLink {
   probe(): Promise<void>;
   /** Polls from now on over a new connection; what is in flight on the old one fails. */
   reconnect(): void;
+}
+
+export interface OutgoingFile {
+  kind: FileKind;
+  path: string;
+  /** As people see it. */
+  fileName: string;
 }
 
 export interface OutgoingMessage {
@@ -182,11 +192,12 @@ export function createTelegram(
         const sent = await sender.sendRichMessage(m.chatJid, { markdown: m.markdown }, options(m));
         return sent.message_id;
       }),
-    sendDocument: (m) =>
+    sendFile: (m) =>
       call(async () => {
         const file = new InputFile(m.path, m.fileName);
         const caption = m.text === '' ? {} : { caption: m.text, ...formatting('caption_entities', m) };
-        return (await sender.sendDocument(m.chatJid, file, { ...options(m), ...caption })).message_id;
+        const other = { ...options(m), ...caption };
+        return (await sendAs(sender, m.kind, m.chatJid, file, other)).message_id;
       }),
     editMessage: (m) =>
       call(async () => {

@@ -1,6 +1,6 @@
 /** What an agent leaves in its mailbox: done once, by whom policy allows, with an answer; events in order. */
 import { randomUUID } from 'node:crypto';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { groupPaths } from '../../src/mailbox/layout.ts';
@@ -231,6 +231,19 @@ describe('send_file', () => {
     expect(path.basename(file ?? '').slice(37)).toBe('report.pdf');
     expect(path.dirname(file ?? '')).toBe(path.join('data', 'outbox'));
     expect(readFileSync(path.join(home, file ?? ''), 'utf8')).toBe('content');
+  });
+
+  it('tells the agent why Telegram would not take a file', () => {
+    const { ipc, family, drop, results, db, home } = createMailboxWorld();
+    const file = path.join(groupPaths(home, 'family').groupDir, 'film.mp4');
+    writeFileSync(file, '');
+    truncateSync(file, 50 * 1024 * 1024 + 1);
+    drop('family', 'messages', { id: randomUUID(), type: 'send_file', path: 'film.mp4' });
+    void ipc.drain(family.folder);
+    const reason = '"film.mp4" has 52428801 bytes; Telegram takes at most 52428800';
+    expect(results('family')).toMatchObject([{ ok: false, reason: expect.stringContaining(reason) }]);
+    expect(outboxRows(db)).toEqual([]);
+    expect(readdirSync(path.join(home, 'data', 'outbox'))).toEqual([]);
   });
 
   it('takes a name as long as a file system allows, in any script', () => {

@@ -146,16 +146,53 @@ describe('a reply', () => {
   });
 });
 
-it('a file’s caption is formatted, and what is too long for it follows', async () => {
-  const { say, home, db, settled } = await harness();
-  const source = path.join(home, 'data', 'outbox');
-  const filePath = path.join('data', 'outbox', `${'0'.repeat(36)}-a.txt`);
-  mkdirSync(source, { recursive: true });
-  writeFileSync(path.join(home, filePath), 'words');
-  const [first, second] = await say(`**a** ${'word '.repeat(400)}`, { filePath });
-  expect(first?.caption_entities).toEqual([{ type: 'bold', offset: 0, length: 1 }]);
-  expect(`${first?.caption} ${second?.text}`).toBe(`a ${'word '.repeat(400)}`.trim());
-  await settled();
-  expect(existsSync(path.join(home, filePath))).toBe(false);
-  expect(outboxRows(db)).toHaveLength(2);
+/** As a command leaves it: a copy of our own. */
+function leaveFile(home: string, name: string, bytes: string | Buffer): string {
+  const filePath = path.join('data', 'outbox', `${'0'.repeat(36)}-${name}`);
+  mkdirSync(path.join(home, 'data', 'outbox'), { recursive: true });
+  writeFileSync(path.join(home, filePath), bytes);
+  return filePath;
+}
+
+function png(width: number, height: number): Buffer {
+  const head = Buffer.alloc(64);
+  head.write('\x89PNG\r\n\x1a\n', 0, 'latin1');
+  head.writeUInt32BE(width, 16);
+  head.writeUInt32BE(height, 20);
+  return head;
+}
+
+describe('a file', () => {
+  it('has a formatted caption, and what is too long for it follows', async () => {
+    const { say, home, db, settled } = await harness();
+    const filePath = leaveFile(home, 'a.txt', 'words');
+    const [first, second] = await say(`**a** ${'word '.repeat(400)}`, { filePath });
+    expect(first?.caption_entities).toEqual([{ type: 'bold', offset: 0, length: 1 }]);
+    expect(`${first?.caption} ${second?.text}`).toBe(`a ${'word '.repeat(400)}`.trim());
+    await settled();
+    expect(existsSync(path.join(home, filePath))).toBe(false);
+    expect(outboxRows(db)).toHaveLength(2);
+  });
+
+  it.each([
+    ['photo', 'a.txt', png(80, 60)],
+    ['document', 'photo.png', png(9000, 80)],
+    ['voice', 'a.ogg', `${'OggS\0\x02'.padEnd(28, '\0')}OpusHead`],
+    ['audio', 'a.mp3', 'ID3\x04 and music'],
+    ['video', 'a.mp4', '\0\0\0\x20ftypisom and pictures'],
+  ] as const)('is sent as a %s by what is in it, not by its name (%s)', async (kind, name, bytes) => {
+    const { say, home } = await harness();
+    const [message] = await say('*see*', { filePath: leaveFile(home, name, bytes) });
+    expect(message?.[kind]).toBeDefined();
+    expect(message?.caption_entities).toEqual([{ type: 'italic', offset: 0, length: 3 }]);
+  });
+
+  it('that Telegram refuses as a photo is sent as a document, unmarked', async () => {
+    const { say, sim, home, db, settled } = await harness();
+    sim.faults.failNext('sendPhoto', { status: 400, description: 'Bad Request: PHOTO_INVALID_DIMENSIONS' });
+    const [message] = await say('see', { filePath: leaveFile(home, 'a.png', png(80, 60)) });
+    expect([message?.document?.file_name, message?.caption]).toEqual(['a.png', 'see']);
+    await settled();
+    expect(outboxRows(db).map(({ state }) => state)).toEqual(['sent']);
+  });
 });

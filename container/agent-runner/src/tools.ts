@@ -34,8 +34,8 @@ export function createTools(options: { commands: CommandClient; mailbox: Mailbox
     ),
     define(
       'send_file',
-      'Sends a file of the workspace to the chat. `path` is relative to the workspace.',
-      z.object({ path: z.string().min(1), caption: z.string().max(1024).optional(), ...target }),
+      'Sends a file of the workspace to the chat: pictures, music, voice messages (Ogg Opus) and videos (MP4) as such, else as a document; at most 50 MB. `path` is relative to the workspace.',
+      z.object({ path: z.string().min(1), caption: z.string().max(4096).optional(), ...target }),
       (args) => send({ type: 'send_file', ...args }),
     ),
     ...createTaskTools({ send, mailbox, isMain }),

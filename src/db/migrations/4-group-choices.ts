@@ -1,4 +1,4 @@
-/** Settings of a group that are one of a few words. */
+/** Settings of a group that are one of a few words */
 import type { Migration } from './migration.ts';
 
 export const GROUP_CHOICES_STEP: Migration = {
@@ -10,5 +10,8 @@ ALTER TABLE registered_groups ADD COLUMN topics TEXT NOT NULL DEFAULT 'separate'
 ALTER TABLE registered_groups ADD COLUMN progress TEXT NOT NULL DEFAULT 'progress';
 ALTER TABLE registered_groups ADD COLUMN reactions TEXT NOT NULL DEFAULT 'off';
 ALTER TABLE registered_groups ADD COLUMN language TEXT NOT NULL DEFAULT 'auto';
+
+-- As what the file is sent: photo, audio, voice, video; NULL: as a document.
+ALTER TABLE outbox ADD COLUMN file_kind TEXT;
 `,
 };
