@@ -11,6 +11,7 @@ import { auditRepository } from './db/audit.ts';
 import { exportRepository } from './db/exports.ts';
 import { groupRepository } from './db/groups.ts';
 import { inboxRepository } from './db/inbox.ts';
+import { languageRepository } from './db/languages.ts';
 import { ledgerRepository } from './db/ledger.ts';
 import { messageRepository } from './db/messages.ts';
 import { MIGRATIONS } from './db/migrations.ts';
@@ -38,6 +39,7 @@ export function createDb(file: string, options: OpenOptions = {}) {
     sqlite,
     instanceId: inbox.meta('instance_id') ?? '',
     groups: groupRepository(sqlite),
+    languages: languageRepository(sqlite),
     mounts: mountRepository(sqlite),
     messages: messageRepository(sqlite),
     attachments: attachmentRepository(sqlite),

@@ -5,6 +5,8 @@
  * - `transient`: the world failed for a while; the caller retries with backoff.
  * Every code is described in docs/errors.md; a test holds the two together.
  */
+import { ENGLISH, type Sentence, type Words } from './words.ts';
+
 export type ErrorKind = 'operator' | 'rejected' | 'transient';
 
 export const ERROR_CODES = {
@@ -53,13 +55,22 @@ export class NanoClawError extends Error {
   readonly code: ErrorCode;
   readonly kind: ErrorKind;
   readonly fix: string | undefined;
+  readonly #said: Sentence;
 
-  constructor(code: ErrorCode, message: string, options: { fix?: string; cause?: unknown } = {}) {
-    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+  /** A sentence instead of a text: what may be said in a chat, too. `message` is then the English one. */
+  constructor(code: ErrorCode, message: string | Sentence, options: { fix?: string; cause?: unknown } = {}) {
+    const said = typeof message === 'string' ? () => message : message;
+    super(said(ENGLISH), options.cause === undefined ? undefined : { cause: options.cause });
+    this.#said = said;
     this.name = 'NanoClawError';
     this.code = code;
     this.kind = ERROR_CODES[code];
     this.fix = options.fix;
+  }
+
+  /** The message for a chat. */
+  in(words: Words): string {
+    return this.#said(words);
   }
 }
 

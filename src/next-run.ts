@@ -10,9 +10,10 @@
  * - once is read on the zone's clock when it has no offset, with the same rule for gap and overlap.
  */
 import { BoundedMap } from './lib/bounded-map.ts';
+import { formatDuration, parseDuration } from './lib/duration.ts';
 import { type Cron, CronError, nextWall, parseCron } from './next-run/cron.ts';
-import { formatDuration, parseDuration } from './next-run/duration.ts';
 import { fromWall, isSteady, offsetAt, toWall } from './next-run/zone.ts';
+import { ENGLISH, type Sentence } from './words.ts';
 
 export type ScheduleType = 'cron' | 'interval' | 'once';
 
@@ -34,7 +35,15 @@ const YEAR_MS = 366 * 86_400_000;
 const HOUR_MS = 3_600_000;
 
 /** Thrown for a schedule that cannot be; the message is a sentence that names what was expected. */
-export class ScheduleError extends Error {}
+export class ScheduleError extends Error {
+  /** The message in any language, where people in a chat can come upon it. */
+  readonly said: Sentence | undefined;
+
+  constructor(message: string | Sentence) {
+    super(typeof message === 'string' ? message : message(ENGLISH));
+    this.said = typeof message === 'string' ? undefined : message;
+  }
+}
 
 /** The first instant after `after`, or null when there is none. Throws ScheduleError for a bad schedule. */
 export function nextRun(schedule: Schedule, after: number): number | null {
@@ -70,9 +79,7 @@ export function checkSchedule(
   }
   if (nextRun(schedule, now) !== null) return;
   if (schedule.type === 'once') {
-    throw new ScheduleError(
-      `"${schedule.value}" is in the past in ${schedule.timezone}; expected a time that is still to come`,
-    );
+    throw new ScheduleError((w) => w.refused.timeIsPast(schedule.value, schedule.timezone));
   }
   throw new ScheduleError(`"${schedule.value}" names a date that never comes, like 31 February`);
 }

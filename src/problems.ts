@@ -12,80 +12,23 @@ import { messageOf } from './errors.ts';
 import type { Clock } from './lib/clock.ts';
 import type { Logger } from './log.ts';
 import type { Router } from './router.ts';
-import { type ChatJid, type Iso, iso } from './types.ts';
+import { type ChatJid, type Group, type Iso, iso } from './types.ts';
+import { ENGLISH, type Words } from './words.ts';
 
-interface Words {
-  /** For main, as a whole sentence; `detail` is what the log says. */
-  begins: (detail: string, subject: string) => string;
-  ends: (subject: string, since: string) => string;
-  /** While it lasts nothing can be sent: main hears of it afterwards, in one sentence. */
-  onlyAfterwards?: true;
-}
+export type ProblemKind = keyof Words['problems'];
+const KINDS = Object.keys(ENGLISH.problems) as ProblemKind[];
 
-const PROBLEMS = {
-  credential: {
-    begins: () =>
-      'The model refuses the credential, so I cannot answer anybody. Renew it in .env and restart me.',
-    ends: () => 'The model accepts the credential again.',
-  },
-  quota: {
-    begins: (detail) => `The limit of the model account is used up, so answers wait: ${detail}`,
-    ends: () => 'The model account has room again.',
-  },
-  engine: {
-    begins: (detail) => `I cannot start agents, so messages wait: ${detail}`,
-    ends: () => 'Agents can be started again.',
-  },
-  image: {
-    begins: (detail) => `The agents’ image is missing, so messages wait: ${detail}`,
-    ends: () => 'The agents’ image is there again.',
-  },
-  workspace: {
-    begins: (detail, folder) => `The agent of “${folder}” may not write into its folder: ${detail}`,
-    ends: (folder) => `The agent of “${folder}” can write into its folder again.`,
-  },
-  network: {
-    begins: (detail, folder) => `The agent of “${folder}” does not start: ${detail}`,
-    ends: (folder) => `The agent of “${folder}” starts again.`,
-  },
-  disk: {
-    begins: (detail) => `My database cannot be written, so nothing new is taken: ${detail}`,
-    ends: (_, since) => `My database could not be written from ${since} on; now it can again.`,
-    onlyAfterwards: true,
-  },
-  mount: {
-    begins: (detail, subject) => `The extra folder “${subject}” is not as it should be: ${detail}`,
-    ends: (subject) => `The extra folder “${subject}” is no longer a problem.`,
-  },
-  telegram_conflict: {
-    begins: (detail) => `I get no messages: ${detail}`,
-    ends: () => 'I get messages again.',
-  },
-  telegram_token: {
-    begins: () => 'Telegram refuses the bot token.',
-    ends: (_, since) => `Telegram refused the bot token from ${since} on; now it accepts it again.`,
-    onlyAfterwards: true,
-  },
-  sender_rules: {
-    begins: (detail) =>
-      `The sender rules cannot be used: ${detail}. Until that file is mended nobody is admitted in any group, nor here.`,
-    ends: () => 'The sender rules are sound again and in force.',
-  },
-  backup: {
-    begins: (detail) => `The scheduled backup did not work: ${detail}`,
-    ends: () => 'The scheduled backup works again.',
-  },
-} as const satisfies Record<string, Words>;
+/** While these last nothing can be sent: main hears of them afterwards, in one sentence. */
+const ONLY_AFTERWARDS: ReadonlySet<ProblemKind> = new Set(['disk', 'telegram_token']);
 
 /** Those that concern who may do what stand in the audit log, too. */
-const AUDITED: ReadonlySet<string> = new Set<keyof typeof PROBLEMS>([
+const AUDITED: ReadonlySet<ProblemKind> = new Set<ProblemKind>([
   'credential',
   'telegram_token',
   'sender_rules',
 ]);
 
-export type ProblemKind = keyof typeof PROBLEMS;
-export const PROBLEM_KINDS: readonly string[] = Object.keys(PROBLEMS);
+export const PROBLEM_KINDS: readonly string[] = KINDS;
 
 export interface ProblemsOptions {
   db: Db;
@@ -95,6 +38,7 @@ export interface ProblemsOptions {
   wakeDelivery: (jid: ChatJid) => void;
   /** Sends at once, past the outbox, best effort: for what cannot be stored. */
   sendNow: (jid: ChatJid, text: string) => void;
+  timezoneOf: (group: Group) => string;
 }
 
 export interface Problems {
@@ -103,7 +47,7 @@ export interface Problems {
   /** It was not met although it would have been. Cheap when it is not open. */
   solved(kind: ProblemKind, subject?: string): void;
   /** Says to a chat that it has to wait, once until forgetTold(), also over restarts. */
-  tellChatOnce(jid: ChatJid, sentence: () => { threadId: number | null; text: string }): void;
+  tellChatOnce(jid: ChatJid, sentence: (words: Words) => { threadId: number | null; text: string }): void;
   forgetTold(): void;
   /** What is open, oldest first. */
   open(): { kind: string; subject: string; detail: string; since: Iso; told: boolean }[];
@@ -127,9 +71,9 @@ export function createProblems(options: ProblemsOptions): Problems {
     queueMicrotask(() => options.wakeDelivery(jid));
   }
 
-  function tellMain(text: string): boolean {
+  function tellMain(sentence: (words: Words, main: Group) => string): boolean {
     const main = db.groups.main();
-    if (main) say(main.chatJid, null, text);
+    if (main) say(main.chatJid, null, sentence(db.languages.wordsFor(main.chatJid), main));
     return main !== null;
   }
 
@@ -139,16 +83,16 @@ export function createProblems(options: ProblemsOptions): Problems {
   }
 
   function store(kind: ProblemKind, subject: string, detail: string, since: Iso): void {
-    const words: Words = PROBLEMS[kind];
+    const isTold = !ONLY_AFTERWARDS.has(kind);
     db.transaction(() => {
       if (find(kind, subject) === undefined) {
         db.problems.add(kind, subject, detail, since);
-        log.error({ event: 'problem', kind, subject, told: !words.onlyAfterwards }, detail);
+        log.error({ event: 'problem', kind, subject, told: isTold }, detail);
         audit(kind, 'failed', detail);
       }
       const row = find(kind, subject);
-      if (!row || row.toldAt !== null || words.onlyAfterwards) return;
-      if (tellMain(words.begins(row.detail, subject))) db.problems.setTold(row.id, now());
+      if (!row || row.toldAt !== null || !isTold) return;
+      if (tellMain((w) => w.problems[kind].begins(row.detail, subject))) db.problems.setTold(row.id, now());
     });
   }
 
@@ -174,11 +118,14 @@ export function createProblems(options: ProblemsOptions): Problems {
       else if (!unstored.has(key)) {
         unstored.set(key, { kind, subject, detail, since });
         const main = db.groups.main();
-        if (main) options.sendNow(main.chatJid, PROBLEMS[kind].begins(detail, subject));
+        if (main)
+          options.sendNow(
+            main.chatJid,
+            db.languages.wordsFor(main.chatJid).problems[kind].begins(detail, subject),
+          );
       }
     },
     solved(kind, subject = '') {
-      const words: Words = PROBLEMS[kind];
       const missed = unstored.get(keyOf(kind, subject));
       if (!missed && !find(kind, subject)) return;
       surely(() =>
@@ -186,7 +133,10 @@ export function createProblems(options: ProblemsOptions): Problems {
           if (missed) db.problems.add(kind, subject, missed.detail, missed.since);
           const row = find(kind, subject);
           if (!row) return;
-          if (row.toldAt !== null || words.onlyAfterwards) tellMain(words.ends(subject, row.openedAt));
+          if (row.toldAt !== null || ONLY_AFTERWARDS.has(kind))
+            tellMain((w, main) =>
+              w.problems[kind].ends(subject, w.minute(Date.parse(row.openedAt), options.timezoneOf(main))),
+            );
           db.problems.close(row.id, now());
           audit(kind, 'done', 'it works again');
           log.info({ event: 'problem_solved', kind, subject, since: row.openedAt });
@@ -195,7 +145,7 @@ export function createProblems(options: ProblemsOptions): Problems {
     },
     tellChatOnce(jid, sentence) {
       if (find(CHAT_TOLD, jid)) return;
-      const { threadId, text } = sentence();
+      const { threadId, text } = sentence(db.languages.wordsFor(jid));
       surely(() =>
         db.transaction(() => {
           db.problems.add(CHAT_TOLD, jid, text, now());

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { localTime, renderMessage, renderPrompt, renderTaskPrompt } from './prompt.ts';
+import { localTime } from './lib/local-time.ts';
+import { renderMessage, renderPrompt, renderTaskPrompt } from './prompt.ts';
 import type { Iso, MessageFile, Seq, StoredMessage } from './types.ts';
 
 const message = (more: Partial<StoredMessage> = {}): StoredMessage => ({

@@ -3,8 +3,8 @@
  * begin a line of its own outside of one: all text and attributes are escaped (prompt/xml.ts), and a test reads the
  * result back into exactly the same messages.
  */
-import { BoundedMap } from './lib/bounded-map.ts';
-import { formatDuration } from './next-run/duration.ts';
+import { formatDuration } from './lib/duration.ts';
+import { localTime } from './lib/local-time.ts';
 import { escapeAttribute, escapeText } from './prompt/xml.ts';
 import type { MessageFile, StoredMessage } from './types.ts';
 
@@ -146,33 +146,6 @@ export function renderMessage(m: ShownMessage, timezone: string): string {
   const own = m.album ?? (m.files?.own ? [m.files.own] : []);
   const files = own.map((file) => renderFile(file, m.content)).join('');
   return `<message ${attributes.join(' ')}>${quote}${escapeText(m.content)}${files}</message>`;
-}
-
-/** `2026-11-02 09:00:05 Mon`, in the zone. */
-export function localTime(ms: number, timezone: string): string {
-  const parts: Record<string, string> = {};
-  for (const { type, value } of formatter(timezone).formatToParts(ms)) parts[type] = value;
-  return `${parts.year}-${parts.month}-${parts.day} ${parts.hour}:${parts.minute}:${parts.second} ${parts.weekday}`;
-}
-
-// A formatter costs 30 µs to make; this is a cache of pure values; a zone's name comes in any case.
-const formatters = new BoundedMap<string, Intl.DateTimeFormat>(1000);
-function formatter(timeZone: string): Intl.DateTimeFormat {
-  const known = formatters.get(timeZone);
-  if (known) return known;
-  const made = new Intl.DateTimeFormat('en-CA', {
-    timeZone,
-    hourCycle: 'h23',
-    year: 'numeric',
-    month: '2-digit',
-    day: '2-digit',
-    hour: '2-digit',
-    minute: '2-digit',
-    second: '2-digit',
-    weekday: 'short',
-  });
-  formatters.set(timeZone, made);
-  return made;
 }
 
 function shorten(text: string): string {

@@ -24,6 +24,7 @@ import {
   type Iso,
   RESERVED_FOLDERS,
 } from './types.ts';
+import { REASONS, type Sentence } from './words.ts';
 
 export interface NewGroup {
   chatJid: string;
@@ -53,11 +54,10 @@ export function registerGroup(options: RegistryOptions, input: NewGroup, actor: 
   const group = validated(options, input);
   db.transaction(() => {
     const taken = db.groups.byJid(group.chatJid);
-    if (taken) throw exists(`chat ${group.chatJid} is registered already, with folder "${taken.folder}"`);
-    if (db.groups.byFolder(group.folder))
-      throw exists(`folder "${group.folder}" belongs to another group already`);
+    if (taken) throw exists((w) => w.refused.chatTaken(group.chatJid, taken.folder));
+    if (db.groups.byFolder(group.folder)) throw exists((w) => w.refused.folderTaken(group.folder));
     const main = group.isMain ? db.groups.main() : null;
-    if (main) throw exists(`there is a main group already: "${main.name}" (${main.chatJid})`);
+    if (main) throw exists((w) => w.refused.hasMain(main.name, main.chatJid));
     db.groups.insert(group);
     db.audit.note({
       at: now(),
@@ -76,12 +76,8 @@ export function registerGroup(options: RegistryOptions, input: NewGroup, actor: 
 /** What waits in the chat gets its disposition. The folder with its files stays. Throws GROUP_UNKNOWN. */
 export function unregisterGroup(options: RegistryOptions, jid: ChatJid, actor: string): Group {
   const group = options.db.groups.byJid(jid);
-  if (!group) throw new NanoClawError('GROUP_UNKNOWN', `chat ${jid} is not registered`);
-  if (group.isMain)
-    throw new NanoClawError(
-      'GROUP_INVALID',
-      'the main group cannot be unregistered by a command; use nanoclaw groups remove --force',
-    );
+  if (!group) throw new NanoClawError('GROUP_UNKNOWN', (w) => w.refused.notRegistered(jid));
+  if (group.isMain) throw new NanoClawError('GROUP_INVALID', (w) => w.refused.mainStays);
   removeGroup(options, group, actor);
   return group;
 }
@@ -90,7 +86,7 @@ export function unregisterGroup(options: RegistryOptions, jid: ChatJid, actor: s
 export function removeGroup(options: RegistryOptions, group: Group, actor: string): void {
   const { db, now } = options;
   db.transaction(() => {
-    db.messages.disposeOpen(group.chatJid, 'unregistered', 'the group was unregistered');
+    db.messages.disposeOpen(group.chatJid, 'unregistered', REASONS.unregistered);
     pauseTasksOf(options, group);
     db.groups.remove(group.chatJid);
     db.audit.note({
@@ -125,8 +121,8 @@ export function changeGroup(options: RegistryOptions, group: Group, changed: str
 /** A task whose group is gone is not retried for ever. */
 function pauseTasksOf({ db, now }: RegistryOptions, group: Group): void {
   for (const task of db.tasks.ofGroup(group.folder)) {
-    if (task.status === 'active') db.tasks.setStatus(task.id, 'paused', 'the group was unregistered');
-    db.taskRuns.skipWaiting(task.id, 'the group was unregistered', now());
+    if (task.status === 'active') db.tasks.setStatus(task.id, 'paused', REASONS.unregistered);
+    db.taskRuns.skipWaiting(task.id, REASONS.unregistered, now());
   }
 }
 
@@ -179,25 +175,25 @@ function seed(file: string, text: () => string): void {
 }
 
 function validated({ assistantName, now }: RegistryOptions, input: NewGroup): Group {
-  const problems: string[] = [];
-  if (!/^-?\d{1,20}$/.test(input.chatJid))
-    problems.push('chat: expected a Telegram chat id such as -1001234567890');
+  const problems: Sentence[] = [];
+  if (!/^-?\d{1,20}$/.test(input.chatJid)) problems.push((w) => w.refused.chatId);
   const name = input.name.trim();
-  if (name === '' || name.length > 128) problems.push('name: expected 1 to 128 characters');
+  if (name === '' || name.length > 128) problems.push((w) => w.refused.name);
   if (!FOLDER_PATTERN.test(input.folder)) {
-    problems.push('folder: expected 1 to 63 of a-z, 0-9, - and _, beginning with a letter or a digit');
+    problems.push((w) => w.refused.folder);
   } else if (RESERVED_FOLDERS.has(input.folder)) {
-    problems.push(`folder: "${input.folder}" is reserved; expected another name`);
+    problems.push((w) => w.refused.folderReserved(input.folder));
   } else if (input.folder === 'main' && input.isMain !== true) {
-    problems.push('folder: "main" is for the main group (--main)');
+    problems.push((w) => w.refused.folderOfMain);
   }
   const trigger = input.trigger?.trim() ?? `@${assistantName}`;
-  if (trigger === '' || trigger.length > 64) problems.push('trigger: expected 1 to 64 characters');
+  if (trigger === '' || trigger.length > 64) problems.push(() => 'trigger: expected 1 to 64 characters');
   if (input.timezone !== undefined && !isTimezone(input.timezone))
-    problems.push('timezone: expected an IANA time zone like Europe/Berlin');
+    problems.push(() => 'timezone: expected an IANA time zone like Europe/Berlin');
   const network = checkNetwork(input.network ?? 'open', input.networkAllow ?? []);
-  problems.push(...network.problems);
-  if (problems.length > 0) throw new NanoClawError('GROUP_INVALID', problems.join('; '));
+  problems.push(...network.problems.map((problem) => () => problem));
+  if (problems.length > 0)
+    throw new NanoClawError('GROUP_INVALID', (w) => problems.map((problem) => problem(w)).join('; '));
   const isPrivate = !input.chatJid.startsWith('-');
   return {
     chatJid: chatJid(input.chatJid),
@@ -214,7 +210,7 @@ function validated({ assistantName, now }: RegistryOptions, input: NewGroup): Gr
   };
 }
 
-const exists = (why: string) => new NanoClawError('GROUP_EXISTS', why);
+const exists = (why: Sentence) => new NanoClawError('GROUP_EXISTS', why);
 
 /** The first memory of main and of all groups is what this program ships in groups/. */
 const shipped = (folder: 'main' | 'global'): string =>

@@ -10,6 +10,7 @@ import type { Db } from './db.ts';
 import { NanoClawError } from './errors.ts';
 import { runTaskNow, type TaskRules } from './tasks.ts';
 import { type ChatJid, type Group, type Iso, iso, type TurnId } from './types.ts';
+import type { Sentence } from './words.ts';
 
 /** What waits again. */
 export interface Retried {
@@ -36,13 +37,15 @@ export function retryTurn(rules: TaskRules, id: string, actor: string): Retried 
   const { db } = rules;
   return db.transaction(() => {
     const turn = db.turns.byId(id);
-    if (turn === null) throw refused(`there is no turn ${id.slice(0, 40)} (any more)`);
-    if (turn.state !== 'failed') throw refused(WHY_NOT[turn.state]);
+    if (turn === null) throw refused((w) => w.refused.noTurn(id.slice(0, 40)));
+    const { state } = turn;
+    if (state !== 'failed') throw refused((w) => w.refused.turns[state]);
     const group = db.groups.byJid(turn.chatJid);
     if (group === null)
-      throw new NanoClawError('GROUP_UNKNOWN', `chat ${turn.chatJid} is not registered any more`);
+      throw new NanoClawError('GROUP_UNKNOWN', (w) => w.refused.notRegisteredNow(turn.chatJid));
     const taskId = turn.kind === 'task' ? retryRun(rules, turn, actor) : null;
-    if (turn.kind === 'messages' && db.messages.reopen(turn) === 0) throw refused(TRIED);
+    if (turn.kind === 'messages' && db.messages.reopen(turn) === 0)
+      throw refused((w) => w.refused.triedAgain);
     db.audit.note({
       at: iso(rules.now()),
       actor,
@@ -58,13 +61,13 @@ export function retryTurn(rules: TaskRules, id: string, actor: string): Retried 
 /** `messageId`: one that failed, or the one by which the chat was told so. */
 export function retryMessage(rules: TaskRules, jid: ChatJid, messageId: number, actor: string): Retried {
   const message = rules.db.trace(jid, messageId)?.message ?? null;
-  if (message === null) throw refused(`I have no message ${messageId} of this chat`);
+  if (message === null) throw refused((w) => w.refused.noMessage(messageId));
   const { disposition, turnId } = message;
-  if (disposition === null) throw refused('that message waits for its answer already');
+  if (disposition === null) throw refused((w) => w.refused.waitsAlready);
   if (turnId === null || !['failed', 'own', 'answered', 'stopped'].includes(disposition))
-    throw refused('that message was not one that failed');
+    throw refused((w) => w.refused.didNotFail);
   // What an agent of main has sent here bears the id of main's turn, which is not this chat's to begin again.
-  if (rules.db.turns.byId(turnId)?.chatJid !== jid) throw refused('it was sent from another chat');
+  if (rules.db.turns.byId(turnId)?.chatJid !== jid) throw refused((w) => w.refused.fromElsewhere);
   return retryTurn(rules, turnId, actor);
 }
 
@@ -83,16 +86,6 @@ export function recentFailures(db: Db, since: Iso, limit: number): Failed[] {
   return found;
 }
 
-const TRIED = 'it was tried again already';
-
-const WHY_NOT: Record<Exclude<Turn['state'], 'failed'>, string> = {
-  queued: 'it is being worked on',
-  running: 'it is being worked on',
-  done: 'it did not fail',
-  retried: 'it is tried again by itself',
-  stopped: 'it was stopped; ask again if you want it after all',
-};
-
 /** Of a run that failed, the task; null when the task has run since, or is not to run any more. */
 function failedRun(db: Db, turn: Turn): { taskId: string; prompt: string; wasOnce: boolean } | null {
   const run = db.taskRuns.byTurn(turn.id);
@@ -107,13 +100,13 @@ function failedRun(db: Db, turn: Turn): { taskId: string; prompt: string; wasOnc
 function retryRun(rules: TaskRules, turn: Turn, actor: string): string {
   const { db } = rules;
   const failed = failedRun(db, turn);
-  if (failed === null) throw refused('its task has run again since, or is over');
+  if (failed === null) throw refused((w) => w.refused.taskRanSince);
   // One that was to run once is over; it is over again when this run has ended.
   if (failed.wasOnce) db.tasks.setStatus(failed.taskId, 'active', null);
   const task = db.tasks.byId(failed.taskId);
-  if (task === null) throw refused('there is no such task any more');
+  if (task === null) throw refused((w) => w.refused.taskIsGone);
   runTaskNow(rules, task, actor);
   return task.id;
 }
 
-const refused = (why: string) => new NanoClawError('RETRY_REFUSED', why);
+const refused = (why: Sentence) => new NanoClawError('RETRY_REFUSED', why);

@@ -22,6 +22,7 @@ import { createStrangers } from './router/strangers.ts';
 import type { BotIdentity } from './telegram/api.ts';
 import { type Incoming, type IncomingMessage, parseUpdate } from './telegram/update.ts';
 import { type ChatJid, type Group, type Iso, iso, type Seq } from './types.ts';
+import { REASONS } from './words.ts';
 
 export interface RouterOptions extends JudgeOptions, AttachedOptions {
   log: Logger;
@@ -52,9 +53,6 @@ export interface Router {
   record(reply: Reply): number;
 }
 
-/** Why a message that waited is only context now. */
-const SUPERSEDED = 'superseded by an edit without a trigger';
-
 export function createRouter(options: RouterOptions): Router {
   const { db, clock, log } = options;
   const strangers = createStrangers(options);
@@ -67,7 +65,8 @@ export function createRouter(options: RouterOptions): Router {
   });
   const contextOf = (group: Group, sender: string): ChatCommandContext => {
     const { tasks, registry, assistantName, describe } = options;
-    return { db, tasks, registry, assistantName, describe, group, sender, replyTo: null };
+    const words = db.languages.wordsFor(group.chatJid);
+    return { db, tasks, registry, assistantName, words, describe, group, sender, replyTo: null };
   };
   const questions = createQuestions({ ...options, contextOf });
   const newChats = createNewChats({ ...options, record, questions, contextOf });
@@ -290,7 +289,7 @@ export function createRouter(options: RouterOptions): Router {
         kind === null ? 'not_for_nina' : null,
         kind,
         request,
-        kind !== null ? null : wasOpen ? SUPERSEDED : 'keep',
+        kind !== null ? null : wasOpen ? REASONS.superseded : 'keep',
       );
       const isStranger = judge.isStranger(message, group);
       const disposition = kind === null ? 'not_for_nina' : null;
@@ -301,7 +300,7 @@ export function createRouter(options: RouterOptions): Router {
       } as const;
       noteFiles(known.seq, message, group, verdict, woken);
       if (kind === null && message.albumId !== null)
-        db.messages.closeAlbum(group.chatJid, message.albumId, message.sender, SUPERSEDED);
+        db.messages.closeAlbum(group.chatJid, message.albumId, message.sender, REASONS.superseded);
       if (kind !== null) woken.queue.add(group.chatJid);
     } else {
       db.messages.noteEdit(known.seq, message.text, editedAt);

@@ -1,4 +1,5 @@
 /** What the daemon says about itself, as scripts get it, and what follows from it. In words: status/describe.ts. Pure. */
+import { age } from './lib/duration.ts';
 import type { Problems } from './problems.ts';
 import type { Overview } from './status/overview.ts';
 import type { PollerStatus } from './telegram/poller.ts';
@@ -63,11 +64,3 @@ export function whyNotConnected(s: LiveStatus): string {
 
 export const describeProblem = (p: { kind: string; subject: string; detail: string }): string =>
   `${p.kind.replaceAll('_', ' ')}${p.subject === '' ? '' : ` (${p.subject})`}: ${p.detail}`;
-
-export function age(ms: number): string {
-  const seconds = Math.max(0, Math.round(ms / 1000));
-  if (seconds < 60) return `${seconds} s`;
-  if (seconds < 3600) return `${Math.floor(seconds / 60)} min`;
-  if (seconds < 86_400) return `${Math.floor(seconds / 3600)} h ${Math.floor((seconds % 3600) / 60)} min`;
-  return `${Math.floor(seconds / 86_400)} d ${Math.floor((seconds % 86_400) / 3600)} h`;
-}

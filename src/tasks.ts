@@ -6,8 +6,9 @@
 import type { Task } from './db/tasks.ts';
 import type { Db } from './db.ts';
 import { NanoClawError } from './errors.ts';
+import { parseDuration } from './lib/duration.ts';
+import { localTime } from './lib/local-time.ts';
 import { type Random, systemRandom } from './lib/random.ts';
-import { formatDuration, parseDuration } from './next-run/duration.ts';
 import {
   checkSchedule,
   DEFAULT_LIMITS,
@@ -18,8 +19,8 @@ import {
   ScheduleError,
   type ScheduleLimits,
 } from './next-run.ts';
-import { localTime } from './prompt.ts';
 import { type ChatJid, type Group, type Iso, iso } from './types.ts';
+import { ENGLISH, inWords, type Sentence, type Words } from './words.ts';
 
 export interface TaskRules {
   db: Db;
@@ -114,7 +115,7 @@ export function updateTask(rules: TaskRules, task: Task, patch: Partial<TaskInpu
 
 export function pauseTask(rules: TaskRules, task: Task, reason: string): Task {
   open(task);
-  if (task.status === 'paused') throw invalid(`task ${task.id} is paused already`);
+  if (task.status === 'paused') throw invalid((w) => w.refused.taskIsPaused(task.id));
   rules.db.tasks.setStatus(task.id, 'paused', reason);
   rules.db.taskRuns.skipWaiting(task.id, 'the task was paused', iso(rules.now()));
   return { ...task, status: 'paused', statusReason: reason, nextRun: null };
@@ -123,9 +124,9 @@ export function pauseTask(rules: TaskRules, task: Task, reason: string): Task {
 /** From now on: what was missed meanwhile is not made up for, unless one run is asked for. */
 export function resumeTask(rules: TaskRules, task: Task, runMissed: boolean): Task {
   open(task);
-  if (task.status === 'active') throw invalid(`task ${task.id} is not paused`);
+  if (task.status === 'active') throw invalid((w) => w.refused.taskIsActive(task.id));
   if (rules.db.groups.byFolder(task.folder) === null)
-    throw invalid(`the group of task ${task.id} is not registered`);
+    throw invalid((w) => w.refused.taskWithoutGroup(task.id));
   const resumed: Task = { ...task, status: 'active', statusReason: null, failures: 0 };
   const now = rules.now();
   const isOver = task.scheduleType === 'once' && nextRun(scheduleOf(task), now) === null;
@@ -147,11 +148,10 @@ export function cancelTask(rules: TaskRules, task: Task): Task {
 export function runTaskNow(rules: TaskRules, task: Task, origin: string): void {
   open(task);
   const { db } = rules;
-  if (db.groups.byFolder(task.folder) === null)
-    throw invalid(`the group of task ${task.id} is not registered`);
-  if (db.taskRuns.open(task.id)) throw invalid(`task ${task.id} is waiting to run or running already`);
+  if (db.groups.byFolder(task.folder) === null) throw invalid((w) => w.refused.taskWithoutGroup(task.id));
+  if (db.taskRuns.open(task.id)) throw invalid((w) => w.refused.taskWaits(task.id));
   if (!db.taskRuns.add({ taskId: task.id, chatJid: task.chatJid, due: iso(rules.now()), origin })) {
-    throw invalid(`task ${task.id} has just been run`);
+    throw invalid((w) => w.refused.taskJustRan(task.id));
   }
 }
 
@@ -164,10 +164,7 @@ export function findTask(
   const task = rules.db.tasks.byId(id.trim().replace(/^#/, ''));
   // The same words for both: whether another group has such a task is none of this one's business.
   if (!task || (group && !group.isMain && task.folder !== group.folder)) {
-    throw new NanoClawError(
-      'TASK_UNKNOWN',
-      `there is no task "${id.slice(0, 40)}"; expected the id of one of the listed tasks`,
-    );
+    throw new NanoClawError('TASK_UNKNOWN', (w) => w.refused.noTask(id.slice(0, 40)));
   }
   return task;
 }
@@ -199,16 +196,21 @@ export function tooLate(task: Pick<Task, 'misfire'>, latenessMs: number): string
 }
 
 /** For a sentence to people and agents: "next run …", in the task's zone. */
-export function describeNext(task: Task): string {
-  if (task.status !== 'active') return task.status + (task.statusReason ? ` (${task.statusReason})` : '');
-  if (task.nextRun === null) return 'no further run';
-  return `next run ${localTime(Date.parse(task.nextRun), task.timezone)} (${task.timezone})`;
+export function describeNext(task: Task, words: Words = ENGLISH): string {
+  const { status, statusReason, nextRun: next, timezone } = task;
+  if (status !== 'active')
+    return words.taskStates[status] + (statusReason ? ` (${inWords(words, statusReason)})` : '');
+  return next === null ? words.noFurtherRun : words.nextRun(Date.parse(next), timezone);
 }
 
 /** "every 2 h", "cron 0 9 * * 1-5", "once 2026-12-24T18:00" */
-export function describeSchedule(task: Pick<Task, 'scheduleType' | 'scheduleValue'>): string {
-  if (task.scheduleType !== 'interval') return `${task.scheduleType} ${task.scheduleValue}`;
-  return `every ${formatDuration(parseDuration(task.scheduleValue) ?? 0)}`;
+export function describeSchedule(
+  { scheduleType, scheduleValue }: Pick<Task, 'scheduleType' | 'scheduleValue'>,
+  words: Words = ENGLISH,
+): string {
+  return scheduleType === 'interval'
+    ? words.every(parseDuration(scheduleValue) ?? 0)
+    : words[scheduleType](scheduleValue);
 }
 
 /** The next five runs in the zone, and what is worth knowing about them. */
@@ -272,7 +274,7 @@ function guarded<T>(work: () => T): T {
   try {
     return work();
   } catch (error) {
-    throw error instanceof ScheduleError ? invalid(error.message) : error;
+    throw error instanceof ScheduleError ? invalid(error.said ?? error.message) : error;
   }
 }
 
@@ -296,9 +298,8 @@ function checkedMisfire(misfire: string): string {
   );
 }
 
-function open(task: Task): void {
-  if (task.status === 'done' || task.status === 'cancelled')
-    throw invalid(`task ${task.id} is ${task.status}`);
+function open({ id, status }: Task): void {
+  if (status === 'done' || status === 'cancelled') throw invalid((w) => w.refused.taskIsOver(id, status));
 }
 
 /** Short enough to type: t and five of 32 characters that are not easily mistaken for one another. */
@@ -309,4 +310,4 @@ function newId(db: Db, random: Random): string {
   }
 }
 
-const invalid = (why: string) => new NanoClawError('TASK_INVALID', why);
+const invalid = (why: string | Sentence) => new NanoClawError('TASK_INVALID', why);

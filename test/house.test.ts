@@ -17,7 +17,7 @@ const MANY_LINES = 300;
 
 /** From the top down. A name stands for `name.ts` and for the folder `name/`. */
 const LEVELS: readonly (readonly string[])[] = [
-  ['lib', 'errors', 'types', 'protocol'],
+  ['lib', 'errors', 'types', 'protocol', 'words'],
   ['config', 'log', 'policy', 'next-run', 'prompt', 'trigger', 'format'],
   [
     'db',
@@ -152,7 +152,10 @@ describe('modules', () => {
   });
 
   it(`stay under ${MOST_LINES} lines`, () => {
-    const sizes = files.map(({ name, text }) => ({ name, lines: text.split('\n').length - 1 }));
+    const sizes = files
+      // A language is one file: a list of sentences is found in, not read.
+      .filter(({ name }) => !/^words\/[a-z]{2}\.ts$/.test(name))
+      .map(({ name, text }) => ({ name, lines: text.split('\n').length - 1 }));
     const full = sizes
       .filter(({ lines }) => lines > MANY_LINES)
       .map(({ name, lines }) => `${name} (${lines} lines)`);

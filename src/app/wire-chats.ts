@@ -130,6 +130,7 @@ export function wireChats(parts: ChatsParts): Chats {
     log: child('problems'),
     record: router.record,
     wakeDelivery: delivery.wake,
+    timezoneOf: (group) => group.timezone ?? config.timezone,
     sendNow(chatJid, text) {
       telegram
         .sendMessage({ chatJid, threadId: null, replyTo: null, text })

@@ -88,7 +88,9 @@ export function wire(parts: WireParts): Wired {
   const chats = wireChats({
     ...shared,
     describe: ({ isMain, chatJid }) =>
-      isMain ? describeStatus(source.status()) : describeBriefly(source.status(), chatJid),
+      isMain
+        ? describeStatus(source.status())
+        : describeBriefly(source.status(), chatJid, db.languages.wordsFor(chatJid)),
   });
   const agents = wireAgents({ ...shared, chats, fileEvents, taskSnapshots });
   const { poller, router, delivery, attachments, problems, senderRules } = chats;

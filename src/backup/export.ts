@@ -23,7 +23,7 @@ import type { ExportedMessage } from '../db/exports.ts';
 import type { Db } from '../db.ts';
 import { messageOf, NanoClawError } from '../errors.ts';
 import { syncDirectory } from '../lib/atomic-file.ts';
-import { localTime } from '../prompt.ts';
+import { localTime } from '../lib/local-time.ts';
 import { groupRecord } from '../registry.ts';
 import type { Group } from '../types.ts';
 import { addFile, addFolder, addText, type Packed, writeArchive } from './pack.ts';

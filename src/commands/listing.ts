@@ -3,7 +3,7 @@ import { watch } from 'node:fs';
 import path from 'node:path';
 import type { Db } from '../db.ts';
 import { NanoClawError } from '../errors.ts';
-import { parseDuration } from '../next-run/duration.ts';
+import { parseDuration } from '../lib/duration.ts';
 import { type Iso, iso } from '../types.ts';
 import { findGroup } from './context.ts';
 

@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import type { ListedMessage } from '../db/reports.ts';
 import { NanoClawError } from '../errors.ts';
-import { localTime } from '../prompt.ts';
+import { localTime } from '../lib/local-time.ts';
 import { chatJid, DISPOSITIONS } from '../types.ts';
 import { type Output, print, readDb } from './context.ts';
 import { follow, limitOf, oneOf, PAGE, SINCE_HELP, sinceOf } from './listing.ts';

@@ -1,6 +1,6 @@
 /** nanoclaw pair: a code that makes the chat it is sent from the main group. */
 import type { Command } from 'commander';
-import { formatDuration } from '../next-run/duration.ts';
+import { formatDuration } from '../lib/duration.ts';
 import { CODE_LIVES_MS, openPairing } from '../pairing.ts';
 import { type Output, print, withDb } from './context.ts';
 

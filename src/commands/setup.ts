@@ -149,7 +149,10 @@ async function bringToLife(
             ? registerMain(setup, db, mainChat)
             : (db.groups.main() ?? (pair ? await pairMain(setup, db, bot?.username ?? null) : null));
         if (!paired || wasGreeted(db)) return { main: paired, greeted: false };
-        return { main: paired, greeted: await greet(setup, db, paired, howSheRuns(asService, model)) };
+        return {
+          main: paired,
+          greeted: await greet(setup, db, paired, { hasModel: model.provider === 'claude', asService }),
+        };
       }));
     } else main = knownMain(setup);
     if (child && talk.interactive) ended = await stay(setup, child);
@@ -217,14 +220,6 @@ function sayHowToStart(setup: Setup, asService: boolean): void {
   else if (findDaemon(setup.home)) setup.talk.good('Done.');
   else setup.talk.good('Done. Start her with "npm start", or at every boot with "nanoclaw service install".');
 }
-
-const howSheRuns = (asService: boolean, { provider }: Model): string =>
-  [
-    provider === 'claude'
-      ? 'I think with Claude'
-      : 'I have no model yet, so I answer only the simplest things',
-    asService ? ', and I am here from every boot on.' : '.',
-  ].join('');
 
 function stateOf({ home }: Setup): Result['daemon'] {
   if (!findDaemon(home)) return 'stopped';

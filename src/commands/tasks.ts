@@ -5,6 +5,7 @@ import type { TaskRun } from '../db/task-runs.ts';
 import type { Task } from '../db/tasks.ts';
 import type { Db } from '../db.ts';
 import { NanoClawError } from '../errors.ts';
+import { localTime } from '../lib/local-time.ts';
 import {
   checkSchedule,
   DEFAULT_LIMITS,
@@ -14,7 +15,6 @@ import {
   type ScheduleLimits,
   scheduleTypeOf,
 } from '../next-run.ts';
-import { localTime } from '../prompt.ts';
 import {
   cancelTask,
   describeNext,
@@ -30,6 +30,7 @@ import {
   taskRecord,
 } from '../tasks.ts';
 import { iso } from '../types.ts';
+import { REASONS } from '../words.ts';
 import { findGroup, type Output, print, readDb, withDb } from './context.ts';
 import { limitOf, oneOf } from './listing.ts';
 import { oneLine, table } from './table.ts';
@@ -186,7 +187,7 @@ function changeCommands(tasks: Command): void {
     );
   };
   verb('pause', 'no further runs until it is resumed', (rules, task) => {
-    pauseTask(rules, task, 'paused by the operator');
+    pauseTask(rules, task, REASONS.pausedBy('the operator'));
     return `Task ${task.id} is paused.`;
   });
   verb('resume', 'from now on; what was missed is not made up for', (rules, task, options) => {

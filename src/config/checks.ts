@@ -1,7 +1,7 @@
 /** What a setting's text may be, and what is said when it is not. */
 import path from 'node:path';
 import { z } from 'zod';
-import { parseDuration } from '../next-run/duration.ts';
+import { parseDuration } from '../lib/duration.ts';
 
 export const whole = (min: number, max: number, what: string) =>
   z

@@ -7,9 +7,9 @@
  *   not counted    → again and again; nobody is at fault, and the messages wait
  */
 import { messageOf, NanoClawError } from '../errors.ts';
-import { localTime } from '../prompt.ts';
 import { type AgentErrorCode, EXIT_WORKSPACE_UNWRITABLE } from '../protocol.ts';
 import type { AgentExit } from '../runtime/agent-runtime.ts';
+import { ENGLISH, type Words } from '../words.ts';
 
 /** `restart`: the daemon ended before the turn began. `engine`: it refused; `engine_down`, `image`: nothing can start. */
 export type FailureCode =
@@ -112,37 +112,11 @@ export interface Limits {
 }
 
 /** One plain sentence for the chat when it is over. Names a limit where one was hit; never holds an internal text. */
-export function sentenceFor(code: FailureCode, limits: Limits): string {
-  switch (code) {
-    case 'credential':
-      return 'I could not answer: the model refused the credential. The operator has to renew it.';
-    case 'quota':
-      return 'I could not answer: the limit of the model account is used up. Please try again later.';
-    case 'overload':
-      return 'I could not answer: the model could not be reached after several tries. Please ask again later.';
-    case 'context_too_long':
-      return 'I could not answer: this is more text than I can take in at once. Please ask for a smaller part.';
-    case 'stale_session':
-      return 'I could not answer: our conversation could not be resumed. Begin a fresh one with /new and ask again.';
-    case 'max_turns':
-      return 'I stopped: this needed more steps than I am allowed in one turn. Ask for a smaller part.';
-    case 'out_of_memory':
-      return `I could not finish: the work needed more than the ${limits.memoryMb} MB of memory I have.`;
-    case 'timeout':
-      return `I could not finish: there was no progress for ${duration(limits.timeoutMs)}, twice.`;
-    case 'stalled':
-      return 'I could not finish: the model fell silent in the middle of the work, twice. Please ask again later.';
-    case 'gate':
-      return 'The script that decides whether there is something to do has failed.';
-    case 'workspace':
-      return 'I could not begin: I may not write into this group’s folder. The operator has to look at its owner.';
-    case 'network':
-      return 'I do not start here: this group’s network policy cannot be enforced on my machine. The operator has to change one of the two.';
-    case 'engine':
-      return 'I could not begin: my container could not be started. The operator finds the reason in the log.';
-    default:
-      return 'I could not answer: something went wrong several times in a row. The operator finds the reason in the log.';
-  }
+export function sentenceFor(code: FailureCode, limits: Limits, { failures }: Words = ENGLISH): string {
+  if (code === 'out_of_memory') return failures.out_of_memory(limits.memoryMb);
+  if (code === 'timeout') return failures.timeout(Math.round(limits.timeoutMs / 1000));
+  const known = Object.hasOwn(failures, code) ? failures[code as keyof typeof failures] : undefined;
+  return typeof known === 'string' ? known : failures.other;
 }
 
 /** One plain sentence for the chat about what comes next, or null where it hears only the answer. */
@@ -150,23 +124,11 @@ export function noticeFor(
   failure: Failure,
   next: Next,
   at: { nowMs: number; timezone: string },
+  words: Words = ENGLISH,
 ): string | null {
-  if (next.fresh)
-    return failure.code === 'context_too_long'
-      ? 'Our conversation had grown too long, so I answer in a fresh one. Files and notes stay.'
-      : FRESH_NOTICE;
+  if (next.fresh) return failure.code === 'context_too_long' ? words.tooLong : words.freshSession;
   if (failure.code !== 'quota' || next.retryInMs === null || next.retryInMs < TOLD_WAIT_MS) return null;
-  const until = localTime(at.nowMs + next.retryInMs, at.timezone).slice(0, 16);
-  return `The limit of the model account is used up. Your message is kept; I try again at ${until}.`;
-}
-
-/** Also said when the agent itself found its conversation gone. */
-export const FRESH_NOTICE = 'I could not find our earlier conversation, so I began a fresh one.';
-
-function duration(ms: number): string {
-  const minutes = Math.round(ms / 60_000);
-  if (minutes < 1) return `${Math.round(ms / 1000)} seconds`;
-  return minutes === 1 ? 'a minute' : `${minutes} minutes`;
+  return words.quotaUntil(words.minute(at.nowMs + next.retryInMs, at.timezone));
 }
 
 /** What the end of an agent means for the turn it was at. */

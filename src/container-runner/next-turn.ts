@@ -7,6 +7,7 @@ import type { ContainerRunnerOptions } from '../container-runner.ts';
 import { messageOf, NanoClawError } from '../errors.ts';
 import type { RunResult } from '../group-queue.ts';
 import { type ChatJid, type Group, iso, type TurnId } from '../types.ts';
+import { REASONS } from '../words.ts';
 import { type Claimed, claimNext, messagesDueIn } from './claim.ts';
 import type { Pool } from './pool.ts';
 import type { Standstill } from './standstill.ts';
@@ -36,8 +37,8 @@ export function createNextTurn(options: NextTurnOptions): (jid: ChatJid) => Prom
   return async function nextTurn(jid) {
     const group = db.groups.byJid(jid);
     if (!group) {
-      db.messages.disposeOpen(jid, 'unregistered', 'the chat is not registered');
-      db.taskRuns.skipWaitingIn(jid, 'the chat is not registered', iso(clock.now()));
+      db.messages.disposeOpen(jid, 'unregistered', REASONS.notRegistered);
+      db.taskRuns.skipWaitingIn(jid, REASONS.notRegistered, iso(clock.now()));
       return { instead: 'idle' };
     }
     // A chat whose id has changed comes here by its new key while its turn goes on under the old one.

@@ -12,15 +12,8 @@ import type { ProblemKind, Problems } from '../problems.ts';
 import { type AgentEvent, SILENT_ACTIVITIES, type Usage } from '../protocol.ts';
 import type { Router } from '../router.ts';
 import { type ChatJid, type Group, iso } from '../types.ts';
-import {
-  type Failure,
-  FRESH_NOTICE,
-  HANDLING,
-  type Next,
-  nextStep,
-  noticeFor,
-  sentenceFor,
-} from './failure.ts';
+import type { Words } from '../words.ts';
+import { type Failure, HANDLING, type Next, nextStep, noticeFor, sentenceFor } from './failure.ts';
 import { taskEnded, taskFailed, taskNextStep, taskOf, taskRunAgain } from './task-outcome.ts';
 import { appendTurnLog } from './turn-log.ts';
 
@@ -53,14 +46,15 @@ const GROUPS_OWN: ReadonlySet<ProblemKind> = new Set<ProblemKind>(['workspace', 
 
 /** About a hundred messages. What an agent writes beyond that would keep the chat busy for minutes. */
 export const MAX_REPLY_LENGTH = 400_000;
-const CUT = '\n\n[The reply was longer than 400,000 characters; the rest is left out.]';
 
 /** What a part adds to the reply so far; cut once, where the reply gets too long. */
-function addition(reply: string, text: string): string {
+function addition(reply: string, text: string, words: () => Words): string {
   if (reply.length > MAX_REPLY_LENGTH) return '';
   const added = reply === '' ? text : `\n\n${text}`;
   const room = MAX_REPLY_LENGTH - reply.length;
-  return added.length <= room ? added : added.slice(0, room).toWellFormed() + CUT;
+  return added.length <= room
+    ? added
+    : `${added.slice(0, room).toWellFormed()}\n\n${words().cut(MAX_REPLY_LENGTH)}`;
 }
 
 /** The model has said or done something. */
@@ -70,10 +64,11 @@ const isOutput = (event: AgentEvent): boolean =>
 export function createSettlement(options: SettlementOptions): Settlement {
   const { db, clock, log, home } = options;
   const now = () => iso(clock.now());
+  const wordsOf = ({ chatJid }: Turn): Words => db.languages.wordsFor(chatJid);
 
   function take(turn: Turn, event: AgentEvent): RunResult | null {
     return db.transaction(() => {
-      const added = event.type === 'text' ? addition(turn.reply, event.text) : '';
+      const added = event.type === 'text' ? addition(turn.reply, event.text, () => wordsOf(turn)) : '';
       if (!db.turns.takeEvent(turn.id, event.n, added, { at: now(), isOutput: isOutput(event) })) return null;
       if (event.type === 'session') noteSession(turn, event.session_id, event.fresh);
       if (event.type !== 'turn_finished') return null;
@@ -91,7 +86,7 @@ export function createSettlement(options: SettlementOptions): Settlement {
     if (!fresh) return;
     const details = { event: 'session_replaced', group: turn.folder, turn: turn.id };
     log.warn(details, 'the session was gone; a fresh one was begun');
-    tell(turn, FRESH_NOTICE);
+    tell(turn, wordsOf(turn).freshSession);
   }
 
   function succeed(turn: Turn, usage: Usage | null, gated: boolean): RunResult {
@@ -171,7 +166,7 @@ export function createSettlement(options: SettlementOptions): Settlement {
     const group = db.groups.byJid(turn.chatJid);
     if (!group) return;
     const at = { nowMs: clock.now(), timezone: options.timezoneOf(group) };
-    const notice = noticeFor(failure, next, at);
+    const notice = noticeFor(failure, next, at, wordsOf(turn));
     if (notice !== null) tell(turn, notice);
   }
 
@@ -183,8 +178,8 @@ export function createSettlement(options: SettlementOptions): Settlement {
 
   function failForGood(turn: Turn, failure: Failure, usage: Usage | null): RunResult {
     const { id, chatJid, threadId } = turn;
-    const sentence = sentenceFor(failure.code, options);
     if (turn.kind === 'task') {
+      const sentence = (words: Words) => sentenceFor(failure.code, options, words);
       const told = taskFailed(outcomes(), turn, failure, sentence, usage);
       // Whoever ends the turn wakes its own chat; this one is main's. Not before the commit, which is not awaited here.
       if (told !== null) queueMicrotask(() => options.wakeDelivery(told));
@@ -194,7 +189,7 @@ export function createSettlement(options: SettlementOptions): Settlement {
         threadId,
         turnId: id,
         replyTo: db.turns.triggerMessageId(id),
-        text: sentence,
+        text: sentenceFor(failure.code, options, wordsOf(turn)),
       });
     return finish(turn, 'failed', failure, usage);
   }

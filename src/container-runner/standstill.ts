@@ -15,8 +15,6 @@ export const STANDSTILL_TOLD_MS = 60_000;
 const LOOK_MS = 5000;
 /** How often the runtime is asked whether it is back when nobody waits for it. */
 const PROBE_MS = 30_000;
-const SENTENCE =
-  'I cannot work just now. Your message is kept, and I answer as soon as I can; you need not repeat it.';
 
 export interface StandstillOptions {
   db: Db;
@@ -52,9 +50,9 @@ export function createStandstill(options: StandstillOptions): Standstill {
     for (const jid of waiting) {
       // A chat whose turn still runs, or where only a task is due, is not waiting for us.
       if (db.messages.firstOpen(jid) === null || db.groups.byJid(jid) === null) continue;
-      problems.tellChatOnce(jid, () => ({
+      problems.tellChatOnce(jid, (words) => ({
         threadId: pickBatch(db, jid, 'UTC')?.threadId ?? null,
-        text: SENTENCE,
+        text: words.cannotWork,
       }));
     }
   }

@@ -12,6 +12,7 @@ import type { Usage } from '../protocol.ts';
 import type { Router } from '../router.ts';
 import { describeNext, tooLate } from '../tasks.ts';
 import { type ChatJid, type Iso, iso } from '../types.ts';
+import { REASONS, type Sentence, type Words } from '../words.ts';
 import { type Attempt, type Failure, isCounted, type Next, nextStep } from './failure.ts';
 
 export const MAX_FAILED_RUNS = 5;
@@ -88,7 +89,7 @@ export function taskFailed(
   context: TaskOutcomeContext,
   turn: Turn,
   failure: Failure,
-  sentence: string,
+  sentence: Sentence,
   usage: Usage | null,
 ): ChatJid | null {
   const owner = taskOf(context.db, turn);
@@ -100,20 +101,23 @@ export function taskFailed(
   db.taskRuns.finish(run.id, 'failed', at, { reason: failure.code, error: failure.message, usage });
   db.tasks.noteResult(task.id, at, `failed: ${failure.code}`, failures);
   endOnce(db, task);
-  const name = `Task ${task.id} (“${excerpt(task.prompt)}”)`;
+  const words = db.languages.wordsFor(turn.chatJid);
+  const prompt = excerpt(task.prompt);
   const tell = (chatJid: Task['chatJid'], threadId: number | null, text: string) =>
     record({ chatJid, threadId, turnId: turn.id, replyTo: null, text });
   if (failures < MAX_FAILED_RUNS || task.status !== 'active' || task.scheduleType === 'once') {
-    const after = db.tasks.byId(task.id) ?? task;
-    tell(turn.chatJid, turn.threadId, `${name} has failed. ${sentence} (${describeNext(after)})`);
+    const after = describeNext(db.tasks.byId(task.id) ?? task, words);
+    tell(turn.chatJid, turn.threadId, words.taskFailed(task.id, prompt, sentence(words), after));
     return null;
   }
-  db.tasks.setStatus(task.id, 'paused', `failed ${failures} times in a row`);
-  const text = `${name} has failed ${failures} times in a row and is paused now. ${sentence}`;
-  tell(turn.chatJid, turn.threadId, text);
+  db.tasks.setStatus(task.id, 'paused', REASONS.failedOften(String(failures)));
+  const often = (w: Words) => w.taskFailedOften(task.id, prompt, failures, sentence(w));
+  tell(turn.chatJid, turn.threadId, often(words));
   const main = db.groups.main();
   if (!main || main.chatJid === turn.chatJid) return null;
-  tell(main.chatJid, null, `In ${db.groups.byJid(turn.chatJid)?.name ?? task.folder}: ${text}`);
+  const mains = db.languages.wordsFor(main.chatJid);
+  const name = db.groups.byJid(turn.chatJid)?.name ?? task.folder;
+  tell(main.chatJid, null, mains.inGroup(name, often(mains)));
   return main.chatJid;
 }
 

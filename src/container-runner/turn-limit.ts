@@ -4,7 +4,6 @@
  * are not limited. Everything is read from the database, so a restart changes nothing.
  */
 import type { Db } from '../db.ts';
-import { localTime } from '../prompt.ts';
 import type { Router } from '../router.ts';
 import { type ChatJid, type Group, iso } from '../types.ts';
 import { turnLimitKey } from '../why.ts';
@@ -46,8 +45,8 @@ export function createTurnLimit(options: TurnLimitOptions): TurnLimit {
       if (told !== null && told > iso(nowMs)) return;
       const zone = options.timezoneOf(group);
       const threadId = pickBatch(db, group.chatJid, zone)?.threadId ?? null;
-      const time = localTime(Date.parse(until), zone).slice(11, 16);
-      const text = `I have had ${turnsPerHour} turns here within an hour, which is the limit. I go on at ${time} and answer then what was written until then.`;
+      const words = db.languages.wordsFor(group.chatJid);
+      const text = words.tooManyTurns(turnsPerHour, words.timeOfDay(Date.parse(until), zone));
       db.transaction(() => {
         db.inbox.setMeta(turnLimitKey(group.chatJid), until);
         options.record({ chatJid: group.chatJid, threadId, turnId: null, replyTo: null, text });

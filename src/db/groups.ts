@@ -148,6 +148,10 @@ export function groupRepository(db: Sqlite) {
        WHERE chat_jid = ? AND state IN ('pending', 'sending', 'uncertain')`,
     'UPDATE scheduled_tasks SET chat_jid = ? WHERE chat_jid = ?',
     "UPDATE task_runs SET chat_jid = ? WHERE chat_jid = ? AND state <> 'finished'",
+    // The same people, who are answered in the same language.
+    `INSERT INTO chats (chat_jid, name, type, username, is_forum, first_seen, last_activity, language)
+       SELECT ?, name, 'supergroup', NULL, is_forum, first_seen, last_activity, language FROM chats WHERE chat_jid = ?
+       ON CONFLICT (chat_jid) DO UPDATE SET language = coalesce(language, excluded.language)`,
     'UPDATE registered_groups SET former_jid = chat_jid, chat_jid = ? WHERE chat_jid = ?',
   ].map((sql) => db.prepare(sql));
   // A folder that is registered again, perhaps for another chat, brings its tasks along.

@@ -1,5 +1,5 @@
 /** Everything that is known about one message: itself, its turns, what was sent for it. */
-import type { ChatJid } from '../types.ts';
+import type { ChatJid, Disposition } from '../types.ts';
 import type { Sqlite } from './open.ts';
 import { type Turn, turnRepository } from './turns.ts';
 
@@ -10,7 +10,7 @@ export interface Trace {
     senderName: string;
     timestamp: string;
     receivedAt: string;
-    disposition: string | null;
+    disposition: Disposition | null;
     reason: string | null;
     triggerKind: string | null;
     turnId: string | null;
@@ -20,7 +20,7 @@ export interface Trace {
   turns: Turn[];
   sent: {
     id: number;
-    state: string;
+    state: 'pending' | 'sending' | 'sent' | 'uncertain' | 'failed';
     attempts: number;
     sentAt: string | null;
     sentMessageId: number | null;

@@ -5,10 +5,10 @@
 import type { Db } from '../db.ts';
 import { messageOf } from '../errors.ts';
 import type { Clock, Timer } from '../lib/clock.ts';
+import { localTime } from '../lib/local-time.ts';
 import type { Logger } from '../log.ts';
 import { groupPaths } from '../mailbox/layout.ts';
 import { writeSnapshot } from '../mailbox/write.ts';
-import { localTime } from '../prompt.ts';
 import type { AvailableGroups, CurrentTasks } from '../protocol.ts';
 import { taskRecord } from '../tasks.ts';
 import { type ChatJid, type Group, type Iso, iso } from '../types.ts';

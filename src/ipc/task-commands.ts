@@ -18,6 +18,7 @@ import {
   updateTask,
 } from '../tasks.ts';
 import type { ChatJid, Group } from '../types.ts';
+import { REASONS } from '../words.ts';
 
 export type TaskCommand = Extract<
   Command,
@@ -87,7 +88,7 @@ function changeTask(rules: TaskRules, asker: Group, command: ChangeCommand, by: 
   const tasksChanged = task.chatJid;
   switch (command.type) {
     case 'pause_task':
-      pauseTask(rules, task, `paused by ${by}`);
+      pauseTask(rules, task, REASONS.pausedBy(by));
       return { detail: `Task ${task.id} is paused.`, tasksChanged };
     case 'resume_task': {
       const resumed = resumeTask(rules, task, command.run_missed ?? false);

@@ -9,9 +9,9 @@ import { describeNext, describeSchedule, stopWaitingRuns, type TaskRules } from 
 import type { BotCommand } from '../trigger.ts';
 import { type ChatJid, type Group, iso } from '../types.ts';
 import { explainMessage } from '../why.ts';
+import { type CommandName, helpLine, REASONS, type Words } from '../words.ts';
 import type { ChoiceKind } from './choices.ts';
 import { MAIN_COMMANDS } from './main-commands.ts';
-import { type CommandName, helpLine, WORDS } from './words.ts';
 
 export interface ChatCommandContext {
   db: Db;
@@ -23,6 +23,8 @@ export interface ChatCommandContext {
   /** The message that the command replies to. */
   replyTo: number | null;
   assistantName: string;
+  /** The daemon's sentences, for this group. */
+  words: Words;
   /** Short lines about the daemon, for /status: what this group may know. */
   describe: (group: Group) => string;
 }
@@ -57,16 +59,16 @@ const HANDLERS: Partial<Record<CommandName | 'pair', Handler>> = {
   stop: { listed: 'everyone', run: stop },
   new: {
     listed: 'everyone',
-    run: ({ db, group }) => {
+    run: ({ db, group, words }) => {
       db.agents.dropSession(group.folder, null);
-      return WORDS.freshConversation;
+      return words.freshConversation;
     },
   },
-  ping: { listed: 'everyone', run: () => WORDS.pong },
+  ping: { listed: 'everyone', run: ({ words }) => words.pong },
   chatid: { listed: 'everyone', run: ({ group }) => group.chatJid },
   pair: {
-    run: ({ db, group }) =>
-      db.groups.main() === null ? WORDS.registeredAlready(group.folder) : WORDS.hasMain,
+    run: ({ db, group, words }) =>
+      db.groups.main() === null ? words.registeredAlready(group.folder) : words.hasMain,
   },
   ...MAIN_COMMANDS,
 };
@@ -90,12 +92,12 @@ export function answerCommand(context: ChatCommandContext, command: BotCommand):
     return typeof answer === 'string' ? { text: answer } : answer;
   } catch (error) {
     if (error instanceof NanoClawError && error.kind === 'rejected')
-      return { text: WORDS.didNotWork(error.message) };
+      return { text: context.words.didNotWork(error.in(context.words)) };
     throw error;
   }
 }
 
-function refuse({ db, tasks, group, sender }: ChatCommandContext, { name }: BotCommand): string {
+function refuse({ db, tasks, group, sender, words }: ChatCommandContext, { name }: BotCommand): string {
   db.audit.note({
     at: iso(tasks.now()),
     actor: `telegram:${sender}`,
@@ -104,42 +106,43 @@ function refuse({ db, tasks, group, sender }: ChatCommandContext, { name }: BotC
     outcome: 'refused',
     detail: `/${name} is for the main group`,
   });
-  return WORDS.onlyInMain(name);
+  return words.onlyInMain(name);
 }
 
-function help({ group, assistantName }: ChatCommandContext): string {
-  const lines = commandsFor(group.isMain).map((name) => helpLine(name));
-  return [WORDS.howToAsk(group), WORDS.introduction(assistantName), ...lines].join('\n');
+function help({ group, assistantName, words }: ChatCommandContext): string {
+  const lines = commandsFor(group.isMain).map((name) => helpLine(words, name));
+  const how = words.howToAsk(group.requiresTrigger ? group.trigger : null);
+  return [how, words.introduction(assistantName), ...lines].join('\n');
 }
 
-function why({ db, group, replyTo, tasks }: ChatCommandContext): string {
-  if (replyTo === null) return WORDS.whyNeedsReply;
+function why({ db, group, replyTo, tasks, words }: ChatCommandContext): string {
+  if (replyTo === null) return words.whyNeedsReply;
   const zone = group.timezone ?? tasks.defaultTimezone;
-  return explainMessage(db, group.chatJid, replyTo, zone, group).lines.join('\n');
+  return explainMessage(db, group.chatJid, replyTo, zone, group, words).lines.join('\n');
 }
 
 /** What waits is stopped here and now; what runs is ended after the commit. */
-function stop({ db, tasks, group, sender }: ChatCommandContext): ChatAnswer {
-  const by = `by telegram:${sender}`;
+function stop({ db, tasks, group, sender, words }: ChatCommandContext): ChatAnswer {
+  const by = REASONS.stoppedBy(`telegram:${sender}`);
   const messages = db.messages.disposeOpen(group.chatJid, 'stopped', by);
   const runs = stopWaitingRuns(tasks, group.chatJid, by);
   const running = db.turns.openOf(group.chatJid).length > 0;
   db.turns.requestStop(group.chatJid, by);
-  if (!running && messages === 0 && runs === 0) return { text: WORDS.nothingToStop };
-  return { text: WORDS.stopped, stopTurn: true, ...(runs === 0 ? {} : { tasksChanged: group.chatJid }) };
+  if (!running && messages === 0 && runs === 0) return { text: words.nothingToStop };
+  return { text: words.stopped, stopTurn: true, ...(runs === 0 ? {} : { tasksChanged: group.chatJid }) };
 }
 
-function listTasks({ db, group }: ChatCommandContext): string {
+function listTasks({ db, group, words }: ChatCommandContext): string {
   const all = group.isMain ? db.tasks.all() : db.tasks.ofGroup(group.folder);
   const open = all.filter((t) => t.status === 'active' || t.status === 'paused');
-  if (open.length === 0) return WORDS.noTasks;
+  if (open.length === 0) return words.noTasks;
   return open
     .slice(0, 50)
     .map(
       (t) =>
-        `${t.id}${group.isMain ? ` [${t.folder}]` : ''}: ${describeSchedule(t)}, ${describeNext(t)} – ${excerpt(t.prompt)}`,
+        `${t.id}${group.isMain ? ` [${t.folder}]` : ''}: ${describeSchedule(t, words)}, ${describeNext(t, words)} – ${excerpt(t.prompt)}`,
     )
-    .concat(open.length > 50 ? [WORDS.andMore(open.length - 50)] : [])
+    .concat(open.length > 50 ? [words.andMore(open.length - 50)] : [])
     .join('\n');
 }
 

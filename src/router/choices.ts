@@ -4,14 +4,13 @@
  */
 import type { Task } from '../db/tasks.ts';
 import { NanoClawError } from '../errors.ts';
-import { localTime } from '../prompt.ts';
 import { proposeFolder } from '../registry/propose-folder.ts';
 import { recentFailures, retryTurn } from '../retry.ts';
 import { describeSchedule, findTask } from '../tasks.ts';
 import { type ChatJid, chatJid, type Group, iso } from '../types.ts';
+import type { CommandName, Sentence, Words } from '../words.ts';
 import type { ChatAnswer, ChatCommandContext } from './chat-commands.ts';
 import { MAIN_COMMANDS, retried } from './main-commands.ts';
-import { type CommandName, WORDS } from './words.ts';
 
 export interface Option {
   /** At most 40 bytes: it is in the button. */
@@ -20,14 +19,14 @@ export interface Option {
 }
 
 export interface Choice {
-  title: string;
+  title: Sentence;
   /** Said when there are no options. */
-  none: string;
+  none: Sentence;
   options(context: ChatCommandContext): Option[];
   /** For what cannot be undone, or says more than fits on a button. Throws NanoClawError when it is impossible by now. */
   confirm?(context: ChatCommandContext, value: string): { text: string; yes: string };
   /** Instead of "Never mind". */
-  no?: string;
+  no?: Sentence;
   act(context: ChatCommandContext, value: string): ChatAnswer;
 }
 
@@ -45,19 +44,19 @@ const ofTasks = (
   command: 'pause' | 'resume' | 'cancel' | 'run',
   isMeant: (task: Task) => boolean,
 ): Choice => ({
-  title: WORDS.whichTask[command],
-  none: WORDS.noSuchTask[command],
-  options: ({ db }) =>
+  title: (w) => w.whichTask[command],
+  none: (w) => w.noSuchTask[command],
+  options: ({ db, words }) =>
     db.tasks
       .all()
       .filter((task) => isMeant(task))
-      .map((task) => ({ value: task.id, label: describeTask(task) })),
+      .map((task) => ({ value: task.id, label: describeTask(task, words) })),
   act: typed(command),
 });
 
 const register: Choice = {
-  title: WORDS.whichChat,
-  none: WORDS.noChat,
+  title: (w) => w.whichChat,
+  none: (w) => w.noChat,
   options: ({ db }) => {
     const former = new Set(db.groups.all().map((group) => group.formerJid));
     return db.groups
@@ -74,7 +73,8 @@ const register: Choice = {
   },
   confirm(context, value) {
     const { name, folder } = registrationOf(context, value);
-    return { text: WORDS.confirmRegister(name, value, folder), yes: WORDS.registerAs(folder) };
+    const { words } = context;
+    return { text: words.confirmRegister(name, value, folder), yes: words.registerAs(folder) };
   },
   act(context, value) {
     return typed('register')(context, `${value} ${registrationOf(context, value).folder}`);
@@ -89,38 +89,39 @@ const CHOICES = {
     ...ofTasks('cancel', isOpen),
     confirm: (context, value) => {
       const task = findTask(context.tasks, value, context.group);
-      return { text: WORDS.confirmCancel(describeTask(task)), yes: WORDS.cancelIt };
+      const { words } = context;
+      return { text: words.confirmCancel(describeTask(task, words)), yes: words.cancelIt };
     },
   },
   retry: {
-    title: WORDS.whichFailure,
-    none: WORDS.noFailure,
-    options: ({ db, tasks, group }) => {
+    title: (w) => w.whichFailure,
+    none: (w) => w.noFailure,
+    options: ({ db, tasks, group, words }) => {
       const zone = group.timezone ?? tasks.defaultTimezone;
       return recentFailures(db, iso(tasks.now() - FAILURES_KEPT_MS), MOST_OPTIONS).map((failed) => ({
         value: failed.turnId,
-        label: `${localTime(Date.parse(failed.finishedAt), zone)} ${failed.group.name}: ${failed.words}`,
+        label: `${words.time(Date.parse(failed.finishedAt), zone)} ${failed.group.name}: ${failed.words}`,
       }));
     },
     act: (context, value) => retried(context, retryTurn(context.tasks, value, `telegram:${context.sender}`)),
   },
   unregister: {
-    title: WORDS.whichGroup,
-    none: WORDS.noGroup,
+    title: (w) => w.whichGroup,
+    none: (w) => w.noGroup,
     options: ({ db }) =>
       db.groups
         .all()
         .filter((group) => !group.isMain)
         .map((group) => ({ value: group.chatJid, label: `${group.name} (${group.folder})` })),
-    confirm: (context, value) => ({
-      text: WORDS.confirmUnregister(registeredGroup(context, value)),
-      yes: WORDS.unregisterIt,
-    }),
+    confirm: (context, value) => {
+      const { name, folder } = registeredGroup(context, value);
+      return { text: context.words.confirmUnregister(name, folder), yes: context.words.unregisterIt };
+    },
     act: (context, value) => typed('unregister')(context, registeredGroup(context, value).folder),
   },
   register,
   /** Nobody has sent a command: the bot was added to a chat, and says so. */
-  join: { ...register, no: WORDS.notNow },
+  join: { ...register, no: (w) => w.notNow },
 } satisfies Record<string, Choice>;
 
 export type ChoiceKind = keyof typeof CHOICES;
@@ -132,12 +133,12 @@ function isOpen({ status }: Task): boolean {
   return status === 'active' || status === 'paused';
 }
 
-const describeTask = (task: Task): string =>
-  `${task.id} [${task.folder}] ${describeSchedule(task)}: ${task.prompt.replace(/\s+/g, ' ').slice(0, 200)}`;
+const describeTask = (task: Task, words: Words): string =>
+  `${task.id} [${task.folder}] ${describeSchedule(task, words)}: ${task.prompt.replace(/\s+/g, ' ').slice(0, 200)}`;
 
 function registeredGroup({ db }: ChatCommandContext, value: string): Group {
   const group = db.groups.byJid(chatJid(value));
-  if (group === null) throw new NanoClawError('GROUP_UNKNOWN', `chat ${value} is not registered any more`);
+  if (group === null) throw new NanoClawError('GROUP_UNKNOWN', (w) => w.refused.notRegisteredNow(value));
   return group;
 }
 
@@ -147,9 +148,9 @@ function registrationOf(
   value: string,
 ): { chatJid: ChatJid; name: string; folder: string } {
   const chat = db.groups.chat(chatJid(value));
-  if (chat === null) throw new NanoClawError('GROUP_UNKNOWN', `I have never seen a chat ${value}`);
+  if (chat === null) throw new NanoClawError('GROUP_UNKNOWN', (w) => w.refused.neverSeen(value));
   const name = chat.name.replace(/\s+/g, ' ').trim().slice(0, 100) || value;
   if (chat.botStatus === 'kicked' || chat.botStatus === 'left')
-    throw new NanoClawError('GROUP_INVALID', WORDS.notThere(name));
+    throw new NanoClawError('GROUP_INVALID', (w) => w.refused.notThere(name));
   return { chatJid: chat.chatJid, name, folder: proposeFolder(db, registry.home, { ...chat, name }) };
 }

@@ -1,5 +1,6 @@
 /**
- * The commands that Telegram offers behind "/": main sees all, each other group those for everyone, strangers none. Set when
+ * The commands that Telegram offers behind "/": main sees all, each other group those for everyone, strangers none; each in
+ * the reader's language, or in the one that the group is set to. Set when
  * the bot knows who it is and when registrations change, only where they differ from what was set last; that is remembered
  * in the database. Decoration: nothing waits for it, and what fails is tried again later without a word to anybody.
  */
@@ -9,12 +10,14 @@ import { messageOf } from '../errors.ts';
 import { type Clock, sleep } from '../lib/clock.ts';
 import type { Logger } from '../log.ts';
 import { type BotIdentity, type MenuCommand, type Telegram, TelegramError } from '../telegram/api.ts';
-import { type ChatJid, chatJid } from '../types.ts';
+import { type ChatJid, chatJid, type Group } from '../types.ts';
+import { DEFAULT_LANGUAGE, LANGUAGES, type Language, wordsOf } from '../words.ts';
 import { commandsFor } from './chat-commands.ts';
-import { COMMAND_WORDS } from './words.ts';
 
 /** Wherever nothing else was set. */
 const DEFAULT = 'default';
+/** A scope is DEFAULT or a chat's id; for those who read another language, the language follows behind a space. */
+type Scope = string;
 /** Between two requests: a hundred groups at a first start must not use up what may be asked. */
 const PACE_MS = 100;
 const RETRY_MS = 60_000;
@@ -39,7 +42,7 @@ export function createCommandMenus({ db, clock, log, telegram, bot }: CommandMen
   const stopped = new AbortController();
   const isOver = () => stopped.signal.aborted || !db.sqlite.open;
   /** By scope: not to be asked before this, on the monotonic clock. */
-  const refused = new Map<string, number>();
+  const refused = new Map<Scope, number>();
   let isRunning = false;
 
   function changed(): void {
@@ -61,7 +64,7 @@ export function createCommandMenus({ db, clock, log, telegram, bot }: CommandMen
   }
 
   /** A scope whose menu is not as it should be. */
-  function difference(): { botId: number; scope: string; commands: MenuCommand[] } | null {
+  function difference(): { botId: number; scope: Scope; commands: MenuCommand[] } | null {
     const botId = bot()?.id;
     if (botId === undefined || isOver()) return null;
     const wanted = wantedMenus();
@@ -73,18 +76,18 @@ export function createCommandMenus({ db, clock, log, telegram, bot }: CommandMen
     return null;
   }
 
-  const mayAsk = (scope: string): boolean => clock.monotonic() >= (refused.get(scope) ?? 0);
+  const mayAsk = (scope: Scope): boolean => clock.monotonic() >= (refused.get(scope) ?? 0);
 
-  function wantedMenus(): Map<string, MenuCommand[]> {
-    const menus = db.groups.all().map((group) => [group.chatJid as string, menuFor(group.isMain)] as const);
-    return new Map([[DEFAULT, []], ...menus]);
+  function wantedMenus(): Map<Scope, MenuCommand[]> {
+    return new Map([[DEFAULT, []], ...db.groups.all().flatMap(menusOf)]);
   }
 
   /** Returns how long to wait before the next request. */
-  async function set(botId: number, scope: string, commands: MenuCommand[]): Promise<number> {
-    const jid: ChatJid | null = scope === DEFAULT ? null : chatJid(scope);
+  async function set(botId: number, scope: Scope, commands: MenuCommand[]): Promise<number> {
+    const [chat = '', language] = scope.split(' ');
+    const jid: ChatJid | null = chat === DEFAULT ? null : chatJid(chat);
     try {
-      await telegram.setCommands(jid, commands);
+      await telegram.setCommands(jid, commands, language);
     } catch (error) {
       log.debug({ event: 'menu_not_set', scope }, messageOf(error));
       const isNo = error instanceof TelegramError && [400, 403].includes(error.status);
@@ -110,8 +113,13 @@ export function createCommandMenus({ db, clock, log, telegram, bot }: CommandMen
   };
 }
 
-const menuFor = (isMain: boolean): MenuCommand[] =>
-  commandsFor(isMain).map((command) => ({ command, description: COMMAND_WORDS[command].menu }));
+function menusOf({ chatJid: jid, isMain, language }: Group): [Scope, MenuCommand[]][] {
+  if (language !== 'auto') return [[jid, menuFor(isMain, language)]];
+  return LANGUAGES.map((each) => [each === DEFAULT_LANGUAGE ? jid : `${jid} ${each}`, menuFor(isMain, each)]);
+}
+
+const menuFor = (isMain: boolean, language: Language): MenuCommand[] =>
+  commandsFor(isMain).map((command) => ({ command, description: wordsOf(language).commands[command].menu }));
 
 const digestOf = (commands: readonly MenuCommand[]): string =>
   createHash('sha256').update(JSON.stringify(commands)).digest('hex').slice(0, 16);

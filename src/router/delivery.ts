@@ -19,12 +19,11 @@ import type { Reach } from '../lib/failpoint.ts';
 import type { Logger } from '../log.ts';
 import { NetworkError, type Telegram, TelegramError } from '../telegram/api.ts';
 import { type ChatJid, chatJid, type Iso, iso } from '../types.ts';
+import { isSaid } from '../words.ts';
 import { requestFor } from './outbox-request.ts';
 import type { Pacing } from './pacing.ts';
 import { isAboutFormatting, isAboutKind } from './refusals.ts';
 
-const REFUSED_NOTICE = 'Telegram refused a message of mine. The operator finds the reason in the log.';
-const LOST_NOTICE = 'A message of mine may not have arrived: the connection broke twice while I sent it.';
 const UNKNOWN_WAIT_MS = 5000;
 const IN_FLIGHT_MS = 3000;
 /** The longest window of a limit. */
@@ -258,19 +257,20 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     // A message that looks as before says by itself, when its buttons are pressed, what was decided.
     if (entry.editOf !== null) return;
     // That a notice may be lost is not worth another: they would never end while the daemon keeps dying.
-    if (entry.text === LOST_NOTICE) return;
+    if (isSaid(entry.text, (w) => w.maybeLost)) return;
     log.error({ event: 'send_unknown_twice', chat, outbox: id }, 'a reply may not have arrived');
-    const at = iso(clock.now());
-    db.outbox.add({ chatJid: chat, threadId, turnId: null, replyTo: null, text: LOST_NOTICE, at });
+    const text = db.languages.wordsFor(chat).maybeLost;
+    db.outbox.add({ chatJid: chat, threadId, turnId: null, replyTo: null, text, at: iso(clock.now()) });
   }
 
   /** The chat was owed a reply, so it hears that there is none; unless it is the chat that takes nothing (403). */
   function tellRefused(entry: OutboxEntry, status: number): void {
-    if (status === 403 || entry.text === REFUSED_NOTICE || entry.text === LOST_NOTICE) return;
+    if (status === 403 || isSaid(entry.text, (w) => w.refusedByTelegram)) return;
+    if (isSaid(entry.text, (w) => w.maybeLost)) return;
     const { chatJid: chat, threadId } = entry;
     if (db.groups.byJid(chat) === null) return;
-    const at = iso(clock.now());
-    db.outbox.add({ chatJid: chat, threadId, turnId: null, replyTo: null, text: REFUSED_NOTICE, at });
+    const text = db.languages.wordsFor(chat).refusedByTelegram;
+    db.outbox.add({ chatJid: chat, threadId, turnId: null, replyTo: null, text, at: iso(clock.now()) });
   }
 
   /** It will never arrive. */

@@ -10,6 +10,7 @@ import type { BotIdentity } from '../telegram/api.ts';
 import type { IncomingMessage } from '../telegram/update.ts';
 import { commandOf, requestOf, type TriggerKind, triggerOf } from '../trigger.ts';
 import { type Disposition, type Group, iso, type Seq } from '../types.ts';
+import { REASONS, type Words } from '../words.ts';
 import { answerCommand, type ChatAnswer, isHostCommand } from './chat-commands.ts';
 import type { People, Standing } from './people.ts';
 import type { OverLimit, RequestLimits } from './request-limits.ts';
@@ -56,7 +57,7 @@ export function createJudge(options: JudgeOptions): Judge {
 
   function judge(bot: BotIdentity, message: IncomingMessage, group: Group): Verdict {
     if (message.service) return { disposition: 'service' };
-    if (message.senderIsBot) return { disposition: 'not_allowed', reason: 'sent by another bot' };
+    if (message.senderIsBot) return { disposition: 'not_allowed', reason: REASONS.byBot };
     // What was forwarded are somebody else's words: shown to Nina, but no command to the daemon.
     const command =
       message.forwardedFrom === null ? commandOf(message.text, message.entities, bot.username) : null;
@@ -66,13 +67,14 @@ export function createJudge(options: JudgeOptions): Judge {
       return turnedAway(standing);
     }
     if (command && isHostCommand(command.name)) {
+      const words = wordsFor(message, group);
       const over = command.name === 'stop' ? null : options.limits.check(group, message.sender);
-      if (over !== null) return tooMuch(over);
+      if (over !== null) return tooMuch(over, words);
       const { assistantName, describe, tasks, registry } = options;
       const { sender } = message;
       const replyTo = message.replyTo?.messageId ?? null;
       const answer = answerCommand(
-        { db, tasks, registry, group, sender, replyTo, assistantName, describe },
+        { db, tasks, registry, group, sender, replyTo, assistantName, words, describe },
         command,
       );
       return { disposition: 'host_command', reason: `/${command.name}`, answer };
@@ -81,14 +83,21 @@ export function createJudge(options: JudgeOptions): Judge {
     // One album is one request.
     if (joinsAlbum(message, group, null)) return { disposition: null, kind: 'album' };
     if (kind === null) return { disposition: 'not_for_nina' };
+    const words = wordsFor(message, group);
     const over = options.limits.check(group, message.sender);
-    return over === null ? { disposition: null, kind } : tooMuch(over);
+    return over === null ? { disposition: null, kind } : tooMuch(over, words);
   }
 
-  const tooMuch = ({ reason, tell }: OverLimit): Verdict => ({
+  /** Whoever asks is answered in their language; so is, from then on, the chat. */
+  function wordsFor({ language }: IncomingMessage, { chatJid }: Group): Words {
+    db.languages.note(chatJid, language);
+    return db.languages.wordsFor(chatJid);
+  }
+
+  const tooMuch = ({ reason, tell }: OverLimit, words: Words): Verdict => ({
     disposition: 'not_allowed',
     reason,
-    ...(tell === null ? {} : { answer: { text: tell } }),
+    ...(tell === null ? {} : { answer: { text: tell(words) } }),
   });
 
   function refused(message: IncomingMessage, group: Group, detail: string): void {

@@ -4,8 +4,8 @@
  */
 import type { InlineKeyboardButton, InlineKeyboardMarkup } from 'grammy/types';
 import type { Question } from '../db/questions.ts';
-import type { Choice, Option } from './choices.ts';
-import { WORDS } from './words.ts';
+import type { Words } from '../words.ts';
+import type { Option } from './choices.ts';
 
 /** Below Telegram's hundred buttons, and what fits onto a phone. */
 export const PER_PAGE = 8;
@@ -38,24 +38,24 @@ export function readPress(data: string): Pressed | null {
 }
 
 /** The page that there is: of fewer options than there were, the last one. */
-export function listView(question: Shown, choice: Pick<Choice, 'title'>, options: readonly Option[]): View {
+export function listView(question: Shown, title: string, options: readonly Option[], words: Words): View {
   const pages = Math.max(1, Math.ceil(options.length / PER_PAGE));
   const page = Math.min(Math.max(0, question.page), pages - 1);
   const rows = options
     .slice(page * PER_PAGE, (page + 1) * PER_PAGE)
     .map(({ value, label }) => [button(question, 'choose', label, value)]);
   const turning = [
-    ...(page > 0 ? [button(question, 'page', WORDS.before, String(page - 1))] : []),
-    ...(page < pages - 1 ? [button(question, 'page', WORDS.further, String(page + 1))] : []),
+    ...(page > 0 ? [button(question, 'page', words.before, String(page - 1))] : []),
+    ...(page < pages - 1 ? [button(question, 'page', words.further, String(page + 1))] : []),
   ];
-  const text = pages > 1 ? `${choice.title} ${WORDS.pageOf(page + 1, pages)}` : choice.title;
+  const text = pages > 1 ? `${title} ${words.pageOf(page + 1, pages)}` : title;
   return {
     text,
     keyboard: {
       inline_keyboard: [
         ...rows,
         ...(turning.length > 0 ? [turning] : []),
-        [button(question, 'no', WORDS.neverMind)],
+        [button(question, 'no', words.neverMind)],
       ],
     },
   };
@@ -65,13 +65,13 @@ export function listView(question: Shown, choice: Pick<Choice, 'title'>, options
 export function confirmView(
   question: Shown,
   text: string,
-  words: { yes: string; no: string; back: boolean },
+  labels: { yes: string; no: string; back: string | null },
 ): View {
   const last = [
-    ...(words.back ? [button(question, 'back', WORDS.back)] : []),
-    button(question, 'no', words.no),
+    ...(labels.back === null ? [] : [button(question, 'back', labels.back)]),
+    button(question, 'no', labels.no),
   ];
-  return { text, keyboard: { inline_keyboard: [[button(question, 'yes', words.yes)], last] } };
+  return { text, keyboard: { inline_keyboard: [[button(question, 'yes', labels.yes)], last] } };
 }
 
 function button({ id, rev }: Shown, verb: Verb, label: string, value?: string): InlineKeyboardButton {

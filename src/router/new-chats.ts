@@ -11,7 +11,6 @@ import type { Incoming } from '../telegram/update.ts';
 import { type ChatJid, type Group, iso } from '../types.ts';
 import type { ChatCommandContext } from './chat-commands.ts';
 import type { Questions } from './questions.ts';
-import { WORDS } from './words.ts';
 
 /** Within HOUR_MS; one line more says that there were more. */
 export const MOST_TOLD = 5;
@@ -54,14 +53,15 @@ export function createNewChats(options: NewChatsOptions) {
     const times = count();
     if (times > MOST_TOLD + 1) return null;
     const name = oneLine(chat.name, 100);
-    const by = oneLine(who, 64);
+    const words = db.languages.wordsFor(main.chatJid);
+    const by = who === null ? words.somebody : oneLine(who, 64);
     const tell = (text: string) =>
       options.record({ chatJid: main.chatJid, threadId: null, turnId: null, replyTo: null, text });
-    if (times > MOST_TOLD) tell(WORDS.addedToMany(name, MOST_TOLD));
-    else if (group !== null) tell(isIn ? WORDS.backIn(name, by) : WORDS.removedFrom(name, by));
+    if (times > MOST_TOLD) tell(words.addedToMany(name, MOST_TOLD));
+    else if (group !== null) tell(isIn ? words.backIn(name, by) : words.removedFrom(name, by));
     else {
       const folder = proposeFolder(db, registry.home, { chatJid: chat.chatJid, name });
-      const about = { subject: chat.chatJid, text: WORDS.addedTo(name, by, folder) };
+      const about = { subject: chat.chatJid, text: words.addedTo(name, by, folder) };
       questions.ask(options.contextOf(main, 'nobody'), { kind: 'join', threadId: null, about });
     }
     return main.chatJid;

@@ -1,6 +1,7 @@
 /** May this person ask here? The sender rules, applied to one message. */
 import type { SenderRules } from '../sender-rules.ts';
 import type { Group } from '../types.ts';
+import { REASONS } from '../words.ts';
 import type { Admins } from './admins.ts';
 
 export type Standing =
@@ -20,17 +21,15 @@ export function createPeople(rules: () => SenderRules, admins: Pick<Admins, 'inc
         return {
           admitted: false,
           others: 'drop',
-          reason:
-            'the file with the sender rules is malformed, so nobody is admitted until the operator mends it',
+          reason: REASONS.badRules,
         };
       const rule = now.ruleOf(group);
       if (rule.everyone || rule.ids.has(sender)) return { admitted: true };
       // In a private chat that is its one person; in a group, an administrator who writes anonymously, as the group.
       if (rule.admins && (sender === group.chatJid || admins.includes(group.chatJid, sender)))
         return { admitted: true };
-      const who =
-        rule.admins && rule.ids.size === 0 ? 'an administrator of the chat' : 'one of those who may ask here';
-      return { admitted: false, others: rule.others, reason: `the sender is not ${who}` };
+      const reason = rule.admins && rule.ids.size === 0 ? REASONS.notAdmin : REASONS.notListed;
+      return { admitted: false, others: rule.others, reason };
     },
   };
 }

@@ -16,11 +16,11 @@ import type { Clock } from '../lib/clock.ts';
 import type { Random } from '../lib/random.ts';
 import type { Press } from '../telegram/update.ts';
 import { type Group, type Iso, iso } from '../types.ts';
+import { DEFAULT_LANGUAGE, languageOf, wordsOf } from '../words.ts';
 import type { ChatAnswer, ChatCommandContext } from './chat-commands.ts';
 import { type Choice, type ChoiceKind, choiceOf } from './choices.ts';
 import { confirmView, listView, type Pressed, readPress, type View } from './keyboard.ts';
 import type { People } from './people.ts';
-import { WORDS } from './words.ts';
 
 /** How long an answer is waited for. */
 export const OPEN_MS = 24 * 60 * 60_000;
@@ -74,7 +74,7 @@ export function createQuestions({ db, clock, random, people, contextOf }: Questi
     const view = viewOf(context, choice, question);
     const entry = { chatJid, threadId, turnId: null, replyTo: null, at: now() };
     if (view === null) {
-      db.outbox.add({ ...entry, text: choice.none });
+      db.outbox.add({ ...entry, text: choice.none(context.words) });
       return;
     }
     db.questions.prune(iso(clock.now() - KEPT_MS));
@@ -85,12 +85,14 @@ export function createQuestions({ db, clock, random, people, contextOf }: Questi
   /** What the question shows now; null when there is nothing to choose from. */
   function viewOf(context: ChatCommandContext, choice: Choice, question: Question): View | null {
     const { subject, kind } = question;
+    const { words } = context;
     if (subject !== null && choice.confirm) {
       const { text, yes } = choice.confirm(context, subject);
-      return confirmView(question, text, { yes, no: choice.no ?? WORDS.neverMind, back: kind !== 'join' });
+      const no = choice.no?.(words) ?? words.neverMind;
+      return confirmView(question, text, { yes, no, back: kind === 'join' ? null : words.back });
     }
     const options = choice.options(context);
-    return options.length === 0 ? null : listView(question, choice, options);
+    return options.length === 0 ? null : listView(question, choice.title(words), options, words);
   }
 
   function press(pressed: Press, group: Group | null): ChatAnswer | null {
@@ -102,17 +104,20 @@ export function createQuestions({ db, clock, random, people, contextOf }: Questi
 
   /** `told`: what only who pressed it is told; the message says the rest. */
   function take(pressed: Press, group: Group | null): { told: string; effect?: ChatAnswer } {
+    if (group === null) return { told: wordsOf(languageOf(pressed.language) ?? DEFAULT_LANGUAGE).outdated };
     const wanted = readPress(pressed.data);
     const question = wanted === null ? null : db.questions.byId(wanted.id);
     const choice = question === null ? null : choiceOf(question.kind);
-    if (group === null || question?.chatJid !== group.chatJid || !wanted || !choice)
-      return { told: WORDS.outdated };
+    const before = db.languages.wordsFor(group.chatJid);
+    if (question?.chatJid !== group.chatJid || !wanted || !choice) return { told: before.outdated };
     const standing = people.standing(group, pressed.sender);
     if (!standing.admitted || !group.isMain) {
       const detail = `button of /${question.kind}: ${standing.admitted ? 'not in main' : standing.reason}`;
       note(pressed, group, detail);
-      return { told: WORDS.mayNotDecide };
+      return { told: before.mayNotDecide };
     }
+    db.languages.note(group.chatJid, pressed.language);
+    const words = db.languages.wordsFor(group.chatJid);
     const change = (text: string, view?: View) => {
       const keyboard = view === undefined ? null : JSON.stringify(view.keyboard);
       const entry = { chatJid: group.chatJid, threadId: null, turnId: null, replyTo: null, text, keyboard };
@@ -121,7 +126,7 @@ export function createQuestions({ db, clock, random, people, contextOf }: Questi
     const context = contextOf(group, pressed.sender);
     if (question.answer !== null) {
       change(question.answer);
-      return { told: WORDS.decidedAlready(question.answer) };
+      return { told: words.decidedAlready(question.answer) };
     }
     const decide = (answer: string) => {
       db.questions.settle(question.id, answer, `telegram:${pressed.sender}`, now());
@@ -130,24 +135,24 @@ export function createQuestions({ db, clock, random, people, contextOf }: Questi
     const show = () => {
       const current = db.questions.byId(question.id) ?? question;
       const view = viewOf(context, choice, current);
-      if (view === null) decide(choice.none);
+      if (view === null) decide(choice.none(words));
       else change(view.text, view);
     };
     // A clock that was set back makes nothing older.
     if (clock.now() - Date.parse(question.askedAt) > OPEN_MS) {
-      decide(WORDS.tooLate(choice.title));
-      return { told: WORDS.outdated };
+      decide(words.tooLate(choice.title(words)));
+      return { told: words.outdated };
     }
     try {
       return db.savepoint(() => {
         if (wanted.rev === question.rev)
           return { told: '', effect: go(wanted, { question, choice, context, decide, show }) };
         show();
-        return { told: WORDS.changedMeanwhile };
+        return { told: words.changedMeanwhile };
       });
     } catch (error) {
       if (!(error instanceof NanoClawError) || error.kind !== 'rejected') throw error;
-      decide(WORDS.didNotWork(error.message));
+      decide(words.didNotWork(error.in(words)));
       return { told: '' };
     }
   }
@@ -163,7 +168,7 @@ export function createQuestions({ db, clock, random, people, contextOf }: Questi
   function go({ verb, value }: Pressed, { question, choice, context, decide, show }: Step): ChatAnswer {
     const nothing: ChatAnswer = { text: '' };
     if (verb === 'no') {
-      decide(WORDS.nothingChanged);
+      decide(context.words.nothingChanged);
       return nothing;
     }
     const subject = verb === 'yes' ? question.subject : verb === 'choose' ? value : null;

@@ -6,6 +6,7 @@
 import type { Clock } from '../lib/clock.ts';
 import { createWindowLimit, type WindowLimit } from '../lib/window-limit.ts';
 import type { Group } from '../types.ts';
+import { REASONS, type Sentence } from '../words.ts';
 
 const MINUTE_MS = 60_000;
 /** Between two answers that say so, to the same person or group. */
@@ -19,7 +20,7 @@ export interface RequestLimitsOptions {
 }
 
 /** `tell`: the answer, or null when it was said a while ago. */
-export type OverLimit = { reason: string; tell: string | null };
+export type OverLimit = { reason: string; tell: Sentence | null };
 
 export interface RequestLimits {
   /** Counts one request; null when it may be answered. */
@@ -42,19 +43,23 @@ export function createRequestLimits({ clock, perSender, perGroup }: RequestLimit
     return isTaken;
   }
 
-  function over(key: string, most: number, who: string, now: number): OverLimit {
-    const limit = `more than ${most} requests within a minute ${who}`;
-    const tell = `That was ${limit}. I do not answer what is beyond it; please write again in a minute.`;
-    return { reason: limit, tell: take(told, key, now) ? tell : null };
-  }
+  const over = (
+    key: string,
+    most: number,
+    limit: 'tooManyByOne' | 'tooManyHere',
+    now: number,
+  ): OverLimit => ({
+    reason: REASONS[limit](String(most)),
+    tell: take(told, key, now) ? (words) => words[limit](most) : null,
+  });
 
   return {
     check({ chatJid, isMain }, sender) {
       if (isMain) return null;
       const now = clock.monotonic();
       const person = `${chatJid} ${sender}`;
-      if (!take(bySender, person, now)) return over(person, perSender, 'from one person', now);
-      if (!take(byGroup, chatJid, now)) return over(chatJid, perGroup, 'in this group', now);
+      if (!take(bySender, person, now)) return over(person, perSender, 'tooManyByOne', now);
+      if (!take(byGroup, chatJid, now)) return over(chatJid, perGroup, 'tooManyHere', now);
       return null;
     },
     settle(isStored) {

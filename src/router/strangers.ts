@@ -6,11 +6,12 @@
 import type { Db } from '../db.ts';
 import type { Clock } from '../lib/clock.ts';
 import { createWindowLimit } from '../lib/window-limit.ts';
-import { type PairingResult, tryPairing } from '../pairing.ts';
+import { tryPairing } from '../pairing.ts';
 import { type RegistryOptions, registerGroup } from '../registry.ts';
 import type { IncomingMessage } from '../telegram/update.ts';
 import { commandOf } from '../trigger.ts';
 import { iso } from '../types.ts';
+import type { Words } from '../words.ts';
 
 const MINUTE_MS = 60_000;
 const PER_CHAT = 3;
@@ -39,15 +40,20 @@ export function createStrangers({ db, clock, registry, assistantName }: Stranger
     if (command?.name === 'chatid') return mayAnswer(message) ? message.chat.chatJid : null;
     if (!message.isPrivate || db.groups.wasRefused(message.chat.chatJid) || !mayAnswer(message)) return null;
     db.groups.refuse(message.chat.chatJid, iso(clock.now()));
-    return db.groups.main() === null
-      ? `Hello, I am ${assistantName}. Nobody has set me up yet. If this is your NanoClaw: run "nanoclaw pair" on its machine and send me the line that it prints.`
-      : `Hello, I am ${assistantName}. I work for a few chats only, and this is none of them, so I cannot help you. What you write here is not kept.`;
+    const words = wordsFor(message);
+    return db.groups.main() === null ? words.notSetUp(assistantName) : words.notForYou(assistantName);
   }
 
   const mayAnswer = ({ chat }: IncomingMessage): boolean => {
     const now = clock.monotonic();
     return perChat.take(chat.chatJid, now) && together.take('all', now);
   };
+
+  /** What comes later in this chat is said in the same language. */
+  function wordsFor({ chat, language }: IncomingMessage): Words {
+    db.languages.note(chat.chatJid, language);
+    return db.languages.wordsFor(chat.chatJid);
+  }
 
   /** Null: as if it were any message. */
   function pair(message: IncomingMessage, code: string): string | null {
@@ -70,25 +76,12 @@ export function createStrangers({ db, clock, registry, assistantName }: Stranger
         { chatJid, name: name.trim().slice(0, 128) || 'Main', folder: 'main', isMain: true },
         `telegram:${message.sender}`,
       );
-      return paired(message.isPrivate);
+      const words = wordsFor(message);
+      return message.isPrivate ? words.isMainNow : `${words.isMainNow}\n${words.everybodyMay}`;
     }
-    return ANSWERS[result];
+    if (result === 'locked') return null;
+    return result === 'wrong' ? wordsFor(message).wrongCode : wordsFor(message).lastWrongCode;
   }
-
-  const paired = (isPrivate: boolean): string =>
-    [
-      `This is the main group now: from here you administer the others. Just write, and I answer; /help shows the commands.`,
-      ...(isPrivate
-        ? []
-        : ['Everybody who writes here may do that. To narrow it: nanoclaw groups set main --senders admins']),
-    ].join('\n');
 
   return { answer };
 }
-
-const ANSWERS: Record<Exclude<PairingResult, 'right'>, string | null> = {
-  wrong:
-    'That code is not valid. It works once and for ten minutes; "nanoclaw pair" on the machine prints a new one.',
-  now_locked: 'That code is not valid either. This chat can try again in an hour.',
-  locked: null,
-};

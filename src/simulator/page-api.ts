@@ -80,7 +80,7 @@ export class PageApi {
       topics: chat.topics,
       memberKeys: members.map((p) => p.key),
       commands: Object.fromEntries(
-        isIn(chat) ? members.map((p) => [p.key, commandsIn(this.#c, chat, p.user.id)]) : [],
+        isIn(chat) ? members.map((p) => [p.key, commandsIn(this.#c, chat, p.user)]) : [],
       ),
       botStatus: chat.botStatus,
       botIsIn: isIn(chat),

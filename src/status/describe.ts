@@ -2,9 +2,10 @@
  * The status in short lines, for a chat or a terminal. Times are told as how long ago or how far ahead, so that no zone is
  * needed. Pure. Other groups than main get describeBriefly: nothing of the host, of other groups or of people.
  */
-import type { Phase } from '../db/turn-phases.ts';
-import { age, type DaemonStatus, describeProblem, isConnected, others, whyNotConnected } from '../status.ts';
+import { age } from '../lib/duration.ts';
+import { type DaemonStatus, describeProblem, isConnected, others, whyNotConnected } from '../status.ts';
 import type { Disposition, Iso } from '../types.ts';
+import { ENGLISH, type Words } from '../words.ts';
 import type { OpenTurn, Overview } from './overview.ts';
 
 /** So many of a list are shown; how many more there are is said. */
@@ -55,42 +56,39 @@ export function describeStopped(
 }
 
 /** For any group's chat: is it all right, and what happens here? */
-export function describeBriefly(s: DaemonStatus, jid: string): string {
+export function describeBriefly(s: DaemonStatus, jid: string, words: Words): string {
   const now = Date.parse(s.now);
   const line = s.perGroup.find(({ chatJid }) => chatJid === jid);
   const turn = s.turns.find(({ id }) => id === line?.turn);
   const here =
     turn !== undefined
-      ? `I am at work on something: ${describeTurn(turn, now)}.`
+      ? words.atWork(describeTurn(turn, now, words))
       : s.queue.running.includes(jid)
-        ? 'I am at work on something.'
+        ? words.atWork(null)
         : s.queue.waiting.includes(jid)
-          ? 'Something waits for a free place.'
+          ? words.waitsForPlace
           : s.queue.backingOff.includes(jid)
-            ? 'Something failed or has to wait, and is tried again.'
-            : 'Nothing is going on.';
+            ? words.backsOff
+            : words.nothingGoesOn;
   const isWell = s.runtime.ready && isConnected(s) && s.problems.length === 0;
   return [
-    `Up for ${age(now - Date.parse(s.startedAt))}.`,
-    isWell ? 'All is well.' : 'Something is not all right; the main chat knows more.',
-    `Here: ${here}`,
-    ...(line?.nextRun ? [`Next task here: ${when(line.nextRun, now)}.`] : []),
+    words.up(words.age(now - Date.parse(s.startedAt))),
+    isWell ? words.allIsWell : words.notAllIsWell,
+    words.here(here),
+    ...(line?.nextRun ? [nextTask(Date.parse(line.nextRun) - now, words)] : []),
   ].join('\n');
 }
 
-const PHASE_WORDS: Record<Exclude<Phase, 'queue'>, string> = {
-  container: 'its agent is starting',
-  first_output: 'the model has not answered yet',
-  reply: 'answering',
-};
+const nextTask = (aheadMs: number, words: Words): string =>
+  aheadMs >= 0 ? words.nextTaskIn(words.age(aheadMs)) : words.nextTaskDue(words.age(-aheadMs));
 
-function describeTurn(turn: OpenTurn, nowMs: number): string {
-  const phase = turn.phase === 'reply' ? (turn.activity ?? PHASE_WORDS.reply) : PHASE_WORDS[turn.phase];
+function describeTurn(turn: OpenTurn, nowMs: number, words: Words = ENGLISH): string {
+  const phase = turn.phase === 'reply' ? (turn.activity ?? words.phases.reply) : words.phases[turn.phase];
   const parts = [
-    `${age(nowMs - Date.parse(turn.queuedAt))}`,
-    `${phase} for ${age(nowMs - Date.parse(turn.phaseSince))}`,
-    ...(turn.kind === 'task' ? ['a task'] : []),
-    ...(turn.attempt > 1 ? [`attempt ${turn.attempt}`] : []),
+    words.age(nowMs - Date.parse(turn.queuedAt)),
+    words.phaseFor(phase, words.age(nowMs - Date.parse(turn.phaseSince))),
+    ...(turn.kind === 'task' ? [words.aTask] : []),
+    ...(turn.attempt > 1 ? [words.attempt(turn.attempt)] : []),
   ];
   return parts.join(', ');
 }

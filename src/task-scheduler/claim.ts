@@ -12,6 +12,7 @@ import { messageOf } from '../errors.ts';
 import { nextRun } from '../next-run.ts';
 import { GRACE_MS, scheduleOf, tooLate } from '../tasks.ts';
 import { type Iso, iso } from '../types.ts';
+import { REASONS } from '../words.ts';
 
 /** So many missed instants get rows of their own; a longer stop is summed up in the run that covers it. */
 export const MAX_MISSED_ROWS = 2000;
@@ -30,13 +31,12 @@ export interface Claim {
  * the database throws is thrown, since that is no task's fault.
  */
 export function claimDue(db: Db, task: Task, now: number, catchUpAt: () => Iso): Claim {
-  if (db.groups.byFolder(task.folder) === null)
-    return pause(db, task, now, 'its group is not registered any more');
+  if (db.groups.byFolder(task.folder) === null) return pause(db, task, now, REASONS.groupGone);
   let came: ReturnType<typeof dueInstants>;
   try {
     came = dueInstants(task, now);
   } catch (error) {
-    return pause(db, task, now, `its schedule cannot be computed: ${messageOf(error)}`.slice(0, 300));
+    return pause(db, task, now, REASONS.badSchedule(messageOf(error)).slice(0, 300));
   }
   const { instants, unlisted, next } = came;
   db.tasks.setNextRun(task.id, next === null ? null : iso(next));

@@ -7,7 +7,7 @@
 import http from 'node:http';
 import https from 'node:https';
 import { Api, type ApiClientOptions, GrammyError, HttpError, InputFile } from 'grammy';
-import type { InlineKeyboardMarkup, MessageEntity, Update } from 'grammy/types';
+import type { InlineKeyboardMarkup, LanguageCode, MessageEntity, Update } from 'grammy/types';
 import { messageOf } from '../errors.ts';
 import type { Entity } from '../format/entities.ts';
 import type { FileKind } from '../types.ts';
@@ -39,8 +39,15 @@ export interface Telegram {
   ): Promise<void>;
   /** A button was pressed and stops waiting. An empty text shows nothing; `alert` shows it until it is read. */
   answerCallback(id: string, text: string, alert: boolean): Promise<void>;
-  /** Offers these commands in a chat, or (`null`) wherever nothing else was set; an empty list takes them away. */
-  setCommands(chatJid: string | null, commands: readonly MenuCommand[]): Promise<void>;
+  /**
+   * Offers these commands in a chat, or (`null`) wherever nothing else was set; an empty list takes them away. With a
+   * language (two letters) to those whose Telegram is set to it; without one to all others.
+   */
+  setCommands(
+    chatJid: string | null,
+    commands: readonly MenuCommand[],
+    language?: string | undefined,
+  ): Promise<void>;
   sendTyping(chatJid: string, threadId: number | null): Promise<void>;
   /** Writes a file that somebody sent; resolves with its bytes. Rejects with DownloadError or StorageError, too. */
   download(download: Download, signal: AbortSignal): Promise<number>;
@@ -211,12 +218,14 @@ export function createTelegram(
       call(async () => {
         await sender.answerCallbackQuery(id, { ...(text === '' ? {} : { text }), show_alert: alert });
       }),
-    setCommands: (jid, commands) =>
+    setCommands: (jid, commands, language) =>
       call(async () => {
-        const scope =
-          jid === null ? ({ type: 'default' } as const) : ({ type: 'chat', chat_id: jid } as const);
-        if (commands.length === 0) await sender.deleteMyCommands({ scope });
-        else await sender.setMyCommands([...commands], { scope });
+        const where = {
+          scope: jid === null ? ({ type: 'default' } as const) : ({ type: 'chat', chat_id: jid } as const),
+          ...(language === undefined ? {} : { language_code: language as LanguageCode }),
+        };
+        if (commands.length === 0) await sender.deleteMyCommands(where);
+        else await sender.setMyCommands([...commands], where);
       }),
     sendTyping: (jid, threadId) =>
       call(async () => {

@@ -27,6 +27,8 @@ export interface IncomingMessage {
   senderName: string;
   /** Another bot. */
   senderIsBot: boolean;
+  /** What the sender's Telegram is set to, e.g. "de" or "pt-br"; null where it does not say. */
+  language: string | null;
   timestamp: Iso;
   text: string;
   /** Where in `text` the sender's own words begin: behind the words for an attachment. */
@@ -61,6 +63,7 @@ export interface Press {
   chat: ChatInfo | null;
   messageId: number;
   sender: string;
+  language: string | null;
   /** Whatever the sender's program says; at most 64 bytes of it are ours. */
   data: string;
 }
@@ -68,7 +71,14 @@ export interface Press {
 export type Incoming =
   | { kind: 'message'; message: IncomingMessage }
   | { kind: 'edited_message'; message: IncomingMessage; editedAt: Iso }
-  | { kind: 'my_chat_member'; chat: ChatInfo; status: string; isIn: boolean; wasIn: boolean; by: string }
+  | {
+      kind: 'my_chat_member';
+      chat: ChatInfo;
+      status: string;
+      isIn: boolean;
+      wasIn: boolean;
+      by: string | null;
+    }
   | { kind: 'callback_query'; press: Press }
   | { kind: 'other'; name: string; chatJid: ChatJid | null }
   /** Not of the shape that Telegram documents. */
@@ -106,7 +116,7 @@ function parse(update: Update): Incoming {
       status: String(now?.status ?? 'unknown'),
       isIn: isMember(now),
       wasIn: isMember(before),
-      by: from ? nameOf(from) : 'somebody',
+      by: from ? nameOf(from) : null,
     };
   }
   if (update.callback_query) return { kind: 'callback_query', press: toPress(update.callback_query) };
@@ -133,6 +143,7 @@ function toPress(query: CallbackQuery): Press {
     chat: message?.chat ? toChat(message.chat) : null,
     messageId: message?.message_id ?? 0,
     sender: String(query.from.id),
+    language: languageCode(query.from),
     data: typeof query.data === 'string' ? query.data.slice(0, 64) : '',
   };
 }
@@ -173,6 +184,7 @@ function toIncoming(m: Message): IncomingMessage {
     sender: from.id,
     senderName: from.name,
     senderIsBot: from.isBot,
+    language: m.sender_chat ? null : languageCode(m.from),
     timestamp: seconds(m.date),
     text: prefix === null ? said : said === '' ? prefix : `${prefix} ${said}`,
     ownFrom: shift,
@@ -220,6 +232,12 @@ function forwardedFrom(m: Message): string | null {
   if (chat) return toChat(chat as Message['chat']).name;
   return typeof origin.sender_user_name === 'string' ? origin.sender_user_name : 'somebody';
 }
+
+/** Of an IETF tag's usual shape: it is kept, and shown to nobody. */
+const languageCode = (user: { language_code?: unknown } | undefined): string | null =>
+  typeof user?.language_code === 'string' && /^[a-z]{2,3}(-[a-z0-9]{1,8}){0,3}$/i.test(user.language_code)
+    ? user.language_code.toLowerCase()
+    : null;
 
 interface Person {
   id: number;

@@ -51,11 +51,12 @@ describe('menus', () => {
     const daemon = await home.start();
     for (const scope of ['default', main, family] as const) await remembered(scope);
     expect([await menu(), await menu(main), await menu(family)]).toEqual([[], MAIN, EVERYONE]);
-    expect(asked()).toHaveLength(3);
+    // A group's menu for each language, and that of strangers.
+    expect(asked()).toHaveLength(5);
     await daemon.kill('SIGTERM');
     await home.start();
     expect(await api.ask(family, '/ping')).toBe('pong');
-    expect(asked()).toHaveLength(3);
+    expect(asked()).toHaveLength(5);
   });
 
   it('follow the registrations', async () => {

@@ -188,7 +188,7 @@ describe('turns an hour', () => {
     limit.tell(group, clock.now(), HOUR / 2);
     limit.tell(group, clock.now(), HOUR / 2 - 1000);
     expect(said).toEqual([
-      'I have had 1 turns here within an hour, which is the limit. I go on at 08:30 and answer then what was written until then.',
+      'I have had 1 turn here within an hour, which is the limit. I go on at 08:30 and answer then what was written until then.',
     ]);
     limit.tell(group, clock.now() + HOUR, HOUR / 2);
     expect(said).toHaveLength(2);

@@ -13,10 +13,10 @@ import { expect, it } from 'vitest';
 import { loadConfig } from '../../src/config.ts';
 import { NanoClawError } from '../../src/errors.ts';
 import { formatReply, MESSAGE_LENGTH } from '../../src/format.ts';
+import { formatDuration, parseDuration } from '../../src/lib/duration.ts';
 import { parseAllowlist } from '../../src/mounts/allowlist.ts';
 import { createNameFilter } from '../../src/mounts/names.ts';
 import { parseCron } from '../../src/next-run/cron.ts';
-import { formatDuration, parseDuration } from '../../src/next-run/duration.ts';
 import {
   checkSchedule,
   nextRun,

@@ -3,8 +3,8 @@
  * to getUpdates has no offset and confirms nothing, and is not asked at all while our own daemon polls.
  */
 import { messageOf } from '../../errors.ts';
+import { age } from '../../lib/duration.ts';
 import { isHomeLocked } from '../../lib/home-lock.ts';
-import { age } from '../../status.ts';
 import { askBotApi, type BotAnswer, type BotApiAddress } from '../../telegram/ask.ts';
 import type { Check } from './check.ts';
 import { type Finding, fail, ok, unseen, warn } from './finding.ts';

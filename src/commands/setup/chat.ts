@@ -2,8 +2,8 @@
 import type { Db } from '../../db.ts';
 import { NanoClawError } from '../../errors.ts';
 import { systemClock } from '../../lib/clock.ts';
+import { formatDuration, parseDuration } from '../../lib/duration.ts';
 import { poke } from '../../lib/poke.ts';
-import { formatDuration, parseDuration } from '../../next-run/duration.ts';
 import { openPairing } from '../../pairing.ts';
 import { registerGroup } from '../../registry.ts';
 import { type Group, iso } from '../../types.ts';
@@ -98,14 +98,17 @@ export const wasGreeted = (db: Db): boolean =>
   undefined;
 
 /** Nina's own words, through the outbox of the daemon that runs. False when they did not arrive. */
-export async function greet(setup: Setup, db: Db, main: Group, how: string): Promise<boolean> {
+export async function greet(
+  setup: Setup,
+  db: Db,
+  main: Group,
+  how: { hasModel: boolean; asService: boolean },
+): Promise<boolean> {
   const { talk, home } = setup;
   const config = configOf(setup);
   const at = iso(Date.now());
-  const text = [
-    `Hello, I am ${config.assistantName}, and my setup is done. ${how}`,
-    'Just write to me here. /help shows what else there is; add me to a group and send /register here, and I work there, too.',
-  ].join('\n');
+  const words = db.languages.wordsFor(main.chatJid);
+  const text = words.setupDone(config.assistantName, how.hasModel, how.asService);
   const id = db.transaction(() => {
     const note = { at, actor: 'operator', group: main.folder, action: HELLO, outcome: 'done' } as const;
     db.audit.note({ ...note, detail: null });

@@ -13,5 +13,8 @@ ALTER TABLE registered_groups ADD COLUMN language TEXT NOT NULL DEFAULT 'auto';
 
 -- As what the file is sent: photo, audio, voice, video; NULL: as a document.
 ALTER TABLE outbox ADD COLUMN file_kind TEXT;
+
+-- What the Telegram of whoever asked here last is set to ("de", "pt-br"); NULL while nobody's said it.
+ALTER TABLE chats ADD COLUMN language TEXT;
 `,
 };

@@ -1,7 +1,7 @@
 /** The bot itself: who it is, its webhook, its commands. */
 import { badRequest } from '../api-error.ts';
 import { Params } from '../params.ts';
-import type { SimChat } from '../types.ts';
+import type { SimChat, SimUser } from '../types.ts';
 import { type Method, type MethodContext, targetChat } from './context.ts';
 
 export const getMe: Method = ({ world }) => ({
@@ -97,15 +97,16 @@ export const deleteMyCommands: Method = (context, params) => {
   return true;
 };
 
-/** The commands that a person is offered in a chat: the narrowest list that was set. */
+/** The commands that a person is offered in a chat: the narrowest list that was set, their own language before any. */
 export function commandsIn(
   { commands }: Pick<MethodContext, 'commands'>,
   chat: SimChat,
-  userId: number,
+  user: Pick<SimUser, 'id' | 'language_code'>,
 ): unknown {
-  const isAdmin = chat.admins.includes(userId);
+  const isAdmin = chat.admins.includes(user.id);
+  const language = user.language_code?.split('-')[0] ?? '';
   const inGroup = [
-    { type: 'chat_member', chat: chat.id, user: userId },
+    { type: 'chat_member', chat: chat.id, user: user.id },
     ...(isAdmin ? [{ type: 'chat_administrators', chat: chat.id }] : []),
     { type: 'chat', chat: chat.id },
     ...(isAdmin ? [{ type: 'all_chat_administrators' }] : []),
@@ -114,7 +115,7 @@ export function commandsIn(
   const scopes =
     chat.type === 'private' ? [{ type: 'chat', chat: chat.id }, { type: 'all_private_chats' }] : inGroup;
   for (const scope of [...scopes, { type: 'default' }]) {
-    const list = commands.get(keyOf(scope, ''));
+    const list = commands.get(keyOf(scope, language)) ?? commands.get(keyOf(scope, ''));
     if (list !== undefined) return list;
   }
   return [];

@@ -1,0 +1,425 @@
+/** What the daemon says in chats by itself, in German. How to add a sentence: en.ts. */
+import { ageOf, durationOf, type Length, type Unit } from '../lib/duration.ts';
+import type { Words } from '../words.ts';
+import { countedIn } from './counted.ts';
+
+const counted = countedIn('de');
+
+const unit = (name: string) =>
+  new Intl.NumberFormat('de', { style: 'unit', unit: name, unitDisplay: 'short' });
+const UNITS: Record<Unit, Intl.NumberFormat> = {
+  d: unit('day'),
+  h: unit('hour'),
+  min: unit('minute'),
+  s: unit('second'),
+};
+const lengthOf = (length: Length): string =>
+  length.map(([count, name]) => UNITS[name].format(count)).join(' ');
+
+const MINUTE = {
+  weekday: 'short',
+  day: 'numeric',
+  month: 'numeric',
+  year: 'numeric',
+  hour: '2-digit',
+  minute: '2-digit',
+} as const satisfies Intl.DateTimeFormatOptions;
+const clock = (ms: number, timeZone: string, form: Intl.DateTimeFormatOptions): string =>
+  new Intl.DateTimeFormat('de', { timeZone, ...form }).format(ms);
+
+const LOOK = 'Wer mich betreibt, findet den Grund im Protokoll.';
+
+export const DE: Words = {
+  time: (ms, zone) => clock(ms, zone, { ...MINUTE, second: '2-digit' }),
+  minute: (ms, zone) => clock(ms, zone, MINUTE),
+  timeOfDay: (ms, zone) => clock(ms, zone, { hour: '2-digit', minute: '2-digit' }),
+  duration: (ms) => lengthOf(durationOf(ms)),
+  age: (ms) => lengthOf(ageOf(ms)),
+
+  commands: {
+    help: { menu: 'was du hier tun kannst' },
+    status: { menu: 'ist alles in Ordnung?' },
+    tasks: { menu: 'die geplanten Aufgaben' },
+    why: { menu: 'als Antwort: was aus der Nachricht wurde' },
+    stop: { menu: 'beenden, was ich hier gerade tue' },
+    new: { menu: 'ein neues Gespräch beginnen' },
+    ping: { menu: 'ein Lebenszeichen' },
+    chatid: { menu: 'die Nummer dieses Chats' },
+    groups: { menu: 'die Gruppen und die anderen Chats, die ich gesehen habe' },
+    register: {
+      menu: 'einen Chat zur Gruppe machen',
+      help: '[CHAT ORDNER [NAME]] – einen Chat zur Gruppe machen',
+    },
+    unregister: {
+      menu: 'eine Gruppe abmelden; ihre Dateien bleiben',
+      help: '[ORDNER] – ihre Dateien bleiben',
+    },
+    pause: { menu: 'eine Aufgabe nicht weiter ausführen', help: '[AUFGABE] – nicht weiter ausführen' },
+    resume: {
+      menu: 'eine angehaltene Aufgabe wieder ausführen',
+      help: '[AUFGABE] – ab jetzt wieder ausführen',
+    },
+    cancel: { menu: 'eine Aufgabe für immer beenden', help: '[AUFGABE] – für immer beenden' },
+    run: { menu: 'eine Aufgabe einmal ausführen, jetzt', help: '[AUFGABE] – einmal ausführen, jetzt' },
+    retry: {
+      menu: 'noch einmal versuchen, was nicht ging',
+      help: '– noch einmal versuchen, was nicht ging; auch als Antwort darauf',
+    },
+    audit: { menu: 'wer was getan oder versucht hat', help: '[ORDNER] – wer was getan oder versucht hat' },
+  },
+
+  howToAsk: (trigger) =>
+    trigger === null
+      ? 'Schreib einfach, und ich antworte.'
+      : `Schreib ${trigger} irgendwo in eine Nachricht oder antworte auf eine von mir, und ich antworte.`,
+  introduction: (name) => `Ich bin ${name}. Befehle:`,
+  onlyInMain: (command) => `/${command} geht nur in der Hauptgruppe.`,
+  didNotWork: (why) => `Das ging nicht: ${why}.`,
+  pong: 'pong',
+  whyNeedsReply: 'Schick /why als Antwort auf die Nachricht, die du meinst.',
+  nothingToStop: 'Es gibt nichts anzuhalten.',
+  stopped: 'Angehalten.',
+  freshConversation: 'Mit deiner nächsten Nachricht beginnt ein neues Gespräch. Dateien und Notizen bleiben.',
+  noTasks: 'Es gibt keine geplanten Aufgaben.',
+  andMore: (count) => `… und ${count} weitere`,
+  registeredAlready: (folder) =>
+    `Dieser Chat ist schon angemeldet, mit dem Ordner ${folder}. Schick /pair aus einem anderen Chat, oder melde diesen erst ab (nanoclaw groups remove ${folder}).`,
+  hasMain: 'Es gibt schon eine Hauptgruppe.',
+  mainGroup: 'Hauptgruppe',
+  notRegistered: 'nicht angemeldet',
+  taskPaused: (id) => `Aufgabe ${id} ist angehalten.`,
+  taskActive: (id, next) => `Aufgabe ${id} ist wieder aktiv, ${next}.`,
+  taskCancelled: (id) => `Aufgabe ${id} ist beendet.`,
+  taskRuns: (id) => `Aufgabe ${id} läuft, sobald ihre Gruppe Zeit hat.`,
+  registered: (name, folder, trigger) =>
+    `„${name}“ ist angemeldet, mit dem Ordner ${folder}${trigger === null ? '' : ` und der Anrede ${trigger}`}.`,
+  unregistered: (name, folder) => `„${name}“ ist abgemeldet. Der Ordner ${folder} bleibt.`,
+  nothingNoted: (folder) =>
+    folder === undefined ? 'Es ist nichts vermerkt.' : `Zu „${folder}“ ist nichts vermerkt.`,
+  times: (count) => `(${count}-mal)`,
+  retryNeedsReply: 'Schick /retry als Antwort auf die Nachricht, bei der es nicht ging.',
+  triedAgain: (group, taskId) => {
+    if (group === null)
+      return taskId === null ? 'Ich versuche es noch einmal.' : `Aufgabe ${taskId} läuft noch einmal.`;
+    return `In ${group}: ${taskId === null ? 'ich versuche es noch einmal' : `Aufgabe ${taskId} läuft noch einmal`}.`;
+  },
+
+  whichTask: {
+    pause: 'Welche Aufgabe soll angehalten werden?',
+    resume: 'Welche Aufgabe soll wieder laufen?',
+    cancel: 'Welche Aufgabe soll beendet werden?',
+    run: 'Welche Aufgabe soll jetzt laufen?',
+  },
+  noSuchTask: {
+    pause: 'Es gibt keine aktive Aufgabe.',
+    resume: 'Es gibt keine angehaltene Aufgabe.',
+    cancel: 'Es gibt keine geplanten Aufgaben.',
+    run: 'Es gibt keine geplanten Aufgaben.',
+  },
+  confirmCancel: (task) => `Diese Aufgabe beenden? Das lässt sich nicht rückgängig machen.\n${task}`,
+  cancelIt: 'Aufgabe beenden',
+  whichFailure: 'Was soll noch einmal versucht werden?',
+  noFailure: 'In den letzten sieben Tagen ging nichts schief, was nicht noch einmal versucht wurde.',
+  whichGroup: 'Welche Gruppe soll abgemeldet werden?',
+  noGroup: 'Außer dieser gibt es keine Gruppe.',
+  confirmUnregister: (name, folder) =>
+    `„${name}“ abmelden? Ich antworte dort nicht mehr; was dort wartet, entfällt, und die Aufgaben werden angehalten. Der Ordner ${folder} bleibt.`,
+  unregisterIt: 'Abmelden',
+  whichChat: 'Welcher Chat soll angemeldet werden?',
+  noChat: 'Ich bin in keinem anderen Chat. Füge mich zu einem hinzu oder schreib mir von dort.',
+  confirmRegister: (name, jid, folder) =>
+    `„${name}“ mit dem Ordner ${folder} anmelden? Für einen anderen Ordner: /register ${jid} ORDNER`,
+  registerAs: (folder) => `Anmelden als ${folder}`,
+  pageOf: (page, pages) => `(Seite ${page} von ${pages})`,
+  before: '‹ Zurück',
+  further: 'Weiter ›',
+  back: '‹ Zur Liste',
+  neverMind: 'Doch nicht',
+  notNow: 'Jetzt nicht',
+  nothingChanged: 'Es wurde nichts geändert.',
+
+  mayNotDecide: 'Das darfst du nicht entscheiden.',
+  outdated: 'Diese Knöpfe sind veraltet. Schick den Befehl noch einmal.',
+  tooLate: (question) =>
+    `${question}\nEinen Tag lang hat niemand entschieden. Schick den Befehl noch einmal.`,
+  decidedAlready: (answer) => `Das ist schon entschieden: ${answer}`,
+  changedMeanwhile: 'Das hat sich inzwischen geändert. Bitte sieh noch einmal hin.',
+
+  addedTo: (name, by, folder) =>
+    `${by} hat mich zu „${name}“ hinzugefügt. Soll ich die Gruppe mit dem Ordner ${folder} anmelden, damit ich dort antworte?`,
+  addedToMany: (name, most) =>
+    `Ich wurde auch zu „${name}“ hinzugefügt, und zu mehr als ${most} Chats innerhalb einer Stunde. Eine Stunde lang frage ich zu solchen Chats nicht mehr; /register zeigt sie alle.`,
+  removedFrom: (name, by) =>
+    `${by} hat mich aus „${name}“ entfernt: Dort höre und antworte ich niemandem. Die Gruppe bleibt angemeldet; /unregister beendet das.`,
+  backIn: (name, by) => `${by} hat mich wieder zu „${name}“ hinzugefügt.`,
+  somebody: 'Jemand',
+
+  notSetUp: (name) =>
+    `Hallo, ich bin ${name}. Noch hat mich niemand eingerichtet. Wenn das dein NanoClaw ist: Ruf auf seinem Rechner „nanoclaw pair“ auf und schick mir die Zeile, die dann erscheint.`,
+  notForYou: (name) =>
+    `Hallo, ich bin ${name}. Ich arbeite nur für einige Chats, und dieser gehört nicht dazu; deshalb kann ich dir nicht helfen. Was du hier schreibst, wird nicht aufbewahrt.`,
+  wrongCode:
+    'Dieser Code gilt nicht. Er gilt einmal und zehn Minuten lang; „nanoclaw pair“ auf dem Rechner zeigt einen neuen.',
+  lastWrongCode: 'Auch dieser Code gilt nicht. Dieser Chat kann es in einer Stunde wieder versuchen.',
+  isMainNow:
+    'Das ist jetzt die Hauptgruppe: Von hier aus verwaltest du die anderen. Schreib einfach, und ich antworte; /help zeigt die Befehle.',
+  everybodyMay:
+    'Das dürfen alle, die hier schreiben. Einschränken: nanoclaw groups set main --senders admins',
+  setupDone: (name, hasModel, asService) => {
+    const model = hasModel
+      ? 'Ich denke mit Claude'
+      : 'Ich habe noch kein Modell und antworte deshalb nur auf das Einfachste';
+    return `Hallo, ich bin ${name}, und ich bin fertig eingerichtet. ${model}${asService ? ', und ab jetzt bin ich nach jedem Start des Rechners da.' : '.'}\nSchreib mir einfach hier. /help zeigt, was es sonst gibt; füge mich zu einer Gruppe hinzu und schick hier /register, dann arbeite ich auch dort.`;
+  },
+
+  tooManyByOne: (most) =>
+    `Das war mehr als ${counted(most, 'Anfrage', 'Anfragen')} von einer Person innerhalb einer Minute. Auf alles darüber antworte ich nicht; bitte schreib in einer Minute noch einmal.`,
+  tooManyHere: (most) =>
+    `Das war mehr als ${counted(most, 'Anfrage', 'Anfragen')} in dieser Gruppe innerhalb einer Minute. Auf alles darüber antworte ich nicht; bitte schreib in einer Minute noch einmal.`,
+  tooManyTurns: (most, time) =>
+    `Ich habe hier innerhalb einer Stunde ${most}-mal geantwortet, mehr geht nicht. Um ${time} mache ich weiter und antworte dann auf alles, was bis dahin geschrieben wurde.`,
+
+  cannotWork:
+    'Ich kann gerade nicht arbeiten. Deine Nachricht ist aufgehoben, und ich antworte, sobald ich kann; du musst sie nicht wiederholen.',
+  refusedByTelegram: `Telegram hat eine Nachricht von mir abgelehnt. ${LOOK}`,
+  maybeLost:
+    'Eine Nachricht von mir ist vielleicht nicht angekommen: Beim Senden brach die Verbindung zweimal ab.',
+  cut: (most) => `[Die Antwort war länger als ${counted(most, 'Zeichen', 'Zeichen')}; der Rest fehlt.]`,
+  freshSession: 'Ich konnte unser früheres Gespräch nicht finden und habe ein neues begonnen.',
+  tooLong:
+    'Unser Gespräch war zu lang geworden, deshalb antworte ich in einem neuen. Dateien und Notizen bleiben.',
+  quotaUntil: (time) =>
+    `Das Kontingent für das Modell ist aufgebraucht. Deine Nachricht ist aufgehoben; ich versuche es wieder: ${time}.`,
+  failures: {
+    credential:
+      'Ich konnte nicht antworten: Das Modell hat die Zugangsdaten abgelehnt. Wer mich betreibt, muss sie erneuern.',
+    quota:
+      'Ich konnte nicht antworten: Das Kontingent für das Modell ist aufgebraucht. Bitte versuch es später wieder.',
+    overload:
+      'Ich konnte nicht antworten: Das Modell war auch nach mehreren Versuchen nicht zu erreichen. Bitte frag später noch einmal.',
+    context_too_long:
+      'Ich konnte nicht antworten: Das ist mehr Text, als ich auf einmal aufnehmen kann. Bitte frag nach einem kleineren Teil.',
+    stale_session:
+      'Ich konnte nicht antworten: Unser Gespräch ließ sich nicht fortsetzen. Beginne mit /new ein neues und frag noch einmal.',
+    max_turns:
+      'Ich habe aufgehört: Das hätte mehr Schritte gebraucht, als ich auf einmal machen darf. Bitte frag nach einem kleineren Teil.',
+    out_of_memory: (mb) =>
+      `Ich bin nicht fertig geworden: Die Arbeit brauchte mehr als die ${mb} MB Speicher, die ich habe.`,
+    timeout: (seconds) => {
+      const minutes = Math.round(seconds / 60);
+      const time =
+        minutes < 1 ? counted(seconds, 'Sekunde', 'Sekunden') : counted(minutes, 'Minute', 'Minuten');
+      return `Ich bin nicht fertig geworden: ${time} lang ging es nicht voran, zweimal.`;
+    },
+    stalled:
+      'Ich bin nicht fertig geworden: Das Modell verstummte mitten in der Arbeit, zweimal. Bitte frag später noch einmal.',
+    gate: 'Das Skript, das entscheidet, ob es etwas zu tun gibt, ist fehlgeschlagen.',
+    workspace:
+      'Ich konnte nicht anfangen: Ich darf nicht in den Ordner dieser Gruppe schreiben. Wer mich betreibt, muss nachsehen, wem er gehört.',
+    network:
+      'Ich fange hier nicht an: Die Netzregeln dieser Gruppe lassen sich auf meinem Rechner nicht durchsetzen. Wer mich betreibt, muss eins von beidem ändern.',
+    engine: `Ich konnte nicht anfangen: Mein Container ließ sich nicht starten. ${LOOK}`,
+    other: `Ich konnte nicht antworten: Es ging mehrmals hintereinander etwas schief. ${LOOK}`,
+  },
+
+  every: (ms) => `alle ${lengthOf(durationOf(ms))}`,
+  cron: (fields) => `cron ${fields}`,
+  once: (at) => `einmal ${at}`,
+  nextRun: (ms, zone) => `nächster Lauf ${clock(ms, zone, MINUTE)} (${zone})`,
+  noFurtherRun: 'kein weiterer Lauf',
+  taskStates: { active: 'aktiv', paused: 'angehalten', done: 'erledigt', cancelled: 'beendet' },
+  taskFailed: (id, prompt, why, next) => `Aufgabe ${id} („${prompt}“) ist fehlgeschlagen. ${why} (${next})`,
+  taskFailedOften: (id, prompt, times, why) =>
+    `Aufgabe ${id} („${prompt}“) ist ${times}-mal hintereinander fehlgeschlagen und jetzt angehalten. ${why}`,
+  inGroup: (name, said) => `In ${name}: ${said}`,
+
+  up: (time) => `Ich laufe seit ${time}`,
+  allIsWell: 'Alles in Ordnung.',
+  notAllIsWell: 'Etwas ist nicht in Ordnung; die Hauptgruppe weiß mehr.',
+  here: (what) => `Hier: ${what}`,
+  atWork: (what) => (what === null ? 'Ich arbeite an etwas.' : `Ich arbeite an etwas: ${what}.`),
+  waitsForPlace: 'Etwas wartet auf einen freien Platz.',
+  backsOff: 'Etwas ging nicht oder muss warten und wird wieder versucht.',
+  nothingGoesOn: 'Gerade ist nichts los.',
+  phases: {
+    container: 'der Agent startet',
+    first_output: 'das Modell hat noch nicht geantwortet',
+    reply: 'die Antwort entsteht',
+  },
+  phaseFor: (phase, time) => `${phase} (seit ${time})`,
+  aTask: 'eine Aufgabe',
+  attempt: (attempt) => `Versuch ${attempt}`,
+  nextTaskIn: (time) => `Nächste Aufgabe hier: in ${time}`,
+  nextTaskDue: (time) => `Nächste Aufgabe hier: fällig seit ${time}`,
+
+  noMessage: (id) => `Ich habe keine Nachricht ${id} aus diesem Chat.`,
+  beforeRegistration:
+    'Sie wurde geschrieben, bevor dieser Chat angemeldet war, oder Telegram hat sie dem Bot nicht gezeigt (Privacy Mode).',
+  onlyNameKept: 'Dieser Chat ist nicht angemeldet: Von solchen Chats wird nur der Name aufbewahrt.',
+  messageFrom: (id, name, time, stored) => `Nachricht ${id} von ${name}, ${time}; gespeichert ${stored}.`,
+  fromElsewhere: 'Sie wurde aus einem anderen Chat hierher geschickt.',
+  turnsUsedUp: (time) => `In dieser Stunde habe ich hier oft genug geantwortet; weiter geht es ${time}.`,
+  attemptOf: (kind, id, attempt, queued, began) =>
+    `${kind === 'task' ? 'Aufgabe' : 'Durchgang'} ${id}, Versuch ${attempt}: eingereiht ${queued}, begonnen ${began}`,
+  after: (time) => `nach ${time}`,
+  turnStates: {
+    queued: 'eingereiht',
+    running: 'läuft',
+    done: 'fertig',
+    failed: 'fehlgeschlagen',
+    retried: 'noch einmal versucht',
+    stopped: 'angehalten',
+  },
+  replyIs: (id, how) => `Antwort ${id}: ${how}`,
+  sentAs: (time, messageId) => `gesendet ${time} als Nachricht ${messageId}`,
+  tries: (count) => counted(count, 'Versuch', 'Versuche'),
+  replyStates: {
+    pending: 'wartet',
+    sending: 'wird gesendet',
+    sent: 'gesendet',
+    uncertain: 'ungewiss',
+    failed: 'nicht angekommen',
+  },
+  detailsGone: 'Die Einzelheiten dazu werden nicht mehr aufbewahrt (KEEP_HISTORY).',
+  nothingToSay: 'Der Agent hatte nichts zu sagen.',
+  because: {
+    mention: 'sie nennt ihren Namen',
+    reply: 'sie antwortet auf eine von ihr',
+    command: 'sie ist ein Befehl',
+    always: 'hier ist alles für sie',
+    album: 'ihr Album ist für sie',
+    voice: 'ihr Name kommt darin vor',
+  },
+  waitsForTurn: (because) => `Für Nina bestimmt${because}; sie wartet, bis sie an der Reihe ist.`,
+  beingAnswered: (because) => `Für Nina bestimmt${because}; sie wird gerade beantwortet.`,
+  answered: (because) => `Für Nina bestimmt${because}; beantwortet.`,
+  failed: (because, why) => `Für Nina bestimmt${because}; fehlgeschlagen: ${why}.`,
+  wasStopped: (because, by) => `Für Nina bestimmt${because}; angehalten${by === null ? '' : ` ${by}`}.`,
+  notForNina: (why, wasShown) =>
+    wasShown
+      ? `Nicht für Nina bestimmt: ${why}. Sie hat sie als Zusammenhang gesehen.`
+      : `Nicht für Nina bestimmt: ${why}. Mit der nächsten Frage sieht sie sie als Zusammenhang.`,
+  notAllowed: (why) => `Nicht erlaubt: ${why}. Nina sieht sie nicht.`,
+  wasCommand: (command) => `Ein Befehl (${command}), auf den das Programm selbst geantwortet hat.`,
+  own: 'Von Nina geschrieben.',
+  service: 'Eine Änderung im Chat, nichts Gesagtes.',
+  unregisteredMessage: (why) => `Abgemeldet${why === null ? '' : `: ${why}`}.`,
+  noTrigger: 'keine Anrede',
+  unknown: 'unbekannt',
+
+  reasons: {
+    byBot: 'von einem anderen Bot geschickt',
+    superseded: 'durch eine Änderung ohne Anrede ersetzt',
+    badRules:
+      'die Datei mit den Absenderregeln ist fehlerhaft; bis sie in Ordnung gebracht ist, wird niemand zugelassen',
+    notAdmin: 'der Absender ist kein Administrator des Chats',
+    notListed: 'der Absender gehört nicht zu denen, die hier fragen dürfen',
+    tooManyByOne: (most) => `mehr als ${most} Anfragen von einer Person innerhalb einer Minute`,
+    tooManyHere: (most) => `mehr als ${most} Anfragen in dieser Gruppe innerhalb einer Minute`,
+    stoppedBy: (who) => `von ${who}`,
+    pausedBy: (who) => `von ${who}`,
+    unregistered: 'die Gruppe wurde abgemeldet',
+    notRegistered: 'der Chat ist nicht angemeldet',
+    groupGone: 'die Gruppe ist nicht mehr angemeldet',
+    badSchedule: (why) => `ihr Zeitplan lässt sich nicht berechnen: ${why}`,
+    failedOften: (times) => `${times}-mal hintereinander fehlgeschlagen`,
+  },
+
+  problems: {
+    credential: {
+      begins: () =>
+        'Das Modell lehnt die Zugangsdaten ab, deshalb kann ich niemandem antworten. Erneuere sie in .env und starte mich neu.',
+      ends: () => 'Das Modell nimmt die Zugangsdaten wieder an.',
+    },
+    quota: {
+      begins: (detail) =>
+        `Das Kontingent für das Modell ist aufgebraucht, deshalb warten Antworten: ${detail}`,
+      ends: () => 'Für das Modell ist wieder Kontingent da.',
+    },
+    engine: {
+      begins: (detail) => `Ich kann keine Agenten starten, deshalb warten Nachrichten: ${detail}`,
+      ends: () => 'Agenten lassen sich wieder starten.',
+    },
+    image: {
+      begins: (detail) => `Das Image der Agenten fehlt, deshalb warten Nachrichten: ${detail}`,
+      ends: () => 'Das Image der Agenten ist wieder da.',
+    },
+    workspace: {
+      begins: (detail, folder) =>
+        `Der Agent von „${folder}“ darf nicht in seinen Ordner schreiben: ${detail}`,
+      ends: (folder) => `Der Agent von „${folder}“ kann wieder in seinen Ordner schreiben.`,
+    },
+    network: {
+      begins: (detail, folder) => `Der Agent von „${folder}“ startet nicht: ${detail}`,
+      ends: (folder) => `Der Agent von „${folder}“ startet wieder.`,
+    },
+    disk: {
+      begins: (detail) =>
+        `In meine Datenbank lässt sich nicht schreiben, deshalb nehme ich nichts Neues an: ${detail}`,
+      ends: (_, since) => `Ab ${since} ließ sich nicht in meine Datenbank schreiben; jetzt geht es wieder.`,
+    },
+    mount: {
+      begins: (detail, name) => `Der zusätzliche Ordner „${name}“ ist nicht, wie er sein soll: ${detail}`,
+      ends: (name) => `Mit dem zusätzlichen Ordner „${name}“ ist wieder alles in Ordnung.`,
+    },
+    telegram_conflict: {
+      begins: (detail) => `Ich bekomme keine Nachrichten: ${detail}`,
+      ends: () => 'Ich bekomme wieder Nachrichten.',
+    },
+    telegram_token: {
+      begins: () => 'Telegram lehnt das Bot-Token ab.',
+      ends: (_, since) => `Ab ${since} hat Telegram das Bot-Token abgelehnt; jetzt nimmt es es wieder an.`,
+    },
+    sender_rules: {
+      begins: (detail) =>
+        `Die Absenderregeln sind nicht zu gebrauchen: ${detail}. Bis die Datei in Ordnung gebracht ist, wird niemand zugelassen, in keiner Gruppe und auch hier nicht.`,
+      ends: () => 'Die Absenderregeln sind wieder in Ordnung und gelten.',
+    },
+    backup: {
+      begins: (detail) => `Die geplante Sicherung hat nicht geklappt: ${detail}`,
+      ends: () => 'Die geplante Sicherung klappt wieder.',
+    },
+  },
+
+  refused: {
+    registerHow: 'erwartet wird /register CHAT ORDNER [NAME]; /groups zeigt die Chats',
+    notThere: (name) => `in „${name}“ bin ich nicht mehr`,
+    neverSeen: (chat) => `einen Chat ${chat} habe ich nie gesehen`,
+    notRegistered: (chat) => `der Chat ${chat} ist nicht angemeldet`,
+    notRegisteredNow: (chat) => `der Chat ${chat} ist nicht mehr angemeldet`,
+    chatTaken: (chat, folder) => `der Chat ${chat} ist schon angemeldet, mit dem Ordner „${folder}“`,
+    folderTaken: (folder) => `der Ordner „${folder}“ gehört schon einer anderen Gruppe`,
+    hasMain: (name, chat) => `es gibt schon eine Hauptgruppe: „${name}“ (${chat})`,
+    mainStays:
+      'die Hauptgruppe lässt sich nicht mit einem Befehl abmelden, nur mit nanoclaw groups remove --force',
+    chatId: 'Chat: erwartet wird die Nummer eines Telegram-Chats wie -1001234567890',
+    name: 'Name: erwartet werden 1 bis 128 Zeichen',
+    folder:
+      'Ordner: erwartet werden 1 bis 63 aus a-z, 0-9, - und _, am Anfang ein Buchstabe oder eine Ziffer',
+    folderReserved: (folder) => `Ordner: „${folder}“ ist vergeben; erwartet wird ein anderer Name`,
+    folderOfMain: 'Ordner: „main“ ist für die Hauptgruppe (--main)',
+    noTask: (id) => `es gibt keine Aufgabe „${id}“; /tasks zeigt, welche es gibt`,
+    taskIsOver: (id, state) => `Aufgabe ${id} ist ${state === 'done' ? 'erledigt' : 'beendet'}`,
+    taskIsPaused: (id) => `Aufgabe ${id} ist schon angehalten`,
+    taskIsActive: (id) => `Aufgabe ${id} ist nicht angehalten`,
+    taskWithoutGroup: (id) => `die Gruppe von Aufgabe ${id} ist nicht angemeldet`,
+    taskWaits: (id) => `Aufgabe ${id} wartet schon auf einen Lauf oder läuft`,
+    taskJustRan: (id) => `Aufgabe ${id} ist gerade erst gelaufen`,
+    timeIsPast: (at, zone) => `„${at}“ ist in ${zone} schon vorbei; erwartet wird eine Zeit, die noch kommt`,
+    noTurn: (id) => `einen Durchgang ${id} gibt es nicht (mehr)`,
+    noMessage: (id) => `ich habe keine Nachricht ${id} aus diesem Chat`,
+    waitsAlready: 'diese Nachricht wartet schon auf ihre Antwort',
+    didNotFail: 'bei dieser Nachricht ging nichts schief',
+    fromElsewhere: 'sie wurde aus einem anderen Chat geschickt',
+    triedAgain: 'es wurde schon noch einmal versucht',
+    taskRanSince: 'die Aufgabe ist seither wieder gelaufen oder zu Ende',
+    taskIsGone: 'diese Aufgabe gibt es nicht mehr',
+    turns: {
+      queued: 'es wird gerade daran gearbeitet',
+      running: 'es wird gerade daran gearbeitet',
+      done: 'es ging nicht schief',
+      retried: 'es wird von selbst noch einmal versucht',
+      stopped: 'es wurde angehalten; frag noch einmal, wenn du es doch willst',
+    },
+  },
+};

@@ -1,0 +1,420 @@
+/**
+ * What the daemon says in chats by itself, in English: commands, menus, buttons, notices, refusals. One file per language.
+ *
+ * To add a sentence: add its key here and to each other file in this folder (a missing or extra key, or another parameter,
+ * is a compile error), and say it with `db.languages.wordsFor(jid).yourKey`. Whole sentences, and
+ * parameters as they are (names, counts, instants): order, plurals and dates are the language's own business. What is kept
+ * in the database and shown to people later is written with `REASONS` and shown with `inWords`. What is for the log, the
+ * command line, the status page or the model does not belong here.
+ */
+import { age, formatDuration } from '../lib/duration.ts';
+import { localTime } from '../lib/local-time.ts';
+import { countedIn } from './counted.ts';
+
+const counted = countedIn('en');
+
+export const EN = {
+  // Times: milliseconds, in an IANA zone
+  time: (ms: number, zone: string) => localTime(ms, zone),
+  minute: (ms: number, zone: string) => localTime(ms, zone).slice(0, 16),
+  timeOfDay: (ms: number, zone: string) => localTime(ms, zone).slice(11, 16),
+  duration: (ms: number) => formatDuration(ms),
+  age: (ms: number) => age(ms),
+
+  /** `menu` for Telegram's menu; `help` for /help, where there is more to know. */
+  commands: {
+    help: { menu: 'what you can do here' },
+    status: { menu: 'is everything all right?' },
+    tasks: { menu: 'the scheduled tasks' },
+    why: { menu: 'as a reply: what became of that message' },
+    stop: { menu: 'end what I am doing here' },
+    new: { menu: 'begin a fresh conversation' },
+    ping: { menu: 'a sign of life' },
+    chatid: { menu: 'the id of this chat' },
+    groups: { menu: 'the groups, and the other chats I have seen' },
+    register: {
+      menu: 'make a chat a group',
+      help: '[CHAT FOLDER [NAME]] – make a chat a group',
+    },
+    unregister: { menu: 'end a registration; its files stay', help: '[FOLDER] – its files stay' },
+    pause: { menu: 'no further runs of a task', help: '[TASK] – no further runs' },
+    resume: { menu: 'let a paused task run again', help: '[TASK] – run again from now on' },
+    cancel: { menu: 'end a task for good', help: '[TASK] – end it for good' },
+    run: { menu: 'run a task once, now', help: '[TASK] – run it once, now' },
+    retry: { menu: 'try again what has failed', help: '– try again what has failed; also as a reply to it' },
+    audit: { menu: 'who did, or tried, what', help: '[FOLDER] – who did, or tried, what' },
+  },
+
+  // Commands
+  howToAsk: (trigger: string | null) =>
+    trigger === null
+      ? 'Just write, and I answer.'
+      : `Write ${trigger} anywhere in a message, or reply to one of mine, and I answer.`,
+  introduction: (name: string) => `I am ${name}. Commands:`,
+  onlyInMain: (command: string) => `/${command} works in the main group only.`,
+  didNotWork: (why: string) => `That did not work: ${why}.`,
+  pong: 'pong',
+  whyNeedsReply: 'Send /why as a reply to the message you mean.',
+  nothingToStop: 'There is nothing to stop.',
+  stopped: 'Stopped.',
+  freshConversation: 'A fresh conversation begins with your next message. Files and notes stay.',
+  noTasks: 'There are no scheduled tasks.',
+  andMore: (count: number) => `… and ${count} more`,
+  registeredAlready: (folder: string) =>
+    `This chat is registered already, with folder ${folder}. Send /pair from another chat, or unregister this one first (nanoclaw groups remove ${folder}).`,
+  hasMain: 'There is a main group already.',
+  mainGroup: 'main',
+  notRegistered: 'not registered',
+  taskPaused: (id: string) => `Task ${id} is paused.`,
+  taskActive: (id: string, next: string) => `Task ${id} is active again, ${next}.`,
+  taskCancelled: (id: string) => `Task ${id} is cancelled.`,
+  taskRuns: (id: string) => `Task ${id} runs as soon as its group has time.`,
+  registered: (name: string, folder: string, trigger: string | null) =>
+    `Registered "${name}" with folder ${folder}${trigger === null ? '' : `, trigger ${trigger}`}.`,
+  unregistered: (name: string, folder: string) => `Unregistered "${name}". Its folder ${folder} stays.`,
+  nothingNoted: (folder: string | undefined) =>
+    folder === undefined ? 'Nothing is noted.' : `Nothing is noted for "${folder}".`,
+  times: (count: number) => `(${counted(count, 'time', 'times')})`,
+  retryNeedsReply: 'Send /retry as a reply to the message that failed.',
+  triedAgain: (group: string | null, taskId: string | null) => {
+    if (group === null) return taskId === null ? 'It is tried again.' : `Task ${taskId} runs again.`;
+    return `In ${group}: ${taskId === null ? 'it is tried again' : `task ${taskId} runs again`}.`;
+  },
+
+  // Questions with buttons
+  whichTask: {
+    pause: 'Which task shall be paused?',
+    resume: 'Which task shall run again?',
+    cancel: 'Which task shall be cancelled?',
+    run: 'Which task shall run now?',
+  },
+  noSuchTask: {
+    pause: 'There is no active task.',
+    resume: 'There is no paused task.',
+    cancel: 'There are no scheduled tasks.',
+    run: 'There are no scheduled tasks.',
+  },
+  confirmCancel: (task: string) => `Cancel this task? It cannot be undone.\n${task}`,
+  cancelIt: 'Cancel the task',
+  whichFailure: 'What shall be tried again?',
+  noFailure: 'Nothing has failed within the last seven days that was not tried again.',
+  whichGroup: 'Which group shall be unregistered?',
+  noGroup: 'There is no group besides this one.',
+  confirmUnregister: (name: string, folder: string) =>
+    `Unregister “${name}”? I answer there no more, what waits there is dropped and its tasks are paused. Its folder ${folder} stays.`,
+  unregisterIt: 'Unregister it',
+  whichChat: 'Which chat shall be registered?',
+  noChat: 'There is no other chat that I am in. Add me to one, or write to me from it.',
+  confirmRegister: (name: string, jid: string, folder: string) =>
+    `Register “${name}” with folder ${folder}? For another folder: /register ${jid} FOLDER`,
+  registerAs: (folder: string) => `Register as ${folder}`,
+  pageOf: (page: number, pages: number) => `(page ${page} of ${pages})`,
+  before: '‹ Before',
+  further: 'Further ›',
+  back: '‹ Back',
+  neverMind: 'Never mind',
+  notNow: 'Not now',
+  nothingChanged: 'Nothing was changed.',
+
+  // Presses that do nothing
+  mayNotDecide: 'You may not decide this.',
+  outdated: 'These buttons are outdated. Send the command again.',
+  tooLate: (question: string) => `${question}\nNobody decided for a day. Send the command again.`,
+  decidedAlready: (answer: string) => `That was decided already: ${answer}`,
+  changedMeanwhile: 'That has changed meanwhile. Please look again.',
+
+  // Chats that come and go
+  addedTo: (name: string, by: string, folder: string) =>
+    `${by} added me to “${name}”. Register it with folder ${folder}, so that I answer there?`,
+  addedToMany: (name: string, most: number) =>
+    `I was added to “${name}” as well, and to more than ${most} chats within an hour. I ask no more about such chats for an hour; /register shows them all.`,
+  removedFrom: (name: string, by: string) =>
+    `${by} removed me from “${name}”: I neither hear nor answer anybody there. It stays registered; /unregister ends that.`,
+  backIn: (name: string, by: string) => `${by} added me to “${name}” again.`,
+  somebody: 'somebody',
+
+  // Strangers, pairing and setup
+  notSetUp: (name: string) =>
+    `Hello, I am ${name}. Nobody has set me up yet. If this is your NanoClaw: run "nanoclaw pair" on its machine and send me the line that it prints.`,
+  notForYou: (name: string) =>
+    `Hello, I am ${name}. I work for a few chats only, and this is none of them, so I cannot help you. What you write here is not kept.`,
+  wrongCode:
+    'That code is not valid. It works once and for ten minutes; "nanoclaw pair" on the machine prints a new one.',
+  lastWrongCode: 'That code is not valid either. This chat can try again in an hour.',
+  isMainNow:
+    'This is the main group now: from here you administer the others. Just write, and I answer; /help shows the commands.',
+  everybodyMay:
+    'Everybody who writes here may do that. To narrow it: nanoclaw groups set main --senders admins',
+  setupDone: (name: string, hasModel: boolean, asService: boolean) => {
+    const model = hasModel
+      ? 'I think with Claude'
+      : 'I have no model yet, so I answer only the simplest things';
+    return `Hello, I am ${name}, and my setup is done. ${model}${asService ? ', and I am here from every boot on.' : '.'}\nJust write to me here. /help shows what else there is; add me to a group and send /register here, and I work there, too.`;
+  },
+
+  // Limits
+  tooManyByOne: (most: number) =>
+    `That was more than ${counted(most, 'request', 'requests')} within a minute from one person. I do not answer what is beyond it; please write again in a minute.`,
+  tooManyHere: (most: number) =>
+    `That was more than ${counted(most, 'request', 'requests')} within a minute in this group. I do not answer what is beyond it; please write again in a minute.`,
+  tooManyTurns: (most: number, time: string) =>
+    `I have had ${counted(most, 'turn', 'turns')} here within an hour, which is the limit. I go on at ${time} and answer then what was written until then.`,
+
+  // Answers that come later, or not as they should
+  cannotWork:
+    'I cannot work just now. Your message is kept, and I answer as soon as I can; you need not repeat it.',
+  refusedByTelegram: 'Telegram refused a message of mine. The operator finds the reason in the log.',
+  maybeLost: 'A message of mine may not have arrived: the connection broke twice while I sent it.',
+  cut: (most: number) =>
+    `[The reply was longer than ${counted(most, 'character', 'characters')}; the rest is left out.]`,
+  freshSession: 'I could not find our earlier conversation, so I began a fresh one.',
+  tooLong: 'Our conversation had grown too long, so I answer in a fresh one. Files and notes stay.',
+  quotaUntil: (time: string) =>
+    `The limit of the model account is used up. Your message is kept; I try again at ${time}.`,
+  /** One plain sentence for each final failure; by its code in docs/errors.md. */
+  failures: {
+    credential: 'I could not answer: the model refused the credential. The operator has to renew it.',
+    quota: 'I could not answer: the limit of the model account is used up. Please try again later.',
+    overload:
+      'I could not answer: the model could not be reached after several tries. Please ask again later.',
+    context_too_long:
+      'I could not answer: this is more text than I can take in at once. Please ask for a smaller part.',
+    stale_session:
+      'I could not answer: our conversation could not be resumed. Begin a fresh one with /new and ask again.',
+    max_turns: 'I stopped: this needed more steps than I am allowed in one turn. Ask for a smaller part.',
+    out_of_memory: (mb: number) =>
+      `I could not finish: the work needed more than the ${mb} MB of memory I have.`,
+    timeout: (seconds: number) => {
+      const minutes = Math.round(seconds / 60);
+      const time =
+        minutes < 1
+          ? `${seconds} seconds`
+          : minutes === 1
+            ? 'a minute'
+            : counted(minutes, 'minute', 'minutes');
+      return `I could not finish: there was no progress for ${time}, twice.`;
+    },
+    stalled:
+      'I could not finish: the model fell silent in the middle of the work, twice. Please ask again later.',
+    gate: 'The script that decides whether there is something to do has failed.',
+    workspace:
+      'I could not begin: I may not write into this group’s folder. The operator has to look at its owner.',
+    network:
+      'I do not start here: this group’s network policy cannot be enforced on my machine. The operator has to change one of the two.',
+    engine: 'I could not begin: my container could not be started. The operator finds the reason in the log.',
+    other:
+      'I could not answer: something went wrong several times in a row. The operator finds the reason in the log.',
+  },
+
+  // Tasks
+  every: (ms: number) => `every ${formatDuration(ms)}`,
+  cron: (fields: string) => `cron ${fields}`,
+  once: (at: string) => `once ${at}`,
+  nextRun: (ms: number, zone: string) => `next run ${localTime(ms, zone)} (${zone})`,
+  noFurtherRun: 'no further run',
+  taskStates: { active: 'active', paused: 'paused', done: 'done', cancelled: 'cancelled' },
+  taskFailed: (id: string, prompt: string, why: string, next: string) =>
+    `Task ${id} (“${prompt}”) has failed. ${why} (${next})`,
+  taskFailedOften: (id: string, prompt: string, times: number, why: string) =>
+    `Task ${id} (“${prompt}”) has failed ${counted(times, 'time', 'times')} in a row and is paused now. ${why}`,
+  inGroup: (name: string, said: string) => `In ${name}: ${said}`,
+
+  // /status in a group that is not main
+  up: (time: string) => `Up for ${time}.`,
+  allIsWell: 'All is well.',
+  notAllIsWell: 'Something is not all right; the main chat knows more.',
+  here: (what: string) => `Here: ${what}`,
+  atWork: (what: string | null) =>
+    what === null ? 'I am at work on something.' : `I am at work on something: ${what}.`,
+  waitsForPlace: 'Something waits for a free place.',
+  backsOff: 'Something failed or has to wait, and is tried again.',
+  nothingGoesOn: 'Nothing is going on.',
+  phases: {
+    container: 'its agent is starting',
+    first_output: 'the model has not answered yet',
+    reply: 'answering',
+  },
+  phaseFor: (phase: string, time: string) => `${phase} for ${time}`,
+  aTask: 'a task',
+  attempt: (attempt: number) => `attempt ${attempt}`,
+  nextTaskIn: (time: string) => `Next task here: in ${time}.`,
+  nextTaskDue: (time: string) => `Next task here: due for ${time}.`,
+
+  // /why
+  noMessage: (id: number) => `I have no message ${id} of this chat.`,
+  beforeRegistration:
+    'It was written before this chat was registered, or Telegram did not show it to the bot (privacy mode).',
+  onlyNameKept: 'This chat is not registered: of such chats only the name is kept.',
+  messageFrom: (id: number, name: string, time: string, stored: string) =>
+    `Message ${id} from ${name}, ${time}; stored ${stored}.`,
+  fromElsewhere: 'It was sent here from another chat.',
+  turnsUsedUp: (time: string) => `The chat has had its turns of this hour; it goes on ${time}.`,
+  attemptOf: (kind: 'task' | 'messages', id: string, attempt: number, queued: string, began: string) =>
+    `The ${kind === 'task' ? 'task' : 'turn'} ${id}, attempt ${attempt}: queued ${queued}, began ${began}`,
+  after: (time: string) => `after ${time}`,
+  turnStates: {
+    queued: 'queued',
+    running: 'running',
+    done: 'done',
+    failed: 'failed',
+    retried: 'retried',
+    stopped: 'stopped',
+  },
+  replyIs: (id: number, how: string) => `Reply ${id}: ${how}`,
+  sentAs: (time: string, messageId: number | null) => `sent ${time} as message ${messageId}`,
+  tries: (count: number) => counted(count, 'try', 'tries'),
+  replyStates: {
+    pending: 'pending',
+    sending: 'sending',
+    sent: 'sent',
+    uncertain: 'uncertain',
+    failed: 'failed',
+  },
+  detailsGone: 'The details of its turn are not kept any more (KEEP_HISTORY).',
+  nothingToSay: 'The agent had nothing to say.',
+  because: {
+    mention: 'it names her',
+    reply: 'it replies to her',
+    command: 'it is a command',
+    always: 'everything here is for her',
+    album: 'its album is for her',
+    voice: 'her name is spoken in it',
+  },
+  waitsForTurn: (because: string) => `Meant for Nina${because}; it waits for its turn.`,
+  beingAnswered: (because: string) => `Meant for Nina${because}; it is being answered.`,
+  answered: (because: string) => `Meant for Nina${because}; answered.`,
+  failed: (because: string, why: string) => `Meant for Nina${because}; it failed: ${why}.`,
+  wasStopped: (because: string, by: string | null) =>
+    `Meant for Nina${because}; stopped${by === null ? '' : `: ${by}`}.`,
+  notForNina: (why: string, wasShown: boolean) =>
+    wasShown
+      ? `Not meant for Nina: ${why}. It was shown to her as context.`
+      : `Not meant for Nina: ${why}. It will be shown to her as context with the next question.`,
+  notAllowed: (why: string) => `Not allowed: ${why}. Nina does not see it.`,
+  wasCommand: (command: string) => `A command (${command}) that the daemon answered itself.`,
+  own: 'Written by Nina.',
+  service: 'A change in the chat, nothing that was said.',
+  unregisteredMessage: (why: string | null) => `unregistered${why === null ? '' : `: ${why}`}.`,
+  noTrigger: 'no trigger',
+  unknown: 'unknown',
+
+  /** What stands in the database in English; at most one parameter, a text. */
+  reasons: {
+    byBot: 'sent by another bot',
+    superseded: 'superseded by an edit without a trigger',
+    badRules:
+      'the file with the sender rules is malformed, so nobody is admitted until the operator mends it',
+    notAdmin: 'the sender is not an administrator of the chat',
+    notListed: 'the sender is not one of those who may ask here',
+    tooManyByOne: (most: string) => `more than ${most} requests within a minute from one person`,
+    tooManyHere: (most: string) => `more than ${most} requests within a minute in this group`,
+    stoppedBy: (who: string) => `by ${who}`,
+    pausedBy: (who: string) => `paused by ${who}`,
+    unregistered: 'the group was unregistered',
+    notRegistered: 'the chat is not registered',
+    groupGone: 'its group is not registered any more',
+    badSchedule: (why: string) => `its schedule cannot be computed: ${why}`,
+    failedOften: (times: string) => `failed ${times} times in a row`,
+  },
+
+  /** Of what only the operator can put right; for main. `since`: as minute() writes it. */
+  problems: {
+    credential: {
+      begins: () =>
+        'The model refuses the credential, so I cannot answer anybody. Renew it in .env and restart me.',
+      ends: () => 'The model accepts the credential again.',
+    },
+    quota: {
+      begins: (detail: string) => `The limit of the model account is used up, so answers wait: ${detail}`,
+      ends: () => 'The model account has room again.',
+    },
+    engine: {
+      begins: (detail: string) => `I cannot start agents, so messages wait: ${detail}`,
+      ends: () => 'Agents can be started again.',
+    },
+    image: {
+      begins: (detail: string) => `The agents’ image is missing, so messages wait: ${detail}`,
+      ends: () => 'The agents’ image is there again.',
+    },
+    workspace: {
+      begins: (detail: string, folder: string) =>
+        `The agent of “${folder}” may not write into its folder: ${detail}`,
+      ends: (folder: string) => `The agent of “${folder}” can write into its folder again.`,
+    },
+    network: {
+      begins: (detail: string, folder: string) => `The agent of “${folder}” does not start: ${detail}`,
+      ends: (folder: string) => `The agent of “${folder}” starts again.`,
+    },
+    disk: {
+      begins: (detail: string) => `My database cannot be written, so nothing new is taken: ${detail}`,
+      ends: (_: string, since: string) =>
+        `My database could not be written from ${since} on; now it can again.`,
+    },
+    mount: {
+      begins: (detail: string, name: string) =>
+        `The extra folder “${name}” is not as it should be: ${detail}`,
+      ends: (name: string) => `The extra folder “${name}” is no longer a problem.`,
+    },
+    telegram_conflict: {
+      begins: (detail: string) => `I get no messages: ${detail}`,
+      ends: () => 'I get messages again.',
+    },
+    telegram_token: {
+      begins: () => 'Telegram refuses the bot token.',
+      ends: (_: string, since: string) =>
+        `Telegram refused the bot token from ${since} on; now it accepts it again.`,
+    },
+    sender_rules: {
+      begins: (detail: string) =>
+        `The sender rules cannot be used: ${detail}. Until that file is mended nobody is admitted in any group, nor here.`,
+      ends: () => 'The sender rules are sound again and in force.',
+    },
+    backup: {
+      begins: (detail: string) => `The scheduled backup did not work: ${detail}`,
+      ends: () => 'The scheduled backup works again.',
+    },
+  },
+
+  /** Why a command was refused, as the end of a sentence. The command line and the model are told the English one. */
+  refused: {
+    registerHow: 'expected /register CHAT FOLDER [NAME]; /groups shows the chats',
+    notThere: (name: string) => `I am not in “${name}” any more`,
+    neverSeen: (chat: string) => `I have never seen a chat ${chat}`,
+    notRegistered: (chat: string) => `chat ${chat} is not registered`,
+    notRegisteredNow: (chat: string) => `chat ${chat} is not registered any more`,
+    chatTaken: (chat: string, folder: string) =>
+      `chat ${chat} is registered already, with folder "${folder}"`,
+    folderTaken: (folder: string) => `folder "${folder}" belongs to another group already`,
+    hasMain: (name: string, chat: string) => `there is a main group already: "${name}" (${chat})`,
+    mainStays: 'the main group cannot be unregistered by a command; use nanoclaw groups remove --force',
+    chatId: 'chat: expected a Telegram chat id such as -1001234567890',
+    name: 'name: expected 1 to 128 characters',
+    folder: 'folder: expected 1 to 63 of a-z, 0-9, - and _, beginning with a letter or a digit',
+    folderReserved: (folder: string) => `folder: "${folder}" is reserved; expected another name`,
+    folderOfMain: 'folder: "main" is for the main group (--main)',
+    noTask: (id: string) => `there is no task "${id}"; expected the id of one of the listed tasks`,
+    taskIsOver: (id: string, state: 'done' | 'cancelled') => `task ${id} is ${state}`,
+    taskIsPaused: (id: string) => `task ${id} is paused already`,
+    taskIsActive: (id: string) => `task ${id} is not paused`,
+    taskWithoutGroup: (id: string) => `the group of task ${id} is not registered`,
+    taskWaits: (id: string) => `task ${id} is waiting to run or running already`,
+    taskJustRan: (id: string) => `task ${id} has just been run`,
+    timeIsPast: (at: string, zone: string) =>
+      `"${at}" is in the past in ${zone}; expected a time that is still to come`,
+    noTurn: (id: string) => `there is no turn ${id} (any more)`,
+    noMessage: (id: number) => `I have no message ${id} of this chat`,
+    waitsAlready: 'that message waits for its answer already',
+    didNotFail: 'that message was not one that failed',
+    fromElsewhere: 'it was sent from another chat',
+    triedAgain: 'it was tried again already',
+    taskRanSince: 'its task has run again since, or is over',
+    taskIsGone: 'there is no such task any more',
+    turns: {
+      queued: 'it is being worked on',
+      running: 'it is being worked on',
+      done: 'it did not fail',
+      retried: 'it is tried again by itself',
+      stopped: 'it was stopped; ask again if you want it after all',
+    },
+  },
+};
