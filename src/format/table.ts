@@ -37,15 +37,16 @@ export function writeTable(
     ...cells.map(({ children }) => plainInline(children).replace(/\s*\n\s*/g, ' ')),
     ...(more === '' ? [] : [more]),
   ]);
+  const sizes = texts.map((row) => row.map(displayWidth));
   const widths: number[] = [];
-  for (const row of texts)
-    row.forEach((text, i) => {
-      widths[i] = Math.max(widths[i] ?? 0, displayWidth(text));
+  for (const row of sizes)
+    row.forEach((size, i) => {
+      widths[i] = Math.max(widths[i] ?? 0, size);
     });
   const total = widths.reduce((sum, width) => sum + width + GAP.length, -GAP.length);
   const hasLinks = rows.some(({ cells }) => cells.some(({ children }) => children.some(isLink)));
   if (total <= PHONE_WIDTH && !hasLinks)
-    canvas.write(aligned(rows, texts, widths), [...outer, { type: 'pre' }]);
+    canvas.write(aligned(rows, texts, sizes, widths), [...outer, { type: 'pre' }]);
   else writeList(canvas, rows, outer, indent);
 }
 
@@ -79,20 +80,26 @@ function beyond(line: string, columns: number): string {
   return rest.endsWith('|') && !rest.endsWith('\\|') ? rest.slice(0, -1).trimEnd() : rest;
 }
 
-function aligned(rows: readonly Row[], texts: readonly string[][], widths: readonly number[]): string {
+function aligned(
+  rows: readonly Row[],
+  texts: readonly string[][],
+  sizes: readonly number[][],
+  widths: readonly number[],
+): string {
   const lines: string[] = [];
   rows.forEach(({ cells, isHead }, r) => {
     const row = texts[r] ?? [];
     if (isHead && row.every((text) => text === '')) return;
-    const padded = row.map((text, i) => pad(text, widths[i] ?? 0, cells[i]?.align ?? 'left'));
+    const padded = row.map((text, i) =>
+      pad(text, Math.max(0, (widths[i] ?? 0) - (sizes[r]?.[i] ?? 0)), cells[i]?.align ?? 'left'),
+    );
     lines.push(padded.join(GAP).trimEnd());
     if (isHead) lines.push(widths.map((width) => '─'.repeat(width)).join(GAP));
   });
   return lines.join('\n');
 }
 
-function pad(text: string, width: number, align: Cell['align']): string {
-  const room = Math.max(0, width - displayWidth(text));
+function pad(text: string, room: number, align: Cell['align']): string {
   const before = align === 'right' ? room : align === 'center' ? Math.floor(room / 2) : 0;
   return ' '.repeat(before) + text + ' '.repeat(room - before);
 }
