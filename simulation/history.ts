@@ -139,6 +139,8 @@ async function live(
         TELEGRAM_BOT_TOKEN: '4242:simulated-bot-token',
         TZ: zone,
         MAX_CONCURRENT_CONTAINERS: '3',
+        // Some worlds have room for more warm agents than may work at once, others have none.
+        WARM_MEMORY_MB: beginning.pick(['0', '512', '4096']),
         IDLE_TIMEOUT: String(6 * MINUTE),
         CONTAINER_TIMEOUT: String(4 * MINUTE),
         // So short that retention works all the time; what the accounts at the end are about is kept.

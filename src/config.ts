@@ -3,7 +3,7 @@
  * Every bad key is reported at once with what was expected (CONFIG_INVALID). Nothing happens on import.
  */
 import { readFileSync } from 'node:fs';
-import { homedir } from 'node:os';
+import { homedir, totalmem } from 'node:os';
 import path from 'node:path';
 import { parseEnv } from 'node:util';
 import { type LOG_LEVELS, type Settings, settingsSchema } from './config/settings.ts';
@@ -41,6 +41,8 @@ export interface Config {
   /** Base of the agent image, for those who build it (BASE_IMAGE, the Dockerfile's build argument). */
   baseImage: string | undefined;
   maxConcurrentContainers: number;
+  /** Memory for agents that wait for their group's next turn, beyond maxConcurrentContainers of them. */
+  warmBytes: number;
   /** How long a warm agent may wait for its next turn. */
   idleTimeoutMs: number;
   /** How long a turn may show no sign of life. */
@@ -258,6 +260,7 @@ function toConfig(s: Settings, home: string, env: NodeJS.ProcessEnv): Config {
     },
     baseImage: env.BASE_IMAGE || undefined,
     maxConcurrentContainers: s.MAX_CONCURRENT_CONTAINERS,
+    warmBytes: s.WARM_MEMORY_MB === undefined ? totalmem() / 4 : s.WARM_MEMORY_MB * 1_048_576,
     idleTimeoutMs: s.IDLE_TIMEOUT,
     containerTimeoutMs: s.CONTAINER_TIMEOUT,
     containerMemoryMb: s.CONTAINER_MEMORY_MB,

@@ -246,7 +246,6 @@ export function createContainerRunner(options: ContainerRunnerOptions): Containe
       home,
       runtime: options.runtime(),
       pool,
-      cap: options.cap,
       now: () => iso(clock.now()),
       drain: (folder) => options.ipc().drain(folder),
       resume,

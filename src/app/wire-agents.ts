@@ -84,6 +84,7 @@ export function wireAgents(parts: AgentsParts): Agents {
     home: config.home,
     runtime: () => need(late.runtime).runtime,
     cap: config.maxConcurrentContainers,
+    warmBytes: config.warmBytes,
     idleTimeoutMs: config.idleTimeoutMs,
     provider: config.provider,
     timezoneOf: (group) => group.timezone ?? config.timezone,

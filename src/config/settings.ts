@@ -42,7 +42,8 @@ export const settingsSchema = z.object({
     .string()
     .regex(/^(unix|tcp|http|https|ssh):\/\/.+/, 'expected unix:///path/to.sock or tcp://host:port')
     .optional(),
-  MAX_CONCURRENT_CONTAINERS: whole(1, 100, 'how many agents may run at once').default(5),
+  MAX_CONCURRENT_CONTAINERS: whole(1, 100, 'how many agents may work at once').default(5),
+  WARM_MEMORY_MB: whole(0, 1_048_576, 'mebibytes of memory for agents that wait').optional(),
   IDLE_TIMEOUT: whole(1000, 86_400_000, 'milliseconds an idle agent is kept').default(1_800_000),
   CONTAINER_TIMEOUT: whole(5000, 86_400_000, 'milliseconds without a sign of life').default(1_800_000),
   CONTAINER_MEMORY_MB: whole(256, 1_048_576, 'mebibytes of memory for an agent').default(2048),

@@ -1,6 +1,6 @@
 /**
- * The agents that live, at most one per group and at most `cap` in all. A warm agent waits for its group's next
- * turn; it gives way when another group needs its place, and goes after the idle time.
+ * The agents that live, at most one per group. A warm agent waits for its group's next turn, as long as the budget for
+ * those that wait allows (warm-budget.ts), and goes after the idle time.
  *   launching → busy ⇄ idle → closing → gone          (any state → gone, when the agent ends by itself)
  * Invariants: an agent that is closing is never given a turn, and nobody is launched for the group before it is gone.
  */
@@ -13,6 +13,7 @@ import { ensureGroupFolders } from '../mailbox/layout.ts';
 import type { ExtraMounts, Given } from '../mounts/extra-mounts.ts';
 import type { AgentContainer, AgentExit, AgentLaunch, AgentRuntime } from '../runtime/agent-runtime.ts';
 import { type Folder, type Group, iso, type ProviderName } from '../types.ts';
+import { createWarmBudget } from './warm-budget.ts';
 
 export interface Agent {
   readonly container: AgentContainer;
@@ -40,7 +41,10 @@ export interface PoolOptions {
   log: Logger;
   runtime: () => AgentRuntime;
   home: string;
+  /** So many agents live whatever they use; more within the budget. */
   cap: number;
+  /** Memory for agents that wait, in bytes. */
+  warmBytes: number;
   idleTimeoutMs: number;
   provider: ProviderName;
   timezoneOf: (group: Group) => string;
@@ -82,6 +86,13 @@ export function createPool(options: PoolOptions): Pool {
   const closings = new Map<Agent, Promise<void>>();
   let launching = 0;
   const launchingNames = new Set<string>();
+  const warmth = createWarmBudget({
+    ...options,
+    agents: () => [...agents.values()],
+    launching: () => launching,
+    memoryOf: (name) => options.runtime().memoryOf(name),
+    close,
+  });
 
   async function acquire(group: Group): Promise<Agent> {
     const given = await options.extraMounts.forGroup(group, isolates(options.runtime()));
@@ -94,23 +105,10 @@ export function createPool(options: PoolOptions): Pool {
     if (warm) await close(warm);
     launching += 1;
     try {
-      await makeRoom();
+      await warmth.makeRoom();
       return await launch(group, given);
     } finally {
       launching -= 1;
-    }
-  }
-
-  /** The least recently used idle agent gives way. */
-  async function makeRoom(): Promise<void> {
-    while (agents.size + launching > options.cap) {
-      const idle = [...agents.values()]
-        .filter((a) => a.state === 'idle')
-        .sort((a, b) => a.idleSince - b.idleSince)[0];
-      const leaving = idle ?? [...agents.values()].find((a) => a.state === 'closing');
-      if (!leaving) return; // all are busy: the queue's cap holds the number
-      if (idle) log.debug({ event: 'agent_gives_way', group: idle.folder, container: idle.container.name });
-      await close(leaving);
     }
   }
 
@@ -217,6 +215,7 @@ export function createPool(options: PoolOptions): Pool {
     agent.idleSince = clock.monotonic();
     agent.idleTimer = clock.after(options.idleTimeoutMs, () => void close(agent));
     if (agent.mounts !== '') void closeIfOutdated(agent);
+    warmth.rests(agent);
   }
 
   async function closeIfOutdated(agent: Agent): Promise<void> {

@@ -24,7 +24,6 @@ export interface RecoverOptions {
   home: string;
   runtime: AgentRuntime;
   pool: Pool;
-  cap: number;
   now: () => Iso;
   /** Takes the events that were written while no daemon ran. */
   drain: (folder: Folder) => Promise<void>;
@@ -64,7 +63,7 @@ export async function recoverTurns(options: RecoverOptions): Promise<void> {
   for (const container of living.values()) {
     const taken = pool.agents().some((a) => a.folder === container.folder);
     const wanted = known.has(container.name) && db.groups.byFolder(container.folder) !== null;
-    if (wanted && !taken && pool.agents().length < options.cap) pool.adopt(container, 'idle');
+    if (wanted && !taken) pool.adopt(container, 'idle');
     else await removeOrphan(options.log, container);
   }
   const present = new Set(pool.agents().map((a) => a.container.name));

@@ -141,14 +141,25 @@ describe('real agents', () => {
     expect(started()).toBeGreaterThan(load.groups.length);
   }, 90_000);
 
-  it('two hundred messages over twenty chats under a cap of two: all are answered, and never more than two live', async () => {
-    load = await Load.create({ groups: 20, settings: { MAX_CONCURRENT_CONTAINERS: '2' } });
+  const hundreds = async (settings: Record<string, string>) => {
+    load = await Load.create({ groups: 20, settings: { MAX_CONCURRENT_CONTAINERS: '2', ...settings } });
     await load.home.start();
     for (let n = 0; n < 200; n += 1) load.say('echo', load.groups[n % 20]);
     await load.settled(120_000);
     const { problems, figures } = load.account();
     expect(problems).toEqual([]);
     expect(figures.messages).toBe(200);
-    expect(load.home.mostAgentsAtOnce()).toBe(2);
+    return load.home.mostAgentsAtOnce();
+  };
+
+  it('two hundred messages over twenty chats under a cap of two, without memory for more: never more than two live', async () => {
+    expect(await hundreds({ WARM_MEMORY_MB: '0' })).toBe(2);
+  }, 150_000);
+
+  it('with memory for ten that wait, each chat is answered all the same, and those that live are no more than that', async () => {
+    // Processes cannot be measured: each counts 256 MiB.
+    const most = await hundreds({ WARM_MEMORY_MB: '2560' });
+    expect(most).toBeGreaterThan(2);
+    expect(most).toBeLessThanOrEqual(13);
   }, 150_000);
 });
