@@ -1,21 +1,25 @@
 /**
- * npm run bench [-- name …] [--quick] [--cpu-prof=DIR]: measures real daemons from outside, each figure beside its bare limit in the same
- * run, prints a table and writes bench/results.json. docs/performance.md says what each figure means. Linux only: it
- * reads /proc. --quick takes a tenth of the samples; --cpu-prof has each daemon leave a profile in DIR (and is slower
- * for it). Leaves nothing behind, also when it is interrupted. Exit codes: 0 measured, 1 failed, 2 wrong usage;
+ * npm run bench [-- name …] [--quick] [--out=FILE] [--cpu-prof=DIR]: measures real daemons from outside, each figure beside
+ * its bare limit in the same run, prints a table and writes bench/results.json (or FILE). docs/performance.md says what each
+ * figure means. Linux only: it reads /proc. --quick takes a tenth of the samples; --cpu-prof has each daemon leave a
+ * profile in DIR (and is slower for it). Leaves nothing behind, also when it is interrupted. Exit codes: 0 measured, 1 failed, 2 wrong usage;
  * an aim that is missed is a result, not a failure.
  */
 import path from 'node:path';
 import { projectRoot } from '../src/lib/project-root.ts';
 import type { BenchContext, Figure } from './figure.ts';
+import { cold } from './figures/cold.ts';
 import { commands } from './figures/commands.ts';
+import { growth } from './figures/growth.ts';
+import { idle } from './figures/idle.ts';
 import { ingest } from './figures/ingest.ts';
+import { lateness } from './figures/lateness.ts';
 import { memory } from './figures/memory.ts';
 import { outbox } from './figures/outbox.ts';
 import { proxy } from './figures/proxy.ts';
 import { startUp } from './figures/start.ts';
-import { tasks } from './figures/tasks.ts';
-import { warmInbound } from './figures/warm-inbound.ts';
+import { throughput } from './figures/throughput.ts';
+import { outbound, warm } from './figures/warm.ts';
 import { describeMachine, type Results, tableOf, writeResults } from './report.ts';
 import { bareAgent, bareHost } from './support/bare-line.ts';
 import { bareTimers } from './support/bare-timers.ts';
@@ -23,14 +27,19 @@ import { type Cleanups, createCleanups } from './support/cleanups.ts';
 import { bareModel, bareProxies } from './support/proxy-parts.ts';
 
 const FIGURES: Record<string, Figure> = {
-  'warm-inbound': warmInbound,
+  warm,
+  outbound,
+  cold,
   ingest,
-  tasks,
-  outbox,
+  throughput,
+  lateness,
+  idle,
   start: startUp,
-  commands,
+  growth,
   memory,
   proxy,
+  commands,
+  outbox,
 };
 
 const [first = '', ...rest] = process.argv.slice(2);
@@ -44,9 +53,9 @@ else process.exit(await run(process.argv.slice(2)));
 async function run(args: readonly string[]): Promise<number> {
   const options = args.filter((arg) => arg.startsWith('--'));
   const names = args.filter((arg) => !arg.startsWith('--'));
-  const wrong = options.filter((option) => !/^--quick$|^--cpu-prof=./.test(option));
+  const wrong = options.filter((option) => !/^--quick$|^--(?:out|cpu-prof)=./.test(option));
   if (wrong.length > 0) {
-    console.error(`bench: ${wrong.join(', ')} is no option; expected --quick or --cpu-prof=DIR`);
+    console.error(`bench: ${wrong.join(', ')} is no option; expected --quick, --out=FILE or --cpu-prof=DIR`);
     return 2;
   }
   const unknown = names.filter((name) => !Object.hasOwn(FIGURES, name));
@@ -68,7 +77,9 @@ async function run(args: readonly string[]): Promise<number> {
   try {
     const wanted = names.length > 0 ? names : Object.keys(FIGURES);
     const results = await measure(wanted, options, cleanups);
-    const file = path.join(projectRoot(), 'bench', 'results.json');
+    const file = path.resolve(
+      optionValue(options, 'out') ?? path.join(projectRoot(), 'bench', 'results.json'),
+    );
     writeResults(file, results);
     console.log(tableOf(results));
     console.log(`Written to ${path.relative(process.cwd(), file)}.`);
@@ -87,7 +98,8 @@ async function measure(
   cleanups: Cleanups,
 ): Promise<Results> {
   const quick = options.includes('--quick');
-  const profileTo = options.find((option) => option.startsWith('--cpu-prof='))?.slice('--cpu-prof='.length);
+  const profileTo = optionValue(options, 'cpu-prof');
+  const made = new Map<string, Promise<unknown>>();
   const results: Results = {
     at: new Date().toISOString(),
     quick,
@@ -100,6 +112,12 @@ async function measure(
     daemonNodeArgs:
       profileTo === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${path.resolve(profileTo)}`],
     samples: (full) => (quick ? Math.max(1, Math.round(full / 10)) : full),
+    rows: (full) => (quick ? Math.max(1, Math.round(full / 100)) : full),
+    once<T>(name: string, make: () => Promise<T>): Promise<T> {
+      const there = (made.get(name) as Promise<T> | undefined) ?? make();
+      made.set(name, there);
+      return there;
+    },
     say: (line) => console.error(`bench: ${line}`),
     skipped: (what, why) => {
       results.skipped.push({ what, why });
@@ -112,4 +130,8 @@ async function measure(
     results.figures.push({ name, seconds: Math.round((performance.now() - startedAt) / 1000), rows });
   }
   return results;
+}
+
+function optionValue(options: readonly string[], name: string): string | undefined {
+  return options.find((option) => option.startsWith(`--${name}=`))?.slice(`--${name}=`.length);
 }

@@ -11,7 +11,6 @@ const RUNS = 20;
 const FOLDER = 'g0';
 const COMMANDS = [
   ['--version'],
-  ['--version'],
   ['status'],
   ['groups', 'list'],
   ['tasks', 'list'],

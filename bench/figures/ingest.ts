@@ -8,7 +8,6 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createDb, type Db } from '../../src/db.ts';
 import type { BenchContext, Row } from '../figure.ts';
-import { within } from '../support/processes.ts';
 import { ratesOf } from '../support/stats.ts';
 import { openWorld, type World } from '../support/world.ts';
 
@@ -16,7 +15,6 @@ const UPDATES = 10_000;
 const BATCH = 100;
 const GROUPS = 50;
 const RUNS = 8;
-const LIMIT_MS = 120_000;
 
 type Stored = Record<string, unknown>;
 
@@ -51,21 +49,13 @@ export async function ingest(bench: BenchContext): Promise<Row[]> {
   ];
 }
 
-async function ingestOnce({ sim }: World, chats: readonly number[], run: number): Promise<number> {
+async function ingestOnce(world: World, chats: readonly number[], run: number): Promise<number> {
   for (let i = 0; i < UPDATES; i += 1) {
     const text = `run ${run}, message ${i}, about as long as people write them in a group`;
-    sim.say({ chat: chats[i % chats.length] ?? 0, from: 'you', text });
+    world.sim.say({ chat: chats[i % chats.length] ?? 0, from: 'you', text });
   }
   const startedAt = performance.now();
-  const confirmed = new Promise<void>((resolve) => {
-    const off = sim.on('update-confirmed', () => {
-      // Emitted while they are taken out one by one: nothing is left after the last.
-      if (sim.updates.pendingCount > 0) return;
-      off();
-      resolve();
-    });
-  });
-  await within('the last update to be confirmed', LIMIT_MS, confirmed);
+  await world.allConfirmed();
   return (UPDATES * 1000) / (performance.now() - startedAt);
 }
 

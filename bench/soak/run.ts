@@ -3,7 +3,6 @@ import { rmSync } from 'node:fs';
 import path from 'node:path';
 import Database from 'better-sqlite3';
 import { databaseFile } from '../../src/db/open.ts';
-import type { BenchContext } from '../figure.ts';
 import type { Cleanups } from '../support/cleanups.ts';
 import { collectGarbage } from '../support/collect-garbage.ts';
 import { pause } from '../support/processes.ts';
@@ -47,14 +46,7 @@ export async function runSoak(
   cleanups: Cleanups,
 ): Promise<{ lines: string[]; good: boolean }> {
   const say = (line: string) => console.error(`soak: ${line}`);
-  const bench: BenchContext = {
-    cleanups,
-    daemonNodeArgs: ['--inspect=127.0.0.1:0'],
-    samples: (full) => full,
-    say,
-    skipped: (what, why) => say(`${what} is skipped: ${why}`),
-  };
-  const world = await openWorld(bench, SETTINGS);
+  const world = await openWorld({ cleanups, daemonNodeArgs: ['--inspect=127.0.0.1:0'] }, SETTINGS);
   const chats = world.addGroups(options.groups, { requiresTrigger: true });
   const daemon = await world.daemon();
   await daemon.ready();

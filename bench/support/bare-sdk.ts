@@ -1,8 +1,8 @@
 /**
- * The Claude Agent SDK's own time for a follow-up: the same image, the same options, a scripted Messages API straight on
- * loopback, and around it ten lines that hand it a prompt. No mailbox, no proxy, no tools of ours.
+ * The Claude Agent SDK's own time, for a follow-up and for a first request: the same image, the same options, a scripted
+ * Messages API straight on loopback, and around it ten lines that hand it a prompt. No mailbox, no proxy, no tools of ours.
  */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { claudeOptions } from '../../container/agent-runner/src/claude-options.ts';
@@ -13,14 +13,16 @@ import { start, within } from './processes.ts';
 
 const COLD_MS = 60_000;
 
-/** Prompts are the lines of stdin; says "result" when a turn has ended. */
+/** Prompts are the lines of stdin, or the one that is given behind the options; says "result" when a turn has ended. */
 const SCRIPT = `
 import { createInterface } from 'node:readline';
 import { query } from '@anthropic-ai/claude-agent-sdk';
+const given = process.argv[3];
 async function* prompts() {
-  for await (const line of createInterface({ input: process.stdin })) {
-    yield { type: 'user', message: { role: 'user', content: line }, parent_tool_use_id: null, session_id: '' };
-  }
+  const ask = (content) => ({ type: 'user', message: { role: 'user', content }, parent_tool_use_id: null, session_id: '' });
+  if (given) yield ask(given);
+  else for await (const line of createInterface({ input: process.stdin })) yield ask(line);
+  if (given) await new Promise((resolve) => setTimeout(resolve, 60_000));
 }
 for await (const message of query({ prompt: prompts(), options: JSON.parse(process.argv[2]) })) {
   if (message.type === 'result') console.log('result');
@@ -81,6 +83,86 @@ export async function openBareSdk(bench: BenchContext, image: string): Promise<B
   const bare = { followUp: () => within('the bare SDK', COLD_MS, followUp()), close: undo };
   for (let warmUp = 0; warmUp < 3; warmUp += 1) await bare.followUp();
   return bare;
+}
+
+/** What `docker inspect` tells of a container, as far as a second one like it needs it. */
+export interface Inspected {
+  HostConfig: {
+    Mounts: { Source: string; Target: string; ReadOnly?: boolean }[];
+    Memory: number;
+    NanoCpus: number;
+    CpuShares: number;
+    PidsLimit: number;
+    Tmpfs: Record<string, string>;
+    Ulimits: { Name: string; Soft: number; Hard: number }[];
+  };
+}
+
+/**
+ * `docker run` of a container like the given one (mounts on folders of its own, limits, hardening), in which the SDK is
+ * asked at once: milliseconds from the start of the command to the request at the API. The container is removed.
+ */
+export async function bareColdMs(bench: BenchContext, image: string, like: Inspected): Promise<number> {
+  const api = await createMessagesApi({ script: () => 'Yes.' });
+  const requested = new Promise<number>((resolve) => {
+    api.on('request', (request) => {
+      if (request.main > 0) resolve(request.at);
+    });
+  });
+  const dir = mkdtempSync(path.join(tmpdir(), 'nanoclaw-bare-cold-'));
+  const script = path.join(dir, 'first.mjs');
+  writeFileSync(script, SCRIPT);
+  const name = path.basename(dir).toLowerCase();
+  const args = [
+    ...['run', '--init', '--name', name, '--network', 'host', '--user', '1000:1000', '--read-only'],
+    ...limitsOf(like),
+    ...mountsOf(like, dir),
+    ...['--mount', `type=bind,source=${script},target=/app/first.mjs,readonly`],
+    ...['--entrypoint', 'node', image, '/app/first.mjs', JSON.stringify(optionsFor(api.url)), 'hello?'],
+  ];
+  const env = process.env.DOCKER_HOST ? { env: { DOCKER_HOST: process.env.DOCKER_HOST } } : {};
+  const run = start(bench.cleanups, { command: 'docker', args, ...env });
+  const undo = bench.cleanups.add(async () => {
+    await start(bench.cleanups, { command: 'docker', args: ['rm', '-f', '-v', name], ...env }).exited;
+    await run.stop();
+    await api.close();
+    rmSync(dir, { recursive: true, force: true });
+  });
+  const ended = run.exited.then((code) => {
+    throw new Error(`the bare container ended with ${code}:\n${run.output()}`);
+  });
+  ended.catch(() => {}); // later ends are ours
+  try {
+    return (
+      (await within('the bare first request', COLD_MS, Promise.race([requested, ended]))) - run.startedAt
+    );
+  } finally {
+    await undo();
+  }
+}
+
+function limitsOf({ HostConfig: host }: Inspected): string[] {
+  const bytes = String(host.Memory);
+  return [
+    ...['--memory', bytes, '--memory-swap', bytes, '--pids-limit', String(host.PidsLimit)],
+    ...['--cpus', String(host.NanoCpus / 1e9), '--cpu-shares', String(host.CpuShares)],
+    ...['--cap-drop', 'ALL', '--security-opt', 'no-new-privileges'],
+    ...Object.entries(host.Tmpfs).flatMap(([target, how]) => ['--tmpfs', `${target}:${how}`]),
+    ...host.Ulimits.flatMap(({ Name, Soft, Hard }) => ['--ulimit', `${Name}=${Soft}:${Hard}`]),
+  ];
+}
+
+/** Files as they are, folders as new ones of its own. */
+function mountsOf({ HostConfig: host }: Inspected, dir: string): string[] {
+  return host.Mounts.flatMap(({ Source, Target, ReadOnly }, i) => {
+    const isFile = Target === '/etc/resolv.conf';
+    const source = isFile ? Source : path.join(dir, String(i));
+    if (!isFile) {
+      mkdirSync(source);
+      chmodSync(source, 0o777);
+    }
+    return ['--mount', `type=bind,source=${source},target=${Target}${ReadOnly ? ',readonly' : ''}`];
+  });
 }
 
 function optionsFor(apiUrl: string): object {

@@ -1,6 +1,6 @@
 /** A model server and the daemon's proxies, each as a process of its own, so that a request crosses what it crosses in life. */
 import { once } from 'node:events';
-import { createServer } from 'node:http';
+import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import { databaseFile } from '../../src/db/open.ts';
@@ -18,11 +18,20 @@ const EVENTS = [
   { type: 'message_stop' },
 ].map((event) => `event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`);
 
-/** Runs until it is killed; says its port. */
+/** Of a long stream, and how many of them a model that is asked for one sends, as fast as they are taken. */
+const DELTA = `event: content_block_delta\ndata: ${JSON.stringify({
+  type: 'content_block_delta',
+  index: 0,
+  delta: { type: 'text_delta', text: 'x'.repeat(100) },
+})}\n\n`;
+export const LONG_STREAM = { events: 50_000, bytes: 50_000 * DELTA.length };
+
+/** Runs until it is killed; says its port. A request that bears the header x-long gets a long stream. */
 export async function bareModel(): Promise<void> {
   const server = createServer((request, response) => {
     request.resume().on('end', () => {
       response.writeHead(200, { 'content-type': 'text/event-stream' });
+      if (request.headers['x-long']) return void sendLong(response);
       for (const event of EVENTS) response.write(event);
       response.end();
     });
@@ -30,6 +39,12 @@ export async function bareModel(): Promise<void> {
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   console.log(`listening ${(server.address() as AddressInfo).port}`);
+}
+
+async function sendLong(response: ServerResponse): Promise<void> {
+  for (let sent = 0; sent < LONG_STREAM.events && !response.destroyed; sent += 1)
+    if (!response.write(DELTA)) await Promise.race([once(response, 'drain'), once(response, 'close')]);
+  response.end();
 }
 
 /** Runs until it is killed: one container's doors, in `folder`, with the token looked up in a database as in life. */

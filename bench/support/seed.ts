@@ -12,6 +12,8 @@ export interface Seed {
 }
 
 const DAY_MS = 86_400_000;
+/** Message ids from here on: what is said later in the simulator begins at 1. */
+const SEEDED_IDS = 1_000_000;
 const chatOf = (n: string): string => `CAST(-6000000000 - (${n}) AS TEXT)`;
 
 /** Group 0 is main. Messages and tasks are dealt out evenly; every message is context that was settled long ago. */
@@ -41,7 +43,7 @@ export function seed(db: Db, home: string, { groups, messages = 0, tasks = 0, du
         .prepare(
           `${numbers} INSERT INTO messages
              (chat_jid, message_id, sender, sender_name, content, timestamp, disposition, received_at)
-           SELECT ${chatOf(`i % ${groups}`)}, i / ${groups} + 1, '1001000001', 'You',
+           SELECT ${chatOf(`i % ${groups}`)}, i / ${groups} + ${SEEDED_IDS}, '1001000001', 'You',
              'message ' || i || ' of many, about as long as people write them in a group', t, 'not_for_nina', t
            FROM (SELECT i, strftime('%Y-%m-%dT%H:%M:%fZ', 1760000000 + i * 10, 'unixepoch') AS t FROM n)`,
         )

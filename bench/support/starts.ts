@@ -2,8 +2,10 @@
 import { databaseFile } from '../../src/db/open.ts';
 import { projectRoot } from '../../src/lib/project-root.ts';
 import type { BenchContext } from '../figure.ts';
-import { start } from './processes.ts';
+import { start, within } from './processes.ts';
 import type { World } from './world.ts';
+
+const WIRED_LIMIT_MS = 60_000;
 
 export interface Starts {
   firstPoll: number[];
@@ -18,7 +20,7 @@ export async function timeStarts(bench: BenchContext, world: World, count: numbe
   for (let i = 0; i <= count; i += 1) {
     const bareMs = await bareStart(bench, databaseFile(world.home));
     const daemon = await world.daemon();
-    const wiredAt = await daemon.said('/status\n');
+    const wiredAt = await within('the daemon to be wired', WIRED_LIMIT_MS, daemon.said('/status/\n'));
     await daemon.ready();
     await daemon.stop();
     if (i === 0) continue;

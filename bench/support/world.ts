@@ -22,6 +22,7 @@ import { type Started, start, within } from './processes.ts';
 
 export const TOKEN = '4200000042:benchmark-on-loopback-only';
 const START_LIMIT_MS = 60_000;
+const CONFIRM_LIMIT_MS = 120_000;
 
 export interface World {
   sim: Simulator;
@@ -30,6 +31,10 @@ export interface World {
   env: Record<string, string>;
   /** Registers chats before a daemon runs; their folders are `g0`, `g1`, …; returns the chat ids. */
   addGroups(count: number, options?: { requiresTrigger?: boolean }): number[];
+  /** Makes the simulator know the first groups that seed() registers; returns the chat ids. */
+  knowGroups(count: number): number[];
+  /** Resolves when the daemon has confirmed every update that waits now. */
+  allConfirmed(): Promise<void>;
   withDb<T>(work: (db: Db) => T): T;
   /** A daemon whose first poll has arrived. */
   daemon(settings?: Record<string, string>): Promise<Daemon>;
@@ -44,7 +49,7 @@ export interface Daemon extends Started {
 }
 
 export async function openWorld(
-  bench: BenchContext,
+  bench: Pick<BenchContext, 'cleanups' | 'daemonNodeArgs'>,
   settings: Record<string, string> = {},
   simulator: Pick<SimulatorOptions, 'strictLimits'> = {},
 ): Promise<World> {
@@ -76,24 +81,34 @@ export async function openWorld(
     }
   }
 
+  const addChat = (i: number): number =>
+    sim.addChat({ id: -6_000_000_000 - i, type: 'group', title: `Group ${i}`, members: ['you'] }).id;
+
   return {
     sim,
     home,
     env,
     withDb,
+    knowGroups: (count) => Array.from({ length: count }, (_, i) => addChat(i)),
+    allConfirmed() {
+      const confirmed = new Promise<void>((resolve) => {
+        const off = sim.on('update-confirmed', () => {
+          // Emitted while they are taken out one by one: nothing is left after the last.
+          if (sim.updates.pendingCount > 0) return;
+          off();
+          resolve();
+        });
+      });
+      return within('the last update to be confirmed', CONFIRM_LIMIT_MS, confirmed);
+    },
     addGroups(count, { requiresTrigger = false } = {}) {
       const now = () => iso(Date.now());
       return withDb((db) =>
         Array.from({ length: count }, (_, i) => {
-          const chat = sim.addChat({
-            id: -6_000_000_000 - i,
-            type: 'group',
-            title: `Group ${i}`,
-            members: ['you'],
-          });
-          const group = { chatJid: String(chat.id), name: `Group ${i}`, folder: `g${i}`, requiresTrigger };
+          const id = addChat(i);
+          const group = { chatJid: String(id), name: `Group ${i}`, folder: `g${i}`, requiresTrigger };
           registerGroup({ db, home, assistantName: 'Nina', now }, group, 'bench');
-          return chat.id;
+          return id;
         }),
       );
     },
