@@ -33,6 +33,8 @@ export interface GroupQueue<K extends string> {
   wake(key: K): void;
   /** As wake, and a backoff is cut short. */
   wakeNow(key: K): void;
+  /** What was known as `from` is `to` from now on, whatever it does: there is never a run of both. */
+  rename(from: K, to: K): void;
   status(): { running: K[]; waiting: K[]; backingOff: K[] };
   /** Somebody waits for a slot. */
   isCrowded(): boolean;
@@ -42,10 +44,16 @@ export interface GroupQueue<K extends string> {
 
 const CRASH_RETRY_MS = 5000;
 
+interface Run<K> {
+  key: K;
+  /** It was woken meanwhile. */
+  again: boolean;
+}
+
 export function createGroupQueue<K extends string>(options: GroupQueueOptions<K>): GroupQueue<K> {
   const { clock, log, cap, run } = options;
   const waiting = new Set<K>(); // in order of arrival
-  const running = new Map<K, { again: boolean }>();
+  const running = new Map<K, Run<K>>();
   const backingOff = new Map<K, Timer>();
   const state = { stopped: false };
 
@@ -70,20 +78,22 @@ export function createGroupQueue<K extends string>(options: GroupQueueOptions<K>
     for (const key of waiting) {
       if (state.stopped || running.size >= cap) return;
       waiting.delete(key);
-      running.set(key, { again: false });
-      void runOne(key);
+      const one: Run<K> = { key, again: false };
+      running.set(key, one);
+      void runOne(one);
     }
   }
 
-  async function runOne(key: K): Promise<void> {
+  async function runOne(one: Run<K>): Promise<void> {
     let result: RunResult;
     try {
-      result = await run(key);
+      result = await run(one.key);
     } catch (error) {
-      log.error({ event: 'run_failed', key, err: error }, messageOf(error));
+      log.error({ event: 'run_failed', key: one.key, err: error }, messageOf(error));
       result = { retryInMs: CRASH_RETRY_MS };
     }
-    const again = running.get(key)?.again === true;
+    // Its key may be another one by now.
+    const { key, again } = one;
     running.delete(key);
     if (!state.stopped) {
       if (typeof result === 'object') backOff(key, result.retryInMs);
@@ -100,9 +110,25 @@ export function createGroupQueue<K extends string>(options: GroupQueueOptions<K>
     backingOff.set(key, timer);
   }
 
+  function rename(from: K, to: K): void {
+    const one = running.get(from);
+    if (one && !running.has(to)) {
+      running.delete(from);
+      one.key = to;
+      running.set(to, one);
+    }
+    const waits = waiting.delete(from);
+    const backsOff = backingOff.get(from);
+    backsOff?.cancel();
+    backingOff.delete(from);
+    // What it waited for is looked at anew.
+    if (waits || backsOff) wakeNow(to);
+  }
+
   return {
     wake,
     wakeNow,
+    rename,
     status: () => ({
       running: [...running.keys()],
       waiting: [...waiting],

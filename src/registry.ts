@@ -53,7 +53,7 @@ export function registerGroup(options: RegistryOptions, input: NewGroup, actor: 
   const { db, home, now } = options;
   const group = validated(options, input);
   db.transaction(() => {
-    const taken = db.groups.byJid(group.chatJid);
+    const taken = db.groups.find(group.chatJid);
     if (taken) throw exists((w) => w.refused.chatTaken(group.chatJid, taken.folder));
     if (db.groups.byFolder(group.folder)) throw exists((w) => w.refused.folderTaken(group.folder));
     const main = group.isMain ? db.groups.main() : null;
@@ -75,7 +75,7 @@ export function registerGroup(options: RegistryOptions, input: NewGroup, actor: 
 
 /** What waits in the chat gets its disposition. The folder with its files stays. Throws GROUP_UNKNOWN. */
 export function unregisterGroup(options: RegistryOptions, jid: ChatJid, actor: string): Group {
-  const group = options.db.groups.byJid(jid);
+  const group = options.db.groups.find(jid);
   if (!group) throw new NanoClawError('GROUP_UNKNOWN', (w) => w.refused.notRegistered(jid));
   if (group.isMain) throw new NanoClawError('GROUP_INVALID', (w) => w.refused.mainStays);
   removeGroup(options, group, actor);

@@ -15,6 +15,7 @@ import type { Logger } from './log.ts';
 import { type AttachedOptions, createAttached } from './router/attached.ts';
 import type { ChatAnswer, ChatCommandContext } from './router/chat-commands.ts';
 import { createJudge, type JudgeOptions, type Verdict } from './router/judge.ts';
+import { asOfNow, moveGroup } from './router/moves.ts';
 import { createNewChats } from './router/new-chats.ts';
 import { createOutgoing, type Reply } from './router/outgoing.ts';
 import { createQuestions } from './router/questions.ts';
@@ -31,6 +32,8 @@ export interface RouterOptions extends JudgeOptions, AttachedOptions {
   wakeQueue: (jid: ChatJid) => void;
   /** There is something to send to this chat. */
   wakeDelivery: (jid: ChatJid) => void;
+  /** A group has another chat id now: all who know it by the old one are to go on with the new one. */
+  chatMoved: (from: ChatJid, to: ChatJid) => void;
   /** The list of known chats has changed. */
   chatsChanged: () => void;
   /** Telegram is to be told that a button was pressed. */
@@ -74,6 +77,7 @@ export function createRouter(options: RouterOptions): Router {
 
   function accept(bot: BotIdentity, updates: readonly Update[], nextOffset: number): void {
     const woken: Woken = {
+      moved: [],
       queue: new Set(),
       delivery: new Set(),
       tasks: new Set(),
@@ -94,6 +98,11 @@ export function createRouter(options: RouterOptions): Router {
     }
     const wakes: (() => void)[] = [
       () => options.reach?.('updates.stored'),
+      ...woken.moved.map(
+        ({ from, to }) =>
+          () =>
+            options.chatMoved(from, to),
+      ),
       ...[...woken.delivery].map((jid) => () => options.wakeDelivery(jid)),
       // Before the queue, which asks what it should wait for.
       ...(woken.files ? [options.filesCame] : []),
@@ -109,6 +118,7 @@ export function createRouter(options: RouterOptions): Router {
 
   /** What to do after the commit. */
   interface Woken {
+    moved: { from: ChatJid; to: ChatJid }[];
     queue: Set<ChatJid>;
     delivery: Set<ChatJid>;
     tasks: Set<ChatJid>;
@@ -122,7 +132,7 @@ export function createRouter(options: RouterOptions): Router {
     const at = iso(clock.now());
     const incoming = parseUpdate(update);
     const jid = chatOf(incoming);
-    const group = jid === null ? null : db.groups.byJid(jid);
+    const group = jid === null ? null : db.groups.find(jid);
     const isNew = db.inbox.insert({
       botId: bot.id,
       updateId: update.update_id,
@@ -133,7 +143,8 @@ export function createRouter(options: RouterOptions): Router {
     });
     if (!isNew) return;
     try {
-      db.savepoint(() => apply(bot, incoming, group, woken));
+      if (group === null || group.chatJid === jid) db.savepoint(() => apply(bot, incoming, group, woken));
+      else db.savepoint(() => applyLate(bot, incoming, group, woken));
     } catch (error) {
       // A full disk is not this update's fault, and may have ended the transaction: the whole batch comes again.
       if (isStorageFailure(error) || !db.sqlite.inTransaction) throw error;
@@ -172,17 +183,29 @@ export function createRouter(options: RouterOptions): Router {
     if (group === null) {
       db.groups.chatSeen(message.chat, at);
       woken.chats = true;
-      // The two notes of a move come in any order; delivery may have noticed it before both.
       if (message.migratedFrom !== null) migrate(message.migratedFrom, message.chat.chatJid, woken);
-      else if (message.migratedTo !== null && db.groups.byJid(message.migratedTo) !== null)
-        wakeBoth(message.migratedTo, woken);
       else if (incoming.kind === 'message') answerStranger(bot, message, woken);
       return;
     }
     if (incoming.kind === 'edited_message') return applyEdit(bot, message, incoming.editedAt, group, woken);
+    if (message.service && db.groups.chat(message.chat.chatJid)?.name !== message.chat.name)
+      woken.chats = true;
     db.groups.chatSeen(message.chat, at);
     if (message.migratedTo !== null && migrate(group.chatJid, message.migratedTo, woken)) return;
     store(bot, message, group, woken);
+  }
+
+  /** Said in the chat that the group was before it became a supergroup. */
+  function applyLate(bot: BotIdentity, incoming: Incoming, group: Group, woken: Woken): void {
+    if (incoming.kind === 'my_chat_member') {
+      db.groups.setBotStatus(incoming.chat.chatJid, incoming.status);
+      return;
+    }
+    const now = asOfNow(incoming, group.chatJid);
+    if (now.kind !== 'message') return apply(bot, now, group, woken);
+    // That it moved is known; whoever learned it first may not have woken all.
+    if (now.message.migratedTo !== null) wakeBoth(group.chatJid, woken);
+    else store(bot, now.message, group, woken);
   }
 
   function answerStranger(bot: BotIdentity, message: IncomingMessage, woken: Woken): void {
@@ -194,10 +217,8 @@ export function createRouter(options: RouterOptions): Router {
   }
 
   function migrate(from: ChatJid, to: ChatJid, woken: Woken): boolean {
-    if (!db.groups.migrate(from, to)) return false;
-    log.info({ event: 'group_migrated', from, to });
-    woken.chats = true;
-    wakeBoth(to, woken);
+    if (!moveGroup(db, log, from, to)) return false;
+    woken.moved.push({ from, to });
     return true;
   }
 

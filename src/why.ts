@@ -2,6 +2,7 @@
  * "Why?": what became of a message, and when, in plain words. Reads only. For /why in a chat and `nanoclaw why`.
  */
 
+import { formerMessageId, turnLimitKey } from './db/group-move.ts';
 import type { Trace } from './db/trace.ts';
 import type { Db } from './db.ts';
 import type { ChatJid, Group } from './types.ts';
@@ -23,9 +24,10 @@ export function explainMessage(
   viewer?: Group,
   w: Words = ENGLISH,
 ): Explanation {
-  const trace = db.trace(jid, messageId);
+  const group = db.groups.find(jid);
+  const trace = traceOf(db, jid, messageId, group);
   if (!trace) {
-    const why = db.groups.byJid(jid) !== null ? w.beforeRegistration : w.onlyNameKept;
+    const why = group !== null ? w.beforeRegistration : w.onlyNameKept;
     return { trace: null, lines: [`${w.noMessage(messageId)} ${why}`] };
   }
   const at = (time: string | null) => (time === null ? '?' : w.time(Date.parse(time), timezone));
@@ -33,7 +35,7 @@ export function explainMessage(
   const lines = [
     w.messageFrom(messageId, message.senderName, at(message.timestamp), at(message.receivedAt)),
     meaning(message, w),
-    ...limited(db, jid, message, (until) => w.turnsUsedUp(at(until))),
+    ...limited(db, group?.chatJid ?? jid, message, (until) => w.turnsUsedUp(at(until))),
   ];
   if (viewer && !viewer.isMain && turns.some(({ folder }) => folder !== viewer.folder))
     return { trace, lines: [...lines, w.fromElsewhere] };
@@ -64,8 +66,12 @@ export function explainMessage(
 /** A unit may end with a full stop of its own ("3 Min."). */
 const ended = (sentence: string): string => (sentence.endsWith('.') ? sentence : `${sentence}.`);
 
-/** Where it is noted until when a group waits for its next turn. */
-export const turnLimitKey = (jid: ChatJid): string => `turn_limit_until:${jid}`;
+/** Of a chat that became a supergroup, also what was written before, by the id that it had then. */
+function traceOf(db: Db, jid: ChatJid, messageId: number, group: Group | null): Trace | null {
+  if (group === null || group.formerJid === null) return db.trace(jid, messageId);
+  const before = () => db.trace(group.chatJid, formerMessageId(messageId));
+  return jid === group.formerJid ? before() : (db.trace(jid, messageId) ?? before());
+}
 
 function limited(db: Db, jid: ChatJid, message: Trace['message'], line: (until: string) => string): string[] {
   const until = db.inbox.meta(turnLimitKey(jid));

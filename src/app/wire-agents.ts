@@ -97,7 +97,7 @@ export function wireAgents(parts: AgentsParts): Agents {
     record: router.record,
     wakeDelivery: delivery.wake,
     wakeQueue: links.wakeQueue,
-    typing: createTyping(parts.telegram, clock, pacing),
+    typing: createTyping(parts.telegram, clock, pacing, (jid) => db.groups.find(jid)?.chatJid ?? jid),
     incompleteMs: attachments.waitMs,
     writeSnapshots: (group) => {
       writeAvailableGroups(db, config.home, group, iso(clock.now()));

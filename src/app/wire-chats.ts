@@ -25,6 +25,8 @@ export interface ChatsParts extends WireParts {
   tasks: TaskRules;
   groupsChanged: () => void;
   tasksChanged: (jid: ChatJid) => void;
+  /** A group has another chat id. */
+  chatMoved: (from: ChatJid, to: ChatJid) => void;
   /** For /status: everything in main, what concerns the chat elsewhere. */
   describe: (group: { isMain: boolean; chatJid: ChatJid }) => string;
 }
@@ -81,7 +83,7 @@ export function wireChats(parts: ChatsParts): Chats {
     log: child('delivery'),
     pacing,
     bot,
-    groupsChanged,
+    chatMoved: parts.chatMoved,
     reach,
   });
   const requestLimits = createRequestLimits({
@@ -96,6 +98,7 @@ export function wireChats(parts: ChatsParts): Chats {
     assistantName: config.assistantName,
     wakeQueue: links.wakeQueue,
     wakeDelivery: delivery.wake,
+    chatMoved: parts.chatMoved,
     chatsChanged: groupsChanged,
     wakeAnswers: answers.wake,
     tasksChanged: parts.tasksChanged,

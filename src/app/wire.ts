@@ -84,7 +84,16 @@ export function wire(parts: WireParts): Wired {
     taskSnapshots.writeNow(jid);
   };
 
-  const shared = { ...parts, links, random, tasks, groupsChanged, tasksChanged };
+  const chatMoved = (from: ChatJid, to: ChatJid) => {
+    need(late.queue).rename(from, to);
+    groupsChanged();
+    delivery.wake(to);
+    tasksChanged(to);
+    // Whatever it waited for under the old id is looked at anew.
+    links.wakeQueueNow(to);
+  };
+
+  const shared = { ...parts, links, random, tasks, groupsChanged, tasksChanged, chatMoved };
   const chats = wireChats({
     ...shared,
     describe: ({ isMain, chatJid }) =>

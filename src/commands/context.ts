@@ -51,9 +51,9 @@ async function using<T>(readonly: boolean, work: (db: Db, config: Config) => T |
   }
 }
 
-/** By chat id or folder. Throws GROUP_UNKNOWN. */
+/** By chat id (also the one before it became a supergroup) or folder. Throws GROUP_UNKNOWN. */
 export function findGroup(db: Db, which: string): Group {
-  const group = db.groups.byJid(chatJid(which)) ?? db.groups.byFolder(which);
+  const group = db.groups.find(chatJid(which)) ?? db.groups.byFolder(which);
   if (group) return group;
   throw new NanoClawError('GROUP_UNKNOWN', `No registered group has the chat id or folder "${which}".`, {
     fix: 'nanoclaw groups list shows them.',

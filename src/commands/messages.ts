@@ -1,5 +1,6 @@
 /** nanoclaw messages <chat>: what was said, and what became of it. */
 import type { Command } from 'commander';
+import { formerMessageId } from '../db/group-move.ts';
 import type { ListedMessage } from '../db/reports.ts';
 import { NanoClawError } from '../errors.ts';
 import { localTime } from '../lib/local-time.ts';
@@ -29,7 +30,7 @@ export function messagesCommand(program: Command): void {
       readDb(async (db, config) => {
         const limit = limitOf(options.limit);
         const since = sinceOf(options.since);
-        const group = db.groups.byFolder(chat) ?? db.groups.byJid(chatJid(chat));
+        const group = db.groups.byFolder(chat) ?? db.groups.find(chatJid(chat));
         const jid = group?.chatJid ?? chatJid(chat);
         if (!group && !/^-?\d+$/.test(chat)) {
           throw new NanoClawError(
@@ -74,9 +75,12 @@ const KINDS = [...DISPOSITIONS, 'open'] as const;
 
 const HEAD = ['TIME', 'MESSAGE', 'FROM', 'DISPOSITION', 'TEXT'];
 
+/** Below zero: from before its chat became a supergroup, when it had this id. */
+const idOf = (id: number): string => (id < 0 ? `${formerMessageId(id)} (before)` : String(id));
+
 const row = (m: ListedMessage, zone: string): string[] => [
   localTime(Date.parse(m.timestamp), zone),
-  String(m.message_id),
+  idOf(m.message_id),
   oneLine(m.sender_name, 24),
   m.disposition ?? (m.turn_id === null ? 'waits' : 'in its turn'),
   oneLine(m.content),

@@ -16,9 +16,10 @@ export function whyCommand(program: Command): void {
       readDb((db, config) => {
         if (!/^\d{1,15}$/.test(message))
           throw new NanoClawError('COMMAND_INVALID', 'message: expected a Telegram message id');
-        const group = db.groups.byFolder(chat) ?? db.groups.byJid(chatJid(chat));
+        const named = db.groups.byFolder(chat);
+        const group = named ?? db.groups.find(chatJid(chat));
         const zone = group?.timezone ?? config.timezone;
-        const { trace, lines } = explainMessage(db, group?.chatJid ?? chatJid(chat), Number(message), zone);
+        const { trace, lines } = explainMessage(db, named?.chatJid ?? chatJid(chat), Number(message), zone);
         print(options, trace ?? { message: null }, lines.join('\n'));
         if (trace === null) process.exitCode = 1;
       }),

@@ -53,7 +53,7 @@ export function createHandOver(options: HandOverOptions): HandOver {
       if (failure.code === 'network') options.closeIdle(group.folder);
       if (!isCounted(failure.code)) standstill.away(error);
       const result = settlement.fail(turn, failure);
-      options.wakeDelivery(turn.chatJid);
+      options.wakeDelivery(db.turns.byId(turn.id)?.chatJid ?? turn.chatJid);
       return result;
     }
     standstill.back();

@@ -110,8 +110,8 @@ export function createSettlement(options: SettlementOptions): Settlement {
     return finish(turn, 'stopped', null, usage);
   }
 
-  /** As it is now: the turn may have been read before. */
-  const stoppedBy = (turn: Turn): string | null => db.turns.byId(turn.id)?.stoppedBy ?? null;
+  /** It may have been read before: since then somebody may want it to stop, or its chat have another id. */
+  const asItIs = (turn: Turn): Turn => db.turns.byId(turn.id) ?? turn;
 
   const outcomes = () => ({ db, record: options.record, nowMs: clock.now() });
 
@@ -122,15 +122,16 @@ export function createSettlement(options: SettlementOptions): Settlement {
     usage: Usage | null,
   ): RunResult {
     if (db.turns.finish(turn.id, state, now(), failure, usage)) {
-      const reason = state === 'stopped' ? stoppedBy(turn) : (failure?.code ?? null);
+      const reason = state === 'stopped' ? asItIs(turn).stoppedBy : (failure?.code ?? null);
       db.turns.settleMessages(turn, state === 'done' ? 'answered' : state, reason);
     }
     return 'again';
   }
 
-  function fail(turn: Turn, failure: Failure, usage: Usage | null = null): RunResult {
+  function fail(known: Turn, failure: Failure, usage: Usage | null = null): RunResult {
+    const turn = asItIs(known);
     // Whatever has become of it: nobody wants it to be tried again.
-    if (stoppedBy(turn) !== null) return db.transaction(() => stop(turn, usage));
+    if (turn.stoppedBy !== null) return db.transaction(() => stop(turn, usage));
     const isTask = turn.kind === 'task';
     const nowMs = clock.now();
     const attempt = { attempt: turn.attempt, resumed: turn.sessionId !== null, nowMs };
@@ -194,5 +195,5 @@ export function createSettlement(options: SettlementOptions): Settlement {
     return finish(turn, 'failed', failure, usage);
   }
 
-  return { take, fail, stop: (turn) => db.transaction(() => stop(turn, null)) };
+  return { take, fail, stop: (turn) => db.transaction(() => stop(asItIs(turn), null)) };
 }

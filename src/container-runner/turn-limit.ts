@@ -3,10 +3,10 @@
  * and is answered together when the hour allows it; the chat is told so once. Main, tasks and repeats of a failed turn
  * are not limited. Everything is read from the database, so a restart changes nothing.
  */
+import { turnLimitKey } from '../db/group-move.ts';
 import type { Db } from '../db.ts';
 import type { Router } from '../router.ts';
 import { type ChatJid, type Group, iso } from '../types.ts';
-import { turnLimitKey } from '../why.ts';
 import { pickBatch } from './batch.ts';
 
 const HOUR_MS = 3_600_000;

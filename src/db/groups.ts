@@ -9,6 +9,7 @@ import {
   type Iso,
   NETWORK_POLICIES,
 } from '../types.ts';
+import { groupMove } from './group-move.ts';
 import type { Sqlite } from './open.ts';
 
 /** A chat as known, and the folder it is registered with, if any. */
@@ -97,6 +98,9 @@ const COLUMNS = `chat_jid, name, folder, "trigger", requires_trigger, is_main, t
 
 export function groupRepository(db: Sqlite) {
   const byJid = db.prepare<[string], GroupRow>(`SELECT ${COLUMNS} FROM registered_groups WHERE chat_jid = ?`);
+  const byFormer = db.prepare<[string], GroupRow>(
+    `SELECT ${COLUMNS} FROM registered_groups WHERE former_jid = ?`,
+  );
   const byFolder = db.prepare<[string], GroupRow>(
     `SELECT ${COLUMNS} FROM registered_groups WHERE folder = ?`,
   );
@@ -135,31 +139,15 @@ export function groupRepository(db: Sqlite) {
      FROM chats c LEFT JOIN registered_groups g USING (chat_jid)`;
   const known = db.prepare<[], ChatRow>(`SELECT ${KNOWN} ORDER BY c.last_activity DESC LIMIT 1000`);
   const knownOne = db.prepare<[string], ChatRow>(`SELECT ${KNOWN} WHERE c.chat_jid = ?`);
-  // A group that became a supergroup: everything that is still to happen moves to the new id. The new chat counts
-  // its messages from 1 again, so those that move take ids below zero: none of the new ones may look like a repeat.
-  const moves = [
-    `UPDATE messages SET chat_jid = ?, message_id = -1 - message_id WHERE chat_jid = ? AND disposition IS NULL`,
-    `UPDATE messages SET chat_jid = ?, message_id = -1 - message_id WHERE chat_jid = ?
-       AND disposition = 'not_for_nina'
-       AND seq > (SELECT shown_seq FROM registered_groups g WHERE g.chat_jid = messages.chat_jid)`,
-    "UPDATE turns SET chat_jid = ? WHERE chat_jid = ? AND state IN ('queued', 'running')",
-    // What was to be changed in a message stays behind with it.
-    `UPDATE outbox SET chat_jid = ?, reply_to = NULL, state = iif(edit_of IS NULL, state, 'failed')
-       WHERE chat_jid = ? AND state IN ('pending', 'sending', 'uncertain')`,
-    'UPDATE scheduled_tasks SET chat_jid = ? WHERE chat_jid = ?',
-    "UPDATE task_runs SET chat_jid = ? WHERE chat_jid = ? AND state <> 'finished'",
-    // The same people, who are answered in the same language.
-    `INSERT INTO chats (chat_jid, name, type, username, is_forum, first_seen, last_activity, language)
-       SELECT ?, name, 'supergroup', NULL, is_forum, first_seen, last_activity, language FROM chats WHERE chat_jid = ?
-       ON CONFLICT (chat_jid) DO UPDATE SET language = coalesce(language, excluded.language)`,
-    'UPDATE registered_groups SET former_jid = chat_jid, chat_jid = ? WHERE chat_jid = ?',
-  ].map((sql) => db.prepare(sql));
+  const move = groupMove(db);
   // A folder that is registered again, perhaps for another chat, brings its tasks along.
   const takeTasks = db.prepare('UPDATE scheduled_tasks SET chat_jid = ? WHERE group_folder = ?');
   const find = (row: GroupRow | undefined) => (row === undefined ? null : toGroup(row));
 
   return {
     byJid: (jid: ChatJid): Group | null => find(byJid.get(jid)),
+    /** Also by the id that its chat had before it became a supergroup. */
+    find: (jid: ChatJid): Group | null => find(byJid.get(jid) ?? byFormer.get(jid)),
     byFolder: (folder: string): Group | null => find(byFolder.get(folder)),
     main: (): Group | null => find(main.get()),
     all: (): Group[] => all.all().map(toGroup),
@@ -187,10 +175,11 @@ export function groupRepository(db: Sqlite) {
       update.run(g.name, g.trigger, +g.requiresTrigger, g.timezone, g.network, allow, ...choices, g.chatJid);
     },
     remove: (jid: ChatJid): boolean => remove.run(jid).changes > 0,
-    /** In the caller's transaction. Nothing happens when the new chat is registered already. */
+    /** In the caller's transaction: all that is the group's is the new chat's from now on (group-move.ts). False, and
+     * nothing has happened, when the old chat is not registered or the new one is. */
     migrate(from: ChatJid, to: ChatJid): boolean {
       if (byJid.get(from) === undefined || byJid.get(to) !== undefined) return false;
-      for (const move of moves) move.run(to, from);
+      move(from, to);
       return true;
     },
     chatSeen(chat: ChatInfo, at: Iso): void {

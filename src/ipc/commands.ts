@@ -92,10 +92,10 @@ export function runCommand(context: CommandContext, asker: Group, command: Comma
 const runningTurn = ({ db }: CommandContext, asker: Group): Turn | null =>
   db.turns.openOf(asker.chatJid).find((t) => t.state === 'running') ?? null;
 
-/** The group a command concerns: the one it names, else the asker's own. */
+/** The group a command concerns: the one it names, by its former id perhaps, else the asker's own. */
 function targetOf({ db }: CommandContext, asker: Group, command: Command): Group | null {
   if ('chat_jid' in command && command.chat_jid !== undefined)
-    return db.groups.byJid(chatJid(command.chat_jid));
+    return db.groups.find(chatJid(command.chat_jid));
   return asker;
 }
 

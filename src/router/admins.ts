@@ -51,12 +51,15 @@ export function createAdmins({ db, clock, log, telegram, rules }: AdminsOptions)
       if (incoming.kind === 'other' && incoming.name === 'chat_member' && incoming.chatJid !== null)
         changed.add(incoming.chatJid);
     }
-    const asked = [...new Set([...concerned, ...changed])].filter((jid) => {
+    const present = (jids: Set<ChatJid>) =>
+      new Set([...jids].map((jid) => db.groups.find(jid)?.chatJid ?? jid));
+    const hasChanged = present(changed);
+    const asked = [...new Set([...present(concerned), ...hasChanged])].filter((jid) => {
       const group = db.groups.byJid(jid);
-      return group !== null && needsThem(group) && (changed.has(jid) || !isFresh(jid));
+      return group !== null && needsThem(group) && (hasChanged.has(jid) || !isFresh(jid));
     });
     if (asked.length === 0) return null;
-    return Promise.all(asked.map((jid) => ask(jid, changed.has(jid)))).then(() => {});
+    return Promise.all(asked.map((jid) => ask(jid, hasChanged.has(jid)))).then(() => {});
   }
 
   const needsThem = (group: Group): boolean => group.chatJid.startsWith('-') && rules().ruleOf(group).admins;

@@ -137,7 +137,7 @@ const describeTask = (task: Task, words: Words): string =>
   `${task.id} [${task.folder}] ${describeSchedule(task, words)}: ${task.prompt.replace(/\s+/g, ' ').slice(0, 200)}`;
 
 function registeredGroup({ db }: ChatCommandContext, value: string): Group {
-  const group = db.groups.byJid(chatJid(value));
+  const group = db.groups.find(chatJid(value));
   if (group === null) throw new NanoClawError('GROUP_UNKNOWN', (w) => w.refused.notRegisteredNow(value));
   return group;
 }

@@ -10,6 +10,7 @@
  */
 import { rmSync } from 'node:fs';
 import path from 'node:path';
+import { formerMessageId } from '../db/group-move.ts';
 import type { OutboxEntry } from '../db/outbox.ts';
 import type { Db } from '../db.ts';
 import { messageOf } from '../errors.ts';
@@ -20,6 +21,7 @@ import type { Logger } from '../log.ts';
 import { NetworkError, type Telegram, TelegramError } from '../telegram/api.ts';
 import { type ChatJid, chatJid, type Iso, iso } from '../types.ts';
 import { isSaid } from '../words.ts';
+import { moveGroup } from './moves.ts';
 import { requestFor } from './outbox-request.ts';
 import type { Pacing } from './pacing.ts';
 import { isAboutFormatting, isAboutKind } from './refusals.ts';
@@ -40,8 +42,8 @@ export interface DeliveryOptions {
   pacing: Pacing;
   /** Who our own messages are from, once known. */
   bot: () => { id: number; name: string } | null;
-  /** A group has another chat id now. */
-  groupsChanged: () => void;
+  /** A group has another chat id now: all who know it by the old one are to go on with the new one. */
+  chatMoved: (from: ChatJid, to: ChatJid) => void;
   reach?: Reach | undefined;
 }
 
@@ -65,6 +67,8 @@ export function createDelivery(options: DeliveryOptions): Delivery {
   /** Monotonic: what would have to wait for longer is the next daemon's. */
   let flushUntil = Number.POSITIVE_INFINITY;
   const workers = new Map<ChatJid, Promise<void>>();
+  /** Requests under way: one whose chat gets another id meanwhile is not sent there, too. */
+  const inFlight = new Map<number, Promise<void>>();
   /** When an entry that was put off is due, on the monotonic clock. */
   const dues = new Map<number, { notBefore: Iso; at: number }>();
   /** A daemon that keeps dying soon after its start must not use up the one repeat. */
@@ -98,8 +102,14 @@ export function createDelivery(options: DeliveryOptions): Delivery {
         await sleep(clock, restMs, hurry.signal.aborted ? stopped.signal : hurry.signal);
         continue;
       }
-      await send(entry);
+      await (inFlight.get(entry.id) ?? sendOnce(entry));
     }
+  }
+
+  async function sendOnce(entry: OutboxEntry): Promise<void> {
+    const sending = send(entry).finally(() => inFlight.delete(entry.id));
+    inFlight.set(entry.id, sending);
+    await sending;
   }
 
   /** Milliseconds until the entry itself may be sent. The wall clock is asked once: set back, it must not hold it up. */
@@ -158,11 +168,14 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     db.transaction(() => {
       db.outbox.markSent(entry.id, messageId, at);
       if (entry.turnId !== null) db.taskRuns.noteDelivery(entry.turnId);
-      if (bot === null || db.groups.byJid(entry.chatJid) === null) return;
-      if (entry.editOf !== null) return noteEdit(entry, messageId, at);
+      const group = db.groups.find(entry.chatJid);
+      if (bot === null || group === null) return;
+      const isLate = group.chatJid !== entry.chatJid;
+      const id = isLate ? formerMessageId(messageId) : messageId;
+      if (entry.editOf !== null) return noteEdit(group.chatJid, entry.text, id, at);
       db.messages.insert({
-        chatJid: entry.chatJid,
-        messageId,
+        chatJid: group.chatJid,
+        messageId: id,
         threadId: entry.threadId,
         sender: String(bot.id),
         senderName: bot.name,
@@ -183,7 +196,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     log.debug({ event: 'sent', chat: entry.chatJid, outbox: entry.id, turn: entry.turnId });
   }
 
-  function noteEdit({ chatJid: jid, text }: OutboxEntry, messageId: number, at: Iso): void {
+  function noteEdit(jid: ChatJid, text: string, messageId: number, at: Iso): void {
     const known = db.messages.byMessageId(jid, messageId);
     if (known) db.messages.noteEdit(known.seq, text, at);
   }
@@ -192,12 +205,14 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     const { status, message } = error;
     if (error.migratedTo !== null) {
       const to = chatJid(error.migratedTo);
-      db.transaction(() => {
+      const hasMoved = db.transaction(() => {
         postpone(entry, 0, message);
         // Where the registration has moved before, or there is none, what is to be sent moves all the same.
-        if (!db.groups.migrate(entry.chatJid, to)) db.outbox.move(entry.chatJid, to);
+        if (moveGroup(db, log, entry.chatJid, to)) return true;
+        db.outbox.move(entry.chatJid, to);
+        return false;
       });
-      options.groupsChanged();
+      if (hasMoved) options.chatMoved(entry.chatJid, to);
       wake(to);
       return;
     }
@@ -268,7 +283,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     if (status === 403 || isSaid(entry.text, (w) => w.refusedByTelegram)) return;
     if (isSaid(entry.text, (w) => w.maybeLost)) return;
     const { chatJid: chat, threadId } = entry;
-    if (db.groups.byJid(chat) === null) return;
+    if (db.groups.find(chat) === null) return;
     const text = db.languages.wordsFor(chat).refusedByTelegram;
     db.outbox.add({ chatJid: chat, threadId, turnId: null, replyTo: null, text, at: iso(clock.now()) });
   }

@@ -40,9 +40,12 @@ export interface OutgoingOptions {
  */
 export function createOutgoing({ db, clock, home, random }: OutgoingOptions): (reply: Reply) => number {
   return (reply) => {
-    const { chatJid, threadId, turnId, replyTo, filePath } = reply;
+    const { threadId, turnId, replyTo, filePath } = reply;
     const at = iso(clock.now());
-    const format: ReplyFormat = reply.markdown ? (db.groups.byJid(chatJid)?.format ?? 'formatted') : 'plain';
+    // Whoever wants it said may know the chat by the id that it had a moment ago.
+    const group = db.groups.find(reply.chatJid);
+    const chatJid = group?.chatJid ?? reply.chatJid;
+    const format: ReplyFormat = reply.markdown ? (group?.format ?? 'formatted') : 'plain';
     const reading: Reading = format === 'plain' ? 'plain' : 'markdown';
     const common = { chatJid, threadId, turnId, at };
     if (filePath !== undefined) {

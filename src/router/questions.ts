@@ -121,7 +121,9 @@ export function createQuestions({ db, clock, random, people, contextOf }: Questi
     const change = (text: string, view?: View) => {
       const keyboard = view === undefined ? null : JSON.stringify(view.keyboard);
       const entry = { chatJid: group.chatJid, threadId: null, turnId: null, replyTo: null, text, keyboard };
-      db.outbox.add({ ...entry, editOf: pressed.messageId, at: now() });
+      // Below zero: it stayed behind in the chat that the group was before, so it is said anew.
+      const editOf = pressed.messageId < 0 ? null : pressed.messageId;
+      db.outbox.add({ ...entry, editOf, at: now() });
     };
     const context = contextOf(group, pressed.sender);
     if (question.answer !== null) {

@@ -54,12 +54,13 @@ export function createRequestLimits({ clock, perSender, perGroup }: RequestLimit
   });
 
   return {
-    check({ chatJid, isMain }, sender) {
+    check({ folder, isMain }, sender) {
       if (isMain) return null;
       const now = clock.monotonic();
-      const person = `${chatJid} ${sender}`;
+      // A chat's id may change, its folder stays.
+      const person = `${folder} ${sender}`;
       if (!take(bySender, person, now)) return over(person, perSender, 'tooManyByOne', now);
-      if (!take(byGroup, chatJid, now)) return over(chatJid, perGroup, 'tooManyHere', now);
+      if (!take(byGroup, folder, now)) return over(folder, perGroup, 'tooManyHere', now);
       return null;
     },
     settle(isStored) {

@@ -15,14 +15,17 @@ export function createTyping(
   telegram: Pick<Telegram, 'sendTyping'>,
   clock: Clock,
   pacing: Pick<Pacing, 'action'>,
+  /** The id that the chat has by now. */
+  current: (jid: ChatJid) => ChatJid = (jid) => jid,
 ) {
   return (jid: ChatJid, threadId: number | null): (() => void) => {
     let timer: Timer | undefined;
     let ended = false;
     const show = (): void => {
       if (ended) return;
-      if (!pacing.action(jid, clock.monotonic())) return again();
-      telegram.sendTyping(jid, threadId).then(again, () => {});
+      const to = current(jid);
+      if (!pacing.action(to, clock.monotonic())) return again();
+      telegram.sendTyping(to, threadId).then(again, () => (current(jid) === to ? undefined : again()));
     };
     const again = (): void => {
       if (!ended) timer = clock.after(REFRESH_MS, show);

@@ -35,7 +35,7 @@ async function harness(format: ReplyFormat = 'formatted') {
     log: createTestLog().log,
     pacing: createPacing({ perChatMs: 0, groupPerMinute: 1000, overallPerSecond: 1000 }),
     bot: () => BOT,
-    groupsChanged: () => {},
+    chatMoved: () => {},
   });
   closing.push(() => delivery.stop(), close);
   const record = createOutgoing({ db, clock: systemClock, home, random: systemRandom });

@@ -51,7 +51,7 @@ function createHarness(): Harness {
       pacing: createPacing(),
       bot: () => BOT,
 
-      groupsChanged: () => {},
+      chatMoved: () => {},
     });
   const delivery = create();
   return {

@@ -37,6 +37,7 @@ function createHarness() {
     log,
     wakeQueue: (jid) => void woken.push(`queue ${jid}`),
     wakeDelivery: (jid) => void woken.push(`delivery ${jid}`),
+    chatMoved: (_, to) => void woken.push(`queue ${to}`, `delivery ${to}`),
     chatsChanged: () => void woken.push('chats'),
   });
   let updates = 0;

@@ -64,7 +64,7 @@ it('each reply arrives, in order, within the limits; a second copy only where no
           log: silentLogger(),
           pacing: createPacing(),
           bot: () => BOT,
-          groupsChanged: () => {},
+          chatMoved: () => {},
         });
       let delivery = create();
       let died = false;

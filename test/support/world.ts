@@ -83,6 +83,7 @@ export const routerOf = (world: World, more: Partial<RouterOptions> = {}): Route
     wakeDelivery: () => {},
     wakeAnswers: () => {},
     random: systemRandom,
+    chatMoved: () => {},
     chatsChanged: () => {},
     tasksChanged: () => {},
     stopTurn: () => {},

@@ -16,5 +16,11 @@ ALTER TABLE outbox ADD COLUMN file_kind TEXT;
 
 -- What the Telegram of whoever asked here last is set to ("de", "pt-br"); NULL while nobody's said it.
 ALTER TABLE chats ADD COLUMN language TEXT;
+
+-- What a chat said before it became a supergroup is the group's, under its present id (group-move.ts).
+UPDATE messages SET chat_jid = g.chat_jid, message_id = -1 - message_id, reply_to_message_id = -1 - reply_to_message_id
+  FROM registered_groups g WHERE g.former_jid = messages.chat_jid;
+UPDATE turns SET chat_jid = g.chat_jid FROM registered_groups g WHERE g.former_jid = turns.chat_jid;
+CREATE INDEX questions_by_chat ON questions (chat_jid);
 `,
 };
