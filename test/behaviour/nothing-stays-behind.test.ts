@@ -86,6 +86,7 @@ it('every table that names a chat is moved with its group, or says why not', () 
   expect([...left].sort()).toEqual(Object.keys(STAYS).sort());
   expect([...moved].sort()).toEqual([
     'chat_admins.chat_jid',
+    'chats.chat_jid',
     'messages.chat_jid',
     'meta.key',
     'outbox.chat_jid pending',
