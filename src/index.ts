@@ -74,10 +74,16 @@ function openLogFile({ home, logFile }: Config, file: string): RotatingFile {
 
 function openLog(config: Config, file: RotatingFile): Logger {
   const { telegram, credential, http } = config;
+  // The terminal was closed, or what the output was piped into has ended: nanoclaw.log is still written.
+  let listened = true;
+  for (const stream of [process.stdout, process.stderr])
+    stream.on('error', () => {
+      listened = false;
+    });
   return createLogger({
     file,
     level: config.logLevel,
-    console: { write: (line) => void process.stderr.write(line) },
+    console: { write: (line) => void (listened && process.stderr.write(line)) },
     secrets: [telegram.token, credential?.value, http.token].filter((secret) => typeof secret === 'string'),
   });
 }

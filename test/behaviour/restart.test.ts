@@ -66,6 +66,18 @@ describe('SIGKILL in the middle of a turn', () => {
   });
 });
 
+it('a daemon whose terminal is closed goes on, and stops when it is asked to', async () => {
+  const chat = api.group('Family');
+  await home.addGroup(chat, 'family', '--no-trigger');
+  const daemon = await home.start();
+  daemon.closeTerminal();
+  expect(await api.ask(chat, 'ping')).toBe('pong');
+  await daemon.logged('turn_ended');
+  expect(daemon.log().filter(({ event }) => event === 'crashed')).toEqual([]);
+  expect(await daemon.kill('SIGTERM')).toEqual({ code: 0, signal: null });
+  expect(daemon.log().at(-1)).toMatchObject({ event: 'stopped' });
+});
+
 describe('SIGTERM', () => {
   it('ends the daemon within ten seconds with 0, also while a turn runs, and the answer comes after all', async () => {
     const chat = api.group('Family');

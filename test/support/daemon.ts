@@ -303,6 +303,12 @@ export class Daemon {
     }, 'data/daemon.json');
   }
 
+  /** Nobody reads what it writes any more, as when its terminal was closed. */
+  closeTerminal(): void {
+    this.#child.stdout?.destroy();
+    this.#child.stderr?.destroy();
+  }
+
   /** Sends the signal and waits for the end. */
   async kill(signal: NodeJS.Signals): Promise<Ended> {
     this.#child.kill(signal);
