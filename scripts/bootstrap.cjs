@@ -5,7 +5,8 @@
  *
  * Invariants:
  * - Runs on any Node ≥ 18 and needs no package. Writes only below the project's own folder: .node/, node_modules/, dist/.
- * - Freshness is decided by content hashes, never by file times: a copied, unpacked or read-only folder stays fresh.
+ * - Freshness is decided by content hashes: a copied, unpacked or read-only folder stays fresh. Files that were not touched
+ *   since they were last read are not read again.
  * - One start at a time makes something (`.node/lock`); the others wait and look again.
  * - Quiet when nothing is to be done. Progress and errors go to stderr; stdout belongs to the command.
  */

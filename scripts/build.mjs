@@ -103,6 +103,7 @@ function install(from, dist) {
     mkdirSync(path.dirname(path.join(dist, file)), { recursive: true });
     renameSync(path.join(from, file), path.join(dist, file));
   }
+  rmSync(path.join(root, '.node', 'compile-cache'), { recursive: true, force: true }); // of other files
   const kept = new Set([...files, ...(before?.files ?? [])]);
   for (const file of listFiles(dist)) if (!kept.has(file)) rmSync(path.join(dist, file));
 

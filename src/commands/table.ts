@@ -1,5 +1,5 @@
 /** Text for a terminal: columns that stand under each other in any script, within its width, and nothing that steers it. */
-import stringWidth from 'string-width';
+import { displayWidth } from '../format/display-width.ts';
 
 const GAP = '  ';
 /** No column is made narrower than this. */
@@ -12,7 +12,7 @@ const NARROWEST = 8;
 export function table(rows: readonly (readonly string[])[], width = process.stdout.columns): string {
   const cells = rows.map((row) => row.map((cell) => oneLine(cell, Number.POSITIVE_INFINITY)));
   const widths = narrowed(
-    (cells[0] ?? []).map((_, column) => Math.max(...cells.map((row) => stringWidth(row[column] ?? '')))),
+    (cells[0] ?? []).map((_, column) => Math.max(...cells.map((row) => displayWidth(row[column] ?? '')))),
     width,
   );
   return cells
@@ -50,15 +50,15 @@ function narrowed(widths: number[], width: number | undefined): number[] {
 }
 
 const padded = (cell: string, width: number): string =>
-  cell + ' '.repeat(Math.max(0, width - stringWidth(cell)));
+  cell + ' '.repeat(Math.max(0, width - displayWidth(cell)));
 
 function cut(text: string, longest: number): string {
   if (text.length <= longest && /^[ -~]*$/.test(text)) return text;
-  if (longest === Number.POSITIVE_INFINITY || stringWidth(text) <= longest) return text;
+  if (longest === Number.POSITIVE_INFINITY || displayWidth(text) <= longest) return text;
   let kept = '';
   let width = 1; // the …
   for (const { segment } of new Intl.Segmenter().segment(text)) {
-    width += stringWidth(segment);
+    width += displayWidth(segment);
     if (width > longest) break;
     kept += segment;
   }

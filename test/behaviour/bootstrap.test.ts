@@ -14,13 +14,14 @@ import {
   readFileSync,
   realpathSync,
   rmSync,
+  statSync,
   symlinkSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import bootstrap from '../../scripts/bootstrap.cjs';
 
 const REPOSITORY = path.resolve(import.meta.dirname, '../..');
@@ -221,6 +222,23 @@ describe('the build', () => {
     expect(second).toEqual(expect.arrayContaining(first));
     expect(chunks().filter((name) => first.includes(name))).toEqual([]);
     expect(readdirSync(path.join(root, '.node'))).toEqual([]);
+  });
+
+  it('remembers how the sources looked, and is not fooled by a change of the same size and date', async () => {
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 3_600_000 });
+    try {
+      await ensure();
+      await ensure();
+      expect(read('dist/.seen')).toContain(bootstrap.sourceHash(root));
+      const { atime, mtime } = statSync(path.join(root, 'src/shared.ts'));
+      write('src/shared.ts', "export const shared: string[] = ['eno'];\n");
+      utimesSync(path.join(root, 'src/shared.ts'), atime, mtime);
+      await ensure();
+      expect(said).toEqual(['Building …', 'Building …']);
+      expect(existsSync(path.join(root, 'dist/.seen'))).toBe(false);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   it('that fails shows why, keeps the old one and is tried again', async () => {
