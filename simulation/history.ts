@@ -8,6 +8,7 @@ import { databaseFile } from '../src/db/open.ts';
 import { createDb, type Db } from '../src/db.ts';
 import { type NewGroup, registerGroup, removeGroup } from '../src/registry.ts';
 import { iso } from '../src/types.ts';
+import { checkAsides } from './checks/asides.ts';
 import { checkCommands } from './checks/commands.ts';
 import { checkFiles } from './checks/files.ts';
 import { createLimitsCheck } from './checks/limits.ts';
@@ -88,11 +89,14 @@ async function live(
   const engine = new SimulatedEngine(world, agents);
   const people = createPeople(world, telegram, tasks.openTasks);
   const limits = createLimitsCheck(world);
-  telegram.onRequest = (request) => limits(request.chat, request);
+  telegram.onRequest = (request) => limits(request.chat, request.at);
+  telegram.onAside = (chat, at) => limits(chat, at, true);
 
   // ------------------------------------------------------------ what changes, and is looked at after the step
   const dirty = { tasks: new Set<string>(), turns: new Set<string>(), opened: false, groups: false };
   const begun = new Map<string, number>();
+  /** Ids of messages that show how a turn goes, as daemons have noted them. */
+  const noted = new Set<string>();
   const observe = (repository: string, method: string, args: readonly unknown[]) => {
     if (repository === 'outbox' && method === 'markSending') {
       if (world.daemon) world.daemon.sendingId = Number(args[0]);
@@ -104,6 +108,9 @@ async function live(
       if (method === 'claim') dirty.opened = true;
       else if (method === 'finish') dirty.turns.add(String(args[0]));
       else if (method === 'markRunning') for (const agent of engine.living()) agent.lookSoon();
+    } else if (repository === 'progress' && method === 'noteSent') {
+      const jid = world.daemon?.db?.progress.ofTurn(args[0] as never)?.chatJid;
+      noted.add(`${jid} ${Number(args[1])}`);
     } else if (repository === 'groups' && ['insert', 'remove', 'migrate', 'update'].includes(method))
       dirty.groups = true;
   };
@@ -262,6 +269,7 @@ async function live(
         checkMessages({ world, telegram, agents, registrations, written: people.written }, db);
         checkFiles(world, db);
         checkOutbox(world, telegram, db);
+        checkAsides(world, telegram, (chat, messageId) => noted.has(`${chat} ${messageId}`));
         checkTurns(world, agents, db, begun);
         checkCommands(world, agents.commands, registrations, db);
         tasks.atEnd(db);
@@ -290,6 +298,7 @@ function openWork(db: Db): number {
            + (SELECT count(*) FROM turns WHERE state IN ('queued', 'running'))
            + (SELECT count(*) FROM outbox WHERE state IN ('pending', 'sending', 'uncertain'))
            + (SELECT count(*) FROM attachments WHERE state = 'pending')
+           + (SELECT count(*) FROM progress_messages) + (SELECT count(*) FROM reactions)
            + (SELECT count(*) FROM task_runs WHERE state <> 'finished')`,
       )
       .pluck()

@@ -52,6 +52,8 @@ export interface Config {
   timezone: string;
   /** Bounds of what people may ask; 0: no limit. Main has none. */
   limits: { senderPerMinute: number; groupPerMinute: number; turnsPerHour: number };
+  /** How long a turn runs before the chat sees more of it than "typing…". */
+  progressAfterMs: number;
   /** The shortest interval a scheduled task may have. */
   minTaskIntervalMs: number;
   /** How long event loop, poller or database may fail before the process ends itself; 0: never. */
@@ -272,6 +274,7 @@ function toConfig(s: Settings, home: string, env: NodeJS.ProcessEnv): Config {
       groupPerMinute: s.GROUP_REQUESTS_PER_MINUTE ?? (provider === 'claude' ? 90 : 0),
       turnsPerHour: s.GROUP_TURNS_PER_HOUR ?? (provider === 'claude' ? 200 : 0),
     },
+    progressAfterMs: s.PROGRESS_AFTER,
     minTaskIntervalMs: s.TASK_MIN_INTERVAL,
     watchdogTimeoutMs: s.WATCHDOG_TIMEOUT,
     logLevel: s.LOG_LEVEL,

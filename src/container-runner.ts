@@ -31,6 +31,7 @@ import { groupPaths } from './mailbox/layout.ts';
 import { publishTurn, removeTurn } from './mailbox/write.ts';
 import type { Problems } from './problems.ts';
 import type { AgentEvent } from './protocol.ts';
+import type { Presence } from './router/presence.ts';
 import type { Router } from './router.ts';
 import type { AgentExit } from './runtime/agent-runtime.ts';
 import { type ChatJid, type Folder, type Group, iso, type TurnId } from './types.ts';
@@ -44,8 +45,8 @@ export interface ContainerRunnerOptions extends Omit<PoolOptions, 'onStarted' | 
   turnsPerHour: number;
   record: Router['record'];
   wakeDelivery: (jid: ChatJid) => void;
-  /** Shows "typing" in the chat until the returned function is called. */
-  typing: (jid: ChatJid, threadId: number | null) => () => void;
+  /** What the chat sees of its turns. */
+  presence: Pick<Presence, 'begin' | 'ended'>;
   /** How long the chat's next turn should wait for files, and for the rest of an album. */
   incompleteMs: (jid: ChatJid) => number;
   /** Called before each turn, so that the snapshots in the mailbox are fresh. */
@@ -73,8 +74,8 @@ export interface ContainerRunner {
   recover(): Promise<void>;
   /** Where a turn goes on or something waits. */
   chatsWithWork(): ChatJid[];
-  /** Ends the chat's turn within two seconds: asks the agent, then takes it away. */
-  stopTurn(jid: ChatJid): void;
+  /** Ends the chat's turn, or only this one of it, within two seconds: asks the agent, then takes it away. */
+  stopTurn(jid: ChatJid, only?: TurnId): void;
   /** Agents cannot run, for this reason, or (null) nobody knows yet; told to those who wait, see standstill.ts. */
   away(error: unknown): void;
   /** Agents can run. */
@@ -177,8 +178,9 @@ export function createContainerRunner(options: ContainerRunnerOptions): Containe
     }
   }
 
-  function stopTurn(jid: ChatJid): void {
+  function stopTurn(jid: ChatJid, only?: TurnId): void {
     for (const turn of db.turns.openOf(jid)) {
+      if (only !== undefined && turn.id !== only) continue;
       log.info({ event: 'turn_stopping', group: turn.folder, turn: turn.id });
       const entry = active.get(turn.id);
       if (entry) active.stop(entry);
@@ -202,7 +204,7 @@ export function createContainerRunner(options: ContainerRunnerOptions): Containe
     if (event.type !== 'progress' && event.n <= MAX_LOGGED_EVENT)
       appendTurnLog(home, folder, turn.id, clock.now(), event.type);
     if (result) end(turn.id, result);
-    else active.signOfLife(turn.id, event.type === 'progress' ? event.activity : undefined);
+    else active.signOfLife(turn.id, event);
     return true;
   }
 
@@ -215,6 +217,7 @@ export function createContainerRunner(options: ContainerRunnerOptions): Containe
       works.push(
         () => removeTurn(groupPaths(home, group), id),
         () => options.wakeDelivery(chatJid),
+        () => options.presence.ended(id),
         () => turn.kind === 'task' && options.tasksChanged(chatJid),
         () => log.info({ event: 'turn_ended', group, turn: id, state, attempt }),
       );
@@ -265,9 +268,9 @@ export function createContainerRunner(options: ContainerRunnerOptions): Containe
 
   function resume(turn: Turn, agent: Agent): void {
     log.info({ event: 'turn_adopted', group: turn.folder, turn: turn.id, container: agent.container.name });
-    const stopTyping = options.typing(turn.chatJid, turn.threadId);
+    const shown = options.presence.begin(turn);
     const waiting = new Promise<RunResult>((finished) => {
-      active.add({ turn, agent, finished, stopTyping });
+      active.add({ turn, agent, finished, shown });
     });
     adopted.set(turn.chatJid, waiting);
     publishTurn(groupPaths(home, turn.folder), turn.id);

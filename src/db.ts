@@ -22,7 +22,9 @@ import { overviewRepository } from './db/overview.ts';
 import { pageRepository } from './db/page.ts';
 import { pairingRepository } from './db/pairing.ts';
 import { problemRepository } from './db/problems.ts';
+import { progressRepository } from './db/progress.ts';
 import { questionRepository } from './db/questions.ts';
+import { reactionRepository } from './db/reactions.ts';
 import { reportRepository } from './db/reports.ts';
 import { retentionRepository } from './db/retention.ts';
 import { taskRunRepository } from './db/task-runs.ts';
@@ -61,6 +63,8 @@ export function createDb(file: string, options: OpenOptions = {}) {
     ledger: ledgerRepository(sqlite),
     problems: problemRepository(sqlite),
     questions: questionRepository(sqlite),
+    progress: progressRepository(sqlite),
+    reactions: reactionRepository(sqlite),
     retention: retentionRepository(sqlite),
     /** Runs `work` in one IMMEDIATE transaction; nested calls join it. Throws what `work` throws, after a rollback. */
     transaction<T>(work: () => T): T {

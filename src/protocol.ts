@@ -27,6 +27,9 @@ export const MAX_MAILBOX_FILE_BYTES = 1024 * 1024;
 /** The longest text of one send_message or text event, in UTF-16 units. */
 export const MAX_TEXT_LENGTH = 200_000;
 
+/** The longest draft of a progress event, in UTF-16 units. */
+export const MAX_DRAFT_LENGTH = 4000;
+
 /** Shapes that several of the files share. */
 export const uuid = z.uuid();
 export const text = z.string().min(1).max(MAX_TEXT_LENGTH);
@@ -74,6 +77,8 @@ export const turnFileSchema = z.object({
     .optional(),
   /** A task's gate: run by bash before the agent is woken; its last line decides (gateSchema). */
   gate_script: z.string().optional(),
+  /** Somebody watches it being written: progress events are to bear drafts. */
+  drafts: z.boolean().optional(),
 });
 export type TurnFile = z.infer<typeof turnFileSchema>;
 
@@ -180,8 +185,16 @@ const eventBase = {
 };
 export const eventSchema = z.discriminatedUnion('type', [
   z.object({ ...eventBase, type: z.literal('turn_started') }),
-  /** A sign of life; `activity` is a tool's name or "thinking", never content. At most one every two seconds. */
-  z.object({ ...eventBase, type: z.literal('progress'), activity: z.string().max(128) }),
+  /**
+   * A sign of life; `activity` is a tool's name or "thinking", never content. At most one every two seconds. `draft`: what is
+   * being written just now, or its end, where the turn asks for it; it may never become part of the reply.
+   */
+  z.object({
+    ...eventBase,
+    type: z.literal('progress'),
+    activity: z.string().max(128),
+    draft: z.string().max(MAX_DRAFT_LENGTH).optional(),
+  }),
   /** A part of the reply, in order. The parts of a turn are sent when it finishes. */
   z.object({ ...eventBase, type: z.literal('text'), text }),
   /** The session that this group's next turn should resume. `fresh` says that the asked-for one was gone. */

@@ -19,10 +19,11 @@ import { asOfNow, moveGroup } from './router/moves.ts';
 import { createNewChats } from './router/new-chats.ts';
 import { createOutgoing, type Reply } from './router/outgoing.ts';
 import { createQuestions } from './router/questions.ts';
+import { createStopButton, type Stopping } from './router/stop-button.ts';
 import { createStrangers } from './router/strangers.ts';
 import type { BotIdentity } from './telegram/api.ts';
 import { type Incoming, type IncomingMessage, parseUpdate } from './telegram/update.ts';
-import { type ChatJid, type Group, type Iso, iso, type Seq } from './types.ts';
+import { type ChatJid, type Group, type Iso, iso, type Seq, type TurnId } from './types.ts';
 import { REASONS } from './words.ts';
 
 export interface RouterOptions extends JudgeOptions, AttachedOptions {
@@ -39,8 +40,10 @@ export interface RouterOptions extends JudgeOptions, AttachedOptions {
   /** Telegram is to be told that a button was pressed. */
   wakeAnswers: () => void;
   tasksChanged: (jid: ChatJid) => void;
-  /** Somebody wants the chat's running turn to end. */
-  stopTurn: (jid: ChatJid) => void;
+  /** Somebody wants the chat's running turn to end, or only this one of it. */
+  stopTurn: (jid: ChatJid, only?: TurnId) => void;
+  /** A message that showed how this turn goes still stands. */
+  turnIsOver: (turn: TurnId) => void;
   /** There may be files to fetch. */
   filesCame: () => void;
   reach?: Reach | undefined;
@@ -72,6 +75,7 @@ export function createRouter(options: RouterOptions): Router {
     return { db, tasks, registry, assistantName, words, describe, group, sender, replyTo: null };
   };
   const questions = createQuestions({ ...options, contextOf });
+  const stopButton = createStopButton({ ...options, record });
   const newChats = createNewChats({ ...options, record, questions, contextOf });
   const attached = createAttached(options);
 
@@ -82,6 +86,8 @@ export function createRouter(options: RouterOptions): Router {
       delivery: new Set(),
       tasks: new Set(),
       stop: new Set(),
+      stopOnly: new Map(),
+      over: new Set(),
       chats: false,
       answers: false,
       files: false,
@@ -109,6 +115,12 @@ export function createRouter(options: RouterOptions): Router {
       ...[...woken.queue].map((jid) => () => options.wakeQueue(jid)),
       ...[...woken.tasks].map((jid) => () => options.tasksChanged(jid)),
       ...[...woken.stop].map((jid) => () => options.stopTurn(jid)),
+      ...[...woken.stopOnly].map(
+        ([turn, jid]) =>
+          () =>
+            options.stopTurn(jid, turn),
+      ),
+      ...[...woken.over].map((turn) => () => options.turnIsOver(turn)),
       ...(woken.chats ? [options.chatsChanged] : []),
       ...(woken.answers ? [options.wakeAnswers] : []),
     ];
@@ -123,6 +135,8 @@ export function createRouter(options: RouterOptions): Router {
     delivery: Set<ChatJid>;
     tasks: Set<ChatJid>;
     stop: Set<ChatJid>;
+    stopOnly: Map<TurnId, ChatJid>;
+    over: Set<TurnId>;
     chats: boolean;
     answers: boolean;
     files: boolean;
@@ -172,10 +186,16 @@ export function createRouter(options: RouterOptions): Router {
       if (main !== null) woken.delivery.add(main);
       return;
     }
+    if (incoming.kind === 'draft_stopped') {
+      if (group !== null) followStop(stopButton.draftStopped(group, incoming.draftId), woken);
+      return;
+    }
     if (incoming.kind === 'callback_query') {
-      const effect = questions.press(incoming.press, group);
       woken.answers = true;
       if (group !== null) woken.delivery.add(group.chatJid);
+      if (stopButton.isPressed(incoming.press))
+        return followStop(stopButton.press(incoming.press, group), woken);
+      const effect = questions.press(incoming.press, group);
       if (effect !== null && group !== null) follow(effect, group, woken);
       return;
     }
@@ -259,6 +279,13 @@ export function createRouter(options: RouterOptions): Router {
     else record({ chatJid, threadId, turnId: null, replyTo: null, text });
     woken.delivery.add(chatJid);
     follow(verdict.answer, group, woken);
+  }
+
+  function followStop({ stop, over }: Stopping, woken: Woken): void {
+    if (over !== undefined) woken.over.add(over);
+    if (stop === undefined) return;
+    woken.delivery.add(stop.jid);
+    woken.stopOnly.set(stop.turn, stop.jid);
   }
 
   /** What a command, typed or pressed, has changed. */

@@ -57,6 +57,14 @@ export interface Arrival {
   at: number;
 }
 
+/** A message that shows how a turn goes: nobody's answer. */
+export interface Aside {
+  chat: number;
+  messageId: number;
+  text: string;
+  isDeleted: boolean;
+}
+
 interface Poll {
   daemon: Daemon;
   offset: number;
@@ -73,6 +81,7 @@ export class SimulatedTelegram {
   readonly chats = new Map<number, Chat>();
   readonly arrivals: Arrival[] = [];
   readonly requests: SendRequest[] = [];
+  readonly asides: Aside[] = [];
   /** Given to the daemon, not confirmed yet. */
   updates: Update[] = [];
   lastUpdateId = 1000;
@@ -88,6 +97,8 @@ export class SimulatedTelegram {
   /** Called when a request to send has arrived. */
   onArrival: (daemon: Daemon) => void = () => {};
   onRequest: (request: SendRequest) => void = () => {};
+  /** A message that shows how a turn goes is sent or changed. */
+  onAside: (chat: number, at: number) => void = () => {};
 
   constructor(world: World) {
     this.#world = world;
@@ -144,6 +155,7 @@ export class SimulatedTelegram {
         }),
       sendMessage: (message) =>
         ask('sendMessage', (answer, refuse) => {
+          if (message.silent) return this.#aside(daemon, message, answer, refuse);
           this.#send(daemon, message, answer, refuse);
         }),
       sendRichMessage: (message) =>
@@ -156,8 +168,30 @@ export class SimulatedTelegram {
         }),
       editMessage: (message) =>
         ask<void>('editMessage', (answer, refuse) => {
-          daemon.sendingId = null;
+          if (this.#asideOf(message)) this.onAside(Number(message.chatJid), this.#world.timeline.now);
+          else daemon.sendingId = null;
           this.#request(daemon, this.#network.fate(), () => this.#edit(message), answer, refuse);
+        }),
+      deleteMessage: (chatJid, messageId) =>
+        ask<void>('deleteMessage', (answer, refuse) => {
+          const arrive = () => this.#delete({ chatJid, messageId });
+          this.#request(daemon, this.#network.fate(), arrive, answer, refuse);
+        }),
+      sendDraft: ({ chatJid }) =>
+        ask<void>('sendDraft', (answer, refuse) => {
+          const arrive = () => {
+            if (this.chats.get(Number(chatJid))?.type !== 'private')
+              throw new TelegramError(400, 'Bad Request: message drafts can be sent only to private chats');
+          };
+          this.#request(daemon, this.#network.fate(), arrive, answer, refuse);
+        }),
+      react: (chatJid, messageId) =>
+        ask<void>('react', (answer, refuse) => {
+          const arrive = () => {
+            if ((this.chats.get(Number(chatJid))?.lastMessageId ?? 0) < messageId)
+              throw new TelegramError(400, 'Bad Request: message to react not found');
+          };
+          this.#request(daemon, this.#network.fate(), arrive, answer, refuse);
         }),
       answerCallback: () =>
         ask<void>('answerCallback', (answer, refuse) => {
@@ -361,14 +395,51 @@ export class SimulatedTelegram {
     this.requests.push({ ...nothing, asked: false, outboxId, at });
   }
 
+  #aside(
+    daemon: Daemon,
+    message: OutgoingMessage,
+    answer: (id: number) => void,
+    refuse: (error: Error) => void,
+  ): void {
+    const { text } = message;
+    this.onAside(Number(message.chatJid), this.#world.timeline.now);
+    const arrive = () => {
+      const chat = this.#openChat(message);
+      const aside: Aside = { chat: chat.id, messageId: this.nextMessageId(chat), text, isDeleted: false };
+      this.asides.push(aside);
+      this.#world.note('aside', { chat: chat.id, messageId: aside.messageId });
+      this.#world.count('messages about progress');
+      return aside.messageId;
+    };
+    this.#request(daemon, this.#network.fate(), arrive, answer, refuse);
+  }
+
+  #asideOf({ chatJid, messageId }: { chatJid: string; messageId: number }): Aside | undefined {
+    return this.asides.find((a) => a.chat === Number(chatJid) && a.messageId === messageId);
+  }
+
+  #delete(which: { chatJid: string; messageId: number }): void {
+    const aside = this.#asideOf(which);
+    if (!aside || aside.isDeleted) throw new TelegramError(400, 'Bad Request: message to delete not found');
+    aside.isDeleted = true;
+  }
+
   #edit({ chatJid, messageId, text }: Parameters<Telegram['editMessage']>[0]): void {
+    const aside = this.#asideOf({ chatJid, messageId });
+    if (aside) {
+      if (aside.isDeleted) throw new TelegramError(400, 'Bad Request: message to edit not found');
+      if (aside.text === text) throw new TelegramError(400, 'Bad Request: message is not modified');
+      aside.text = text;
+      return;
+    }
     const arrival = this.arrivals.find((a) => a.chat === Number(chatJid) && a.messageId === messageId);
     if (!arrival) throw new TelegramError(400, 'Bad Request: message to edit not found');
     if (arrival.shows === text) throw new TelegramError(400, 'Bad Request: message is not modified');
     arrival.shows = text;
   }
 
-  #arrive(message: OutgoingMessage, request: SendRequest): number {
+  /** Where it can be posted. */
+  #openChat(message: OutgoingMessage): Chat {
     const chat = this.chats.get(Number(message.chatJid));
     if (!chat) throw new TelegramError(400, 'Bad Request: chat not found');
     if (chat.movedTo !== null) {
@@ -377,6 +448,11 @@ export class SimulatedTelegram {
     }
     if (message.threadId !== null && !chat.topics.includes(message.threadId))
       throw new TelegramError(400, 'Bad Request: message thread not found');
+    return chat;
+  }
+
+  #arrive(message: OutgoingMessage, request: SendRequest): number {
+    const chat = this.#openChat(message);
     const messageId = this.nextMessageId(chat);
     request.messageId = messageId;
     const { text } = message;

@@ -1,10 +1,16 @@
-/** What the daemon tells Telegram besides messages, and nothing waits for: command menus, and that buttons were pressed. */
+/**
+ * What the daemon tells Telegram besides replies, and nothing waits for: command menus, that buttons were pressed, how turns
+ * go.
+ */
 import type { Db } from '../db.ts';
 import type { Clock } from '../lib/clock.ts';
+import type { Reach } from '../lib/failpoint.ts';
 import type { Releasers } from '../lib/releasers.ts';
 import type { Logger } from '../log.ts';
 import { type CallbackAnswers, createCallbackAnswers } from '../router/callback-answers.ts';
 import { type CommandMenus, createCommandMenus } from '../router/command-menus.ts';
+import type { Pacing } from '../router/pacing.ts';
+import { createPresence, type Presence } from '../router/presence.ts';
 import type { BotIdentity, Telegram } from '../telegram/api.ts';
 
 export interface TelegramExtrasOptions {
@@ -14,15 +20,21 @@ export interface TelegramExtrasOptions {
   telegram: Telegram;
   bot: () => BotIdentity | null;
   releasers: Releasers;
+  pacing: Pacing;
+  progressAfterMs: number;
+  reach: Reach | undefined;
 }
 
 export function createTelegramExtras(options: TelegramExtrasOptions): {
   menus: CommandMenus;
   answers: CallbackAnswers;
+  presence: Presence;
 } {
   const menus = createCommandMenus(options);
   const answers = createCallbackAnswers(options);
+  const presence = createPresence({ ...options, afterMs: options.progressAfterMs });
+  options.releasers.add(() => presence.stop());
   options.releasers.add(() => menus.stop());
   options.releasers.add(() => answers.stop());
-  return { menus, answers };
+  return { menus, answers, presence };
 }

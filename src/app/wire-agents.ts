@@ -7,7 +7,6 @@ import type { FileEvents } from '../lib/file-events.ts';
 import type { Random } from '../lib/random.ts';
 import { createExtraMounts, type ExtraMounts } from '../mounts/extra-mounts.ts';
 import { mountPlaces } from '../mounts/places.ts';
-import { createTyping } from '../router/typing.ts';
 import { type ChosenRuntime, chooseRuntime } from '../runtime/choose-runtime.ts';
 import { createTaskScheduler, type TaskScheduler } from '../task-scheduler.ts';
 import type { TaskRules } from '../tasks.ts';
@@ -45,7 +44,7 @@ const SWEEP_MS = process.platform === 'linux' ? 5000 : 500;
 export function wireAgents(parts: AgentsParts): Agents {
   const { config, log, overrides, clock, db, registry, reach, links, fileEvents, random, taskSnapshots } =
     parts;
-  const { problems, router, delivery, attachments, pacing } = parts.chats;
+  const { problems, router, delivery, attachments, presence } = parts.chats;
   const { late } = links;
   const child = (component: string) => log.child({ component });
 
@@ -97,7 +96,7 @@ export function wireAgents(parts: AgentsParts): Agents {
     record: router.record,
     wakeDelivery: delivery.wake,
     wakeQueue: links.wakeQueue,
-    typing: createTyping(parts.telegram, clock, pacing, (jid) => db.groups.find(jid)?.chatJid ?? jid),
+    presence,
     incompleteMs: attachments.waitMs,
     writeSnapshots: (group) => {
       writeAvailableGroups(db, config.home, group, iso(clock.now()));

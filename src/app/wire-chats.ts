@@ -6,8 +6,9 @@ import { createProblems, type Problems } from '../problems.ts';
 import { createAdmins } from '../router/admins.ts';
 import type { CallbackAnswers } from '../router/callback-answers.ts';
 import { createDelivery, type Delivery } from '../router/delivery.ts';
-import { createPacing, type Pacing, TELEGRAM_LIMITS } from '../router/pacing.ts';
+import { createPacing, TELEGRAM_LIMITS } from '../router/pacing.ts';
 import { createPeople } from '../router/people.ts';
+import type { Presence } from '../router/presence.ts';
 import { createRequestLimits } from '../router/request-limits.ts';
 import { createRouter, type Router } from '../router.ts';
 import { type SenderRules, senderRulesFile, watchSenderRules } from '../sender-rules.ts';
@@ -35,7 +36,7 @@ export interface Chats {
   poller: Poller;
   router: Router;
   delivery: Delivery;
-  pacing: Pacing;
+  presence: Presence;
   attachments: Attachments;
   problems: Problems;
   answers: CallbackAnswers;
@@ -58,8 +59,20 @@ export function wireChats(parts: ChatsParts): Chats {
     else problems.report('sender_rules', problem);
   };
   const bot = () => poller.status().bot;
-  const extras = { db, clock, log: child('router'), telegram, bot, releasers };
-  const { menus, answers } = createTelegramExtras(extras);
+  const pacing = createPacing(overrides.pacing ?? TELEGRAM_LIMITS);
+  const { progressAfterMs } = config;
+  const extras = {
+    db,
+    clock,
+    log: child('router'),
+    telegram,
+    bot,
+    releasers,
+    pacing,
+    progressAfterMs,
+    reach,
+  };
+  const { menus, answers, presence } = createTelegramExtras(extras);
   const poller = createPoller({
     telegram,
     clock,
@@ -74,7 +87,6 @@ export function wireChats(parts: ChatsParts): Chats {
       router.accept(bot, updates, nextOffset);
     },
   });
-  const pacing = createPacing(overrides.pacing ?? TELEGRAM_LIMITS);
   const delivery = createDelivery({
     db,
     home: config.home,
@@ -84,6 +96,7 @@ export function wireChats(parts: ChatsParts): Chats {
     pacing,
     bot,
     chatMoved: parts.chatMoved,
+    settled: presence.settled,
     reach,
   });
   const requestLimits = createRequestLimits({
@@ -103,8 +116,9 @@ export function wireChats(parts: ChatsParts): Chats {
     wakeAnswers: answers.wake,
     tasksChanged: parts.tasksChanged,
     random: parts.random,
-    stopTurn(jid) {
-      need(links.late.runner).stopTurn(jid);
+    turnIsOver: presence.settled,
+    stopTurn(jid, only) {
+      need(links.late.runner).stopTurn(jid, only);
       // What backed off is stopped: the next message need not wait for it.
       links.wakeQueueNow(jid);
     },
@@ -144,7 +158,7 @@ export function wireChats(parts: ChatsParts): Chats {
     poller,
     router,
     delivery,
-    pacing,
+    presence,
     attachments,
     problems,
     answers,

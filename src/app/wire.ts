@@ -143,6 +143,7 @@ export function wire(parts: WireParts): Wired {
   releasers.add(() => attachments.stop());
   delivery.start();
   chats.answers.wake();
+  chats.presence.start();
   attachments.start();
   chats.lookAtRules();
   poller.start();

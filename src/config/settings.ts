@@ -55,6 +55,7 @@ export const settingsSchema = z.object({
   SENDER_REQUESTS_PER_MINUTE: whole(0, 100_000, 'requests of one person a minute, 0 for no limit').optional(),
   GROUP_REQUESTS_PER_MINUTE: whole(0, 100_000, 'requests in one group a minute, 0 for no limit').optional(),
   GROUP_TURNS_PER_HOUR: whole(0, 100_000, 'turns of one group an hour, 0 for no limit').optional(),
+  PROGRESS_AFTER: whole(1000, 86_400_000, 'milliseconds before a turn is shown in a message').default(20_000),
   TASK_MIN_INTERVAL: whole(1000, 86_400_000, 'milliseconds, the shortest interval of a task').default(60_000),
   TZ: z
     .string()

@@ -9,6 +9,8 @@ import type { Clock, Timer } from '../lib/clock.ts';
 import type { Random } from '../lib/random.ts';
 import { groupPaths } from '../mailbox/layout.ts';
 import { writeControl } from '../mailbox/write.ts';
+import type { AgentEvent } from '../protocol.ts';
+import type { Shown } from '../router/presence.ts';
 import type { TurnId } from '../types.ts';
 import type { Failure } from './failure.ts';
 import type { LastWords } from './last-words.ts';
@@ -19,7 +21,8 @@ export interface ActiveTurn {
   agent: Agent;
   /** Lets the queue go on. */
   finished: (result: RunResult) => void;
-  stopTyping: () => void;
+  /** In the eyes of its chat. */
+  shown: Shown;
   lifeTimer?: Timer;
   /** What its agent said last that it does. */
   activity?: string;
@@ -45,11 +48,11 @@ const STOP_PATIENCE_MS = 1200;
 export interface ActiveTurns {
   add(entry: ActiveTurn): void;
   get(id: TurnId): ActiveTurn | undefined;
-  /** Forgets it and ends its timer and its typing. */
+  /** Forgets it and ends its timer and what its chat sees of it. */
   remove(id: TurnId): ActiveTurn | undefined;
   all(): ActiveTurn[];
-  /** The turn has just shown that it lives. */
-  signOfLife(id: TurnId, activity?: string): void;
+  /** The turn has just shown that it lives, by this event if it was one. */
+  signOfLife(id: TurnId, event?: AgentEvent): void;
   /** Asks the agent to end its turn, and takes it away when it does not. */
   stop(entry: ActiveTurn): void;
 }
@@ -73,14 +76,15 @@ export function createActiveTurns(options: ActiveTurnsOptions): ActiveTurns {
       const entry = active.get(id);
       active.delete(id);
       entry?.lifeTimer?.cancel();
-      entry?.stopTyping();
+      entry?.shown.end();
       return entry;
     },
     all: () => [...active.values()],
-    signOfLife(id, activity) {
+    signOfLife(id, event) {
       const entry = active.get(id);
       if (!entry) return;
-      if (activity !== undefined) entry.activity = activity;
+      if (event?.type === 'progress') entry.activity = event.activity;
+      if (event !== undefined) entry.shown.saw(event);
       entry.lifeTimer?.cancel();
       const message = `no sign of life for ${Math.round(timeoutMs / 1000)} s (CONTAINER_TIMEOUT)`;
       const timer = clock.after(timeoutMs, () => {

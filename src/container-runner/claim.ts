@@ -140,6 +140,9 @@ function turnFile(
     assistant_name: assistantName,
     timezone,
     session_id: turn.sessionId,
+    ...(turn.kind === 'messages' && group.progress === 'progress' && !group.chatJid.startsWith('-')
+      ? { drafts: true }
+      : {}),
     ...work,
   };
 }

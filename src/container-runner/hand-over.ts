@@ -40,29 +40,35 @@ export function createHandOver(options: HandOverOptions): HandOver {
   return async function handOver(group, turn, file) {
     const paths = groupPaths(home, group.folder);
     // From here on somebody works on the answer, and the chat may see it.
-    const stopTyping = options.typing(group.chatJid, turn.threadId);
+    const shown = options.presence.begin(turn);
     let agent: Agent;
     try {
       refuseUnenforced(group, options.runtime().networkEnforcement());
       agent = await pool.acquire(group);
       reach?.('agent.started');
     } catch (error) {
-      stopTyping();
+      shown.end();
       const failure = failureOfStart(error);
       // One that was started under another policy does not stay.
       if (failure.code === 'network') options.closeIdle(group.folder);
       if (!isCounted(failure.code)) standstill.away(error);
       const result = settlement.fail(turn, failure);
+      options.presence.ended(turn.id);
       options.wakeDelivery(db.turns.byId(turn.id)?.chatJid ?? turn.chatJid);
       return result;
     }
     standstill.back();
     if (agent.state !== 'busy') {
-      stopTyping();
-      return settlement.fail(turn, { code: 'crash', message: 'the agent ended before its turn began' });
+      shown.end();
+      const result = settlement.fail(turn, {
+        code: 'crash',
+        message: 'the agent ended before its turn began',
+      });
+      options.presence.ended(turn.id);
+      return result;
     }
     return new Promise((finished) => {
-      active.add({ turn, agent, finished, stopTyping });
+      active.add({ turn, agent, finished, shown });
       try {
         options.writeSnapshots(group);
         stageTurn(paths, { ...withNotes(file, agent), container: agent.container.name });

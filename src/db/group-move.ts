@@ -33,6 +33,9 @@ export function groupMove(db: Sqlite): (from: ChatJid, to: ChatJid) => void {
     `UPDATE task_runs SET chat_jid = ? WHERE task_id IN (SELECT id FROM scheduled_tasks WHERE chat_jid = ?)`,
     'UPDATE scheduled_tasks SET chat_jid = ? WHERE chat_jid = ?',
     'UPDATE questions SET chat_jid = ? WHERE chat_jid = ?',
+    `UPDATE OR REPLACE heard_reactions SET chat_jid = ?, message_id = ${moved('message_id')} WHERE chat_jid = ?`,
+    // On messages of a chat that nobody can reach any more.
+    'DELETE FROM reactions WHERE ? <> chat_jid AND chat_jid = ?',
     'UPDATE OR REPLACE chat_admins SET chat_jid = ? WHERE chat_jid = ?',
     "UPDATE OR REPLACE problems SET subject = ? WHERE kind = 'chat_told' AND subject = ? AND closed_at IS NULL",
     // The same people, who are answered in the same language.

@@ -76,6 +76,9 @@ export function outboxRepository(db: Sqlite) {
   const waiting = db.prepare<[string], { messages: number; files: number }>(
     `SELECT count(*) AS messages, count(file_path) AS files FROM outbox WHERE chat_jid = ? AND ${OPEN}`,
   );
+  const openOfTurn = db
+    .prepare<[string], number>(`SELECT 1 FROM outbox WHERE turn_id = ? AND ${OPEN} LIMIT 1`)
+    .pluck();
   const oldest = db
     .prepare<[], string | null>(`SELECT min(created_at) FROM outbox INDEXED BY outbox_open WHERE ${OPEN}`)
     .pluck();
@@ -185,6 +188,8 @@ export function outboxRepository(db: Sqlite) {
     /** How many entries of this chat are not settled, and how many of them are files. */
     waiting: (jid: ChatJid): { messages: number; files: number } =>
       waiting.get(jid) ?? { messages: 0, files: 0 },
+    /** Something that this turn has to say is not settled. */
+    hasOpenOf: (turn: TurnId): boolean => openOfTurn.get(turn) === 1,
     backlog: (): { count: number; oldest: Iso | null } => ({
       count: count.get() ?? 0,
       oldest: (oldest.get() ?? null) as Iso | null,

@@ -12,6 +12,8 @@ export type TurnKind = 'messages' | 'task';
 
 export interface Turn {
   id: TurnId;
+  /** Order of claiming, from 1. */
+  seq: number;
   chatJid: ChatJid;
   folder: Folder;
   threadId: number | null;
@@ -45,6 +47,7 @@ export interface Turn {
 
 interface Row {
   id: string;
+  seq: number;
   chat_jid: string;
   group_folder: string;
   thread_id: number | null;
@@ -70,12 +73,13 @@ interface Row {
   first_output_at: string | null;
 }
 
-const COLUMNS = `id, chat_jid, group_folder, thread_id, kind, state, attempt, container_id, queued_at, started_at,
+const COLUMNS = `id, seq, chat_jid, group_folder, thread_id, kind, state, attempt, container_id, queued_at, started_at,
   finished_at, error_code, error, from_seq, to_seq, omitted, last_event, reply,
   session_id, retry_at, stopped_by, asked_at, agent_started_at, first_output_at`;
 
 const toTurn = (row: Row): Turn => ({
   id: row.id as TurnId,
+  seq: row.seq,
   chatJid: row.chat_jid as ChatJid,
   folder: row.group_folder as Folder,
   threadId: row.thread_id,
@@ -110,6 +114,7 @@ export function turnRepository(db: Sqlite) {
   );
   const claimMessage = db.prepare('UPDATE messages SET turn_id = ? WHERE seq = ?');
   const byId = db.prepare<[string], Row>(`SELECT ${COLUMNS} FROM turns WHERE id = ?`);
+  const bySeq = db.prepare<[number], Row>(`SELECT ${COLUMNS} FROM turns WHERE seq = ?`);
   const startingWith = db
     .prepare<[string, string], string>('SELECT id FROM turns WHERE id >= ? AND id < ? LIMIT 2')
     .pluck();
@@ -119,8 +124,8 @@ export function turnRepository(db: Sqlite) {
   const openOf = db.prepare<[string], Row>(
     `SELECT ${COLUMNS} FROM turns WHERE chat_jid = ? AND state IN ('queued', 'running') ORDER BY seq`,
   );
-  const latest = db.prepare<[string, TurnKind], Row & { seq: number }>(
-    `SELECT seq, ${COLUMNS} FROM turns WHERE chat_jid = ? AND kind = ? ORDER BY seq DESC LIMIT 1`,
+  const latest = db.prepare<[string, TurnKind], Row>(
+    `SELECT ${COLUMNS} FROM turns WHERE chat_jid = ? AND kind = ? ORDER BY seq DESC LIMIT 1`,
   );
   const failed = db.prepare<[string, number], Row>(
     `SELECT ${COLUMNS} FROM turns INDEXED BY turns_failed WHERE state = 'failed' AND finished_at >= ?
@@ -137,6 +142,9 @@ export function turnRepository(db: Sqlite) {
   );
   const requestStop = db.prepare(
     "UPDATE turns SET stopped_by = ? WHERE chat_jid = ? AND state IN ('queued', 'running') AND stopped_by IS NULL",
+  );
+  const requestStopOf = db.prepare(
+    "UPDATE turns SET stopped_by = ? WHERE id = ? AND state IN ('queued', 'running') AND stopped_by IS NULL",
   );
   const takeEvent = db.prepare(
     `UPDATE turns SET last_event = ?, reply = reply || ?, agent_started_at = coalesce(agent_started_at, ?),
@@ -214,6 +222,10 @@ export function turnRepository(db: Sqlite) {
       const row = byId.get(id);
       return row ? toTurn(row) : null;
     },
+    bySeq: (seq: number): Turn | null => {
+      const row = bySeq.get(seq);
+      return row ? toTurn(row) : null;
+    },
     open: (): Turn[] => open.all().map(toTurn),
     openOf: (jid: ChatJid): Turn[] => openOf.all(jid).map(toTurn),
     /** The last of this kind that was claimed for the chat. */
@@ -239,6 +251,8 @@ export function turnRepository(db: Sqlite) {
     requestStop(jid: ChatJid, by: string): void {
       requestStop.run(by, jid);
     },
+    /** The same for one of them. False when it is over, or is to end already. */
+    requestStopOf: (id: TurnId, by: string): boolean => requestStopOf.run(by, id).changes === 1,
     /**
      * Notes event `n` and what it adds to the reply; `seen`: when it was taken, and whether the model has spoken in it.
      * False when it was taken before or the turn has ended.

@@ -19,7 +19,7 @@ import { aborted, type Clock, sleep } from '../lib/clock.ts';
 import type { Reach } from '../lib/failpoint.ts';
 import type { Logger } from '../log.ts';
 import { NetworkError, type Telegram, TelegramError } from '../telegram/api.ts';
-import { type ChatJid, chatJid, type Iso, iso } from '../types.ts';
+import { type ChatJid, chatJid, type Iso, iso, type TurnId } from '../types.ts';
 import { isSaid } from '../words.ts';
 import { moveGroup } from './moves.ts';
 import { requestFor } from './outbox-request.ts';
@@ -44,6 +44,8 @@ export interface DeliveryOptions {
   bot: () => { id: number; name: string } | null;
   /** A group has another chat id now: all who know it by the old one are to go on with the new one. */
   chatMoved: (from: ChatJid, to: ChatJid) => void;
+  /** An entry of this turn is settled. */
+  settled?: (turn: TurnId) => void;
   reach?: Reach | undefined;
 }
 
@@ -103,6 +105,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
         continue;
       }
       await (inFlight.get(entry.id) ?? sendOnce(entry));
+      if (entry.turnId !== null) options.settled?.(entry.turnId);
     }
   }
 

@@ -77,6 +77,41 @@ describe('pacing', () => {
     expect(pacing.delay('-1', 30_000)).toBe(0);
   });
 
+  it('asides make no message of their chat wait, and leave a group most of its minute', () => {
+    const pacing = createPacing();
+    pacing.aside('-1', 0)?.(0);
+    expect(pacing.delay('-1', 0)).toBe(0);
+    pacing.sent('-1', 0)(0);
+    expect(pacing.delay('-1', 500)).toBe(500);
+    expect(pacing.aside('-1', 999)).toBeNull(); // never two of its own within a second
+    let asides = 1;
+    for (let at = 2000; at < 50_000; at += 1000) {
+      const answered = pacing.aside('-1', at);
+      if (answered === null) continue;
+      answered(at);
+      asides += 1;
+    }
+    expect(asides).toBe(7);
+    for (let at = 50_000; at < 62_000; at += 1000) {
+      expect(pacing.delay('-1', at)).toBe(0);
+      pacing.sent('-1', at)(at);
+    }
+  });
+
+  it('asides come only while nobody waits and a third of the bot’s limit is free', () => {
+    const pacing = createPacing();
+    for (let chat = 1; chat <= 19; chat += 1) pacing.sent(String(chat), 0)(0);
+    pacing.aside('100', 0)?.(0);
+    expect(pacing.aside('101', 0)).toBeNull();
+    expect(pacing.aside('101', 1000)).not.toBeNull();
+    pacing.sent('1', 1000)(1000);
+    expect(pacing.delay('1', 1000)).toBe(1000);
+    expect(pacing.aside('102', 1999)).not.toBeNull();
+    expect(pacing.aside('103', 2000)).toBeNull(); // chat 1 may send now, and comes first
+    pacing.block('104', 9000);
+    expect(pacing.aside('104', 8999)).toBeNull();
+  });
+
   it('forgets no block when it forgets old chats', () => {
     const pacing = createPacing();
     pacing.block('-1', 10_000_000);

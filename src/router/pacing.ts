@@ -3,7 +3,9 @@
  * a group, thirty a second for the whole bot; messages, changes of messages and files are alike. A request counts from
  * its answer, since nobody knows when before that Telegram counted it. Under the limit of the whole bot chats take turns:
  * first those where least was said within the minute, so that a short answer does not wait behind bulk, then who waits longest.
- * Actions ("typing…") only take what nobody else wants. Times are monotonic milliseconds; a 429 blocks what it concerns.
+ * Decoration only takes what nobody else wants: actions ("typing…", reactions), and asides (a message that shows progress, and its
+ * changes), which count in their chat, but make no message of it wait, since one that follows at once is a burst that Telegram
+ * allows. Times are monotonic milliseconds; a 429 blocks what it concerns.
  */
 export interface PacingLimits {
   perChatMs: number;
@@ -20,14 +22,18 @@ export interface Pacing {
   sent(chatJid: string, now: number): (answered: number) => void;
   /** True when an action may be sent now, which then counts; it is not to be tried again for its own sake. */
   action(chatJid: string, now: number): boolean;
+  /** As `sent`, for a message or a change of one that is only decoration; null: not now. */
+  aside(chatJid: string, now: number): ((answered: number) => void) | null;
   /** Telegram said 429 for this chat. */
   block(chatJid: string, until: number): void;
 }
 
 const SECOND_MS = 1000;
 const MINUTE_MS = 60_000;
-/** What actions leave free of the limit of the whole bot. */
+/** What decoration leaves free of the limit of the whole bot. */
 const KEPT_FROM_ACTIONS = 10;
+/** Requests of a chat within a minute from which on it gets no more asides: what is left of a group's limit is a long answer's. */
+const MOST_BEFORE_ASIDE = 8;
 /** Who waits and does not come back when its time is there, waits no more. */
 const PATIENCE_MS = 1000;
 const MOST_CHATS = 5000;
@@ -36,6 +42,7 @@ const MOST_CHATS = 5000;
 interface Request {
   at: number;
   open: boolean;
+  aside?: true;
 }
 
 interface Chat {
@@ -73,7 +80,7 @@ export function createPacing(limits: PacingLimits = TELEGRAM_LIMITS): Pacing {
     if (!chat) return 0;
     chat.requests = within(chat.requests, now, MINUTE_MS);
     const waits = [0, chat.blockedUntil - now];
-    const last = chat.requests.at(-1);
+    const last = chat.requests.findLast(({ aside }) => !aside);
     if (last) waits.push(freeAt(last, now, limits.perChatMs) - now);
     const first = isGroup(chatJid) ? chat.requests.at(-limits.groupPerMinute) : undefined;
     if (first) waits.push(freeAt(first, now, MINUTE_MS) - now);
@@ -108,6 +115,14 @@ export function createPacing(limits: PacingLimits = TELEGRAM_LIMITS): Pacing {
         chats.delete(key);
   }
 
+  function mayDecorate(chatJid: string, now: number): boolean {
+    overall = within(overall, now, SECOND_MS);
+    const isBlocked = (chats.get(chatJid)?.blockedUntil ?? 0) > now;
+    return (
+      !isBlocked && !isAnyoneWaiting(now) && overall.length < limits.overallPerSecond - KEPT_FROM_ACTIONS
+    );
+  }
+
   return {
     delay(chatJid, now) {
       const chatWait = chatDelay(chatJid, now);
@@ -135,12 +150,20 @@ export function createPacing(limits: PacingLimits = TELEGRAM_LIMITS): Pacing {
       return (answered) => Object.assign(request, { at: answered, open: false });
     },
     action(chatJid, now) {
-      overall = within(overall, now, SECOND_MS);
-      const isBlocked = (chats.get(chatJid)?.blockedUntil ?? 0) > now;
-      if (isBlocked || isAnyoneWaiting(now) || overall.length >= limits.overallPerSecond - KEPT_FROM_ACTIONS)
-        return false;
+      if (!mayDecorate(chatJid, now)) return false;
       remember({ at: now, open: false });
       return true;
+    },
+    aside(chatJid, now) {
+      if (!mayDecorate(chatJid, now) || chatDelay(chatJid, now) > 0) return null;
+      const { requests } = ofChat(chatJid);
+      const last = requests.at(-1);
+      const isTooSoon = last !== undefined && freeAt(last, now, limits.perChatMs) > now;
+      if (isTooSoon || requests.length >= MOST_BEFORE_ASIDE) return null;
+      const request: Request = { at: now, open: true, aside: true };
+      requests.push(request);
+      remember(request);
+      return (answered) => Object.assign(request, { at: answered, open: false });
     },
     block(chatJid, until) {
       const chat = ofChat(chatJid);

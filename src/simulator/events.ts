@@ -18,7 +18,7 @@ export interface SimEvents {
   commands: object;
   typing: { chatId: number; action: string; threadId: number | undefined };
   /** A streamed draft; empty text means "thinking". */
-  draft: { chatId: number; draftId: number; text: string };
+  draft: { chatId: number; draftId: number; text: string; canStop: boolean };
   'callback-answered': { id: string; text: string; showAlert: boolean };
   /** An update waits for the bot. */
   'update-queued': SimUpdate;

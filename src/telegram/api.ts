@@ -37,6 +37,17 @@ export interface Telegram {
   editMessage(
     message: Pick<OutgoingMessage, 'chatJid' | 'text' | 'entities' | 'keyboard'> & { messageId: number },
   ): Promise<void>;
+  /** Takes a message of ours away. */
+  deleteMessage(chatJid: string, messageId: number): Promise<void>;
+  /**
+   * Shows a text as being written, for half a minute or until a message of ours comes, with Telegram's own stop button;
+   * in a private chat only. The same draftId changes what is shown.
+   */
+  sendDraft(
+    draft: Pick<OutgoingMessage, 'chatJid' | 'threadId' | 'text' | 'entities'> & { draftId: number },
+  ): Promise<void>;
+  /** Our reaction to a message is this emoji from now on; null takes it back. */
+  react(chatJid: string, messageId: number, emoji: string | null): Promise<void>;
   /** A button was pressed and stops waiting. An empty text shows nothing; `alert` shows it until it is read. */
   answerCallback(id: string, text: string, alert: boolean): Promise<void>;
   /**
@@ -80,6 +91,8 @@ export interface OutgoingMessage {
   /** The formatting of `text`. */
   entities?: readonly Entity[];
   keyboard?: InlineKeyboardMarkup;
+  /** Nobody's phone makes a sound for it. */
+  silent?: true;
 }
 
 /** A command as Telegram's menu shows it. */
@@ -160,6 +173,7 @@ export function createTelegram(
       ? {}
       : { reply_parameters: { message_id: m.replyTo, allow_sending_without_reply: true } }),
     ...withKeyboard(m),
+    ...(m.silent ? { disable_notification: true } : {}),
   });
   const withKeyboard = ({ keyboard }: Pick<OutgoingMessage, 'keyboard'>) =>
     keyboard === undefined ? {} : { reply_markup: keyboard };
@@ -213,6 +227,23 @@ export function createTelegram(
           ...formatting('entities', m),
           link_preview_options: { is_disabled: true },
         });
+      }),
+    deleteMessage: (jid, messageId) =>
+      call(async () => {
+        await sender.deleteMessage(jid, messageId);
+      }),
+    sendDraft: (m) =>
+      call(async () => {
+        await sender.sendMessageDraft(Number(m.chatJid), m.draftId, m.text, {
+          ...(m.threadId === null ? {} : { message_thread_id: m.threadId }),
+          ...formatting('entities', m),
+          can_stop: true,
+        });
+      }),
+    react: (jid, messageId, emoji) =>
+      call(async () => {
+        const reaction = emoji === null ? [] : [{ type: 'emoji' as const, emoji: emoji as never }];
+        await sender.setMessageReaction(jid, messageId, reaction);
       }),
     answerCallback: (id, text, alert) =>
       call(async () => {

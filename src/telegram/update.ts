@@ -16,6 +16,7 @@ export const ALLOWED_UPDATES = [
   'my_chat_member',
   'chat_member',
   'message_reaction',
+  'stopped_message_generation',
 ] as const;
 
 export interface IncomingMessage {
@@ -80,6 +81,8 @@ export type Incoming =
       by: string | null;
     }
   | { kind: 'callback_query'; press: Press }
+  /** Somebody pressed Telegram's own stop button under a draft of ours. */
+  | { kind: 'draft_stopped'; chatJid: ChatJid; draftId: number }
   | { kind: 'other'; name: string; chatJid: ChatJid | null }
   /** Not of the shape that Telegram documents. */
   | { kind: 'unreadable'; reason: string; chatJid: ChatJid | null };
@@ -120,6 +123,10 @@ function parse(update: Update): Incoming {
     };
   }
   if (update.callback_query) return { kind: 'callback_query', press: toPress(update.callback_query) };
+  if (update.stopped_message_generation?.chat) {
+    const { chat, draft_id: draftId } = update.stopped_message_generation;
+    return { kind: 'draft_stopped', chatJid: chatJid(chat.id), draftId: Number(draftId) || 0 };
+  }
   const name = Object.keys(update).find((key) => key !== 'update_id') ?? 'empty';
   const inner = (
     update as unknown as Record<

@@ -104,6 +104,13 @@ export const DE: Words = {
     return `In ${group}: ${taskId === null ? 'ich versuche es noch einmal' : `Aufgabe ${taskId} läuft noch einmal`}.`;
   },
 
+  // Während eine Runde läuft
+  progress: (ms: number, doing: string | null) =>
+    `Ich arbeite seit ${lengthOf(durationOf(ms))} daran${doing === null ? '' : `: ${doing}`} …`,
+  stopIt: 'Anhalten',
+  turnIsOver: 'Das ist schon vorbei.',
+  mayNotStop: 'Du darfst das nicht anhalten.',
+
   whichTask: {
     pause: 'Welche Aufgabe soll angehalten werden?',
     resume: 'Welche Aufgabe soll wieder laufen?',

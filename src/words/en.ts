@@ -81,6 +81,14 @@ export const EN = {
     return `In ${group}: ${taskId === null ? 'it is tried again' : `task ${taskId} runs again`}.`;
   },
 
+  // While a turn runs
+  /** `doing`: a tool's name or a plain word. */
+  progress: (ms: number, doing: string | null) =>
+    `Working for ${formatDuration(ms)}${doing === null ? '' : `: ${doing}`} …`,
+  stopIt: 'Stop',
+  turnIsOver: 'That is over already.',
+  mayNotStop: 'You may not stop this.',
+
   // Questions with buttons
   whichTask: {
     pause: 'Which task shall be paused?',

@@ -14,6 +14,7 @@ const STAYS: Record<string, string> = {
   'inbox.chat_jid': 'the updates as they came',
   'outbox.chat_jid sent': 'what arrived, arrived there, and its message id counts there',
   'outbox.chat_jid failed': 'as what was sent',
+  'progress_messages.chat_jid': 'where the message was sent, and would have to be deleted',
   'registered_groups.former_jid': 'this is the other name of the group',
 };
 

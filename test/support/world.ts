@@ -87,6 +87,7 @@ export const routerOf = (world: World, more: Partial<RouterOptions> = {}): Route
     chatsChanged: () => {},
     tasksChanged: () => {},
     stopTurn: () => {},
+    turnIsOver: () => {},
     tasks: { db: world.db, now: () => world.clock.now(), defaultTimezone: 'UTC' },
     registry: world.registry,
     ...peopleOf(world),

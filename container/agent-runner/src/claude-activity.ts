@@ -1,4 +1,4 @@
-/** Names what Claude is doing, from one SDK message: a tool's name or a plain word, never content. Pure. */
+/** What Claude is doing, from one SDK message: a tool's name or a plain word, never content; and what it writes meanwhile. Pure. */
 import type { SDKMessage } from '@anthropic-ai/claude-agent-sdk';
 
 /** The activity that begins with a message; undefined when it changes nothing. */
@@ -35,4 +35,18 @@ function ofBlock(block: { type: string; name?: string }): string | undefined {
 /** Without the prefix of an MCP server: mcp__nanoclaw__send_message → send_message. */
 function toolName(name: string): string {
   return name.replace(/^mcp__[^_]+(?:_[^_]+)*__/, '');
+}
+
+/** No more is kept of what is being written. */
+const LONGEST_DRAFT = 100_000;
+
+/** The text that is being written to the chat, with what this message adds; each message of the model begins a new one. */
+export function draftAfter(draft: string, message: SDKMessage): string {
+  if (message.type !== 'stream_event' || message.parent_tool_use_id !== null) return draft;
+  const { event } = message;
+  if (event.type === 'message_start') return '';
+  if (event.type === 'content_block_start' && event.content_block.type === 'text' && draft !== '')
+    return `${draft}\n\n`;
+  if (event.type !== 'content_block_delta' || event.delta.type !== 'text_delta') return draft;
+  return draft.length > LONGEST_DRAFT ? draft : draft + event.delta.text;
 }

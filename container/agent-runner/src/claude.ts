@@ -11,7 +11,7 @@ import type {
   SDKResultMessage,
 } from '@anthropic-ai/claude-agent-sdk';
 import type { AgentEnvironment, TurnFile, Usage } from '../../../src/protocol.ts';
-import { activityOf } from './claude-activity.ts';
+import { activityOf, draftAfter } from './claude-activity.ts';
 import { classifyFailure, isStaleSession, resetTime } from './claude-failure.ts';
 import { claudeOptions, MCP_SERVER, readGlobalMemory } from './claude-options.ts';
 import { ClaudeProcess } from './claude-process.ts';
@@ -105,6 +105,7 @@ class ClaudeProvider implements Provider {
     let category: SDKAssistantMessageError | undefined;
     let resetsAtS: number | undefined;
     let activity = 'waiting';
+    let draft = '';
     report.alive(activity);
 
     while (true) {
@@ -119,7 +120,8 @@ class ClaudeProvider implements Provider {
       const { message } = step;
       heard ||= begins(message);
       activity = activityOf(message) ?? activity;
-      report.alive(activity);
+      draft = draftAfter(draft, message);
+      report.alive(activity, draft);
       if (message.type === 'system' && message.subtype === 'init') {
         await this.#learnSession(claude, message.session_id, turn, sessionId, report);
       }

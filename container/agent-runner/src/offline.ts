@@ -164,7 +164,8 @@ async function use(turn: Turn, name: string, args: Record<string, unknown>): Pro
 async function slow(seconds: number, turn: Turn): Promise<string> {
   const until = performance.now() + seconds * 1000;
   while (!turn.signal.aborted && performance.now() < until) {
-    turn.report.alive('working slowly');
+    const left = Math.max(0, Math.ceil((until - performance.now()) / 1000));
+    turn.report.alive('working slowly', `That takes ${seconds} seconds; ${left} are left.`);
     await pause(Math.min(1000, until - performance.now()), turn.signal);
   }
   return `That took ${seconds} seconds.`;

@@ -8,7 +8,8 @@ import type { Tool } from './tool.ts';
 /** How a provider reports on the turn it runs. */
 export interface TurnReport {
   /** A sign of life; `activity` is a tool's name or such a word, never content. Cheap: call it as often as you like. */
-  alive(activity: string): void;
+  /** `draft`: what it is writing just now, as far as it got; told only where somebody watches. */
+  alive(activity: string, draft?: string): void;
   /** A part of the reply. Resolves when it is durably with the host. */
   text(text: string): Promise<void>;
   /** The session the next turn should resume; `fresh` when the asked-for one was gone. */

@@ -5,6 +5,7 @@
 import {
   type AgentEvent,
   eventFileName,
+  MAX_DRAFT_LENGTH,
   MAX_TEXT_LENGTH,
   PROTOCOL_VERSION,
   type Usage,
@@ -34,9 +35,14 @@ export class TurnEvents implements TurnReport {
   #lastProgressAt = Number.NEGATIVE_INFINITY;
   #lastActivity = '';
   #pendingActivity: string | null = null;
+  /** Null where nobody watches. */
+  #pendingDraft: string | null;
+  #lastDraft = '';
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(mailbox: Mailbox, turn: string) {
+  /** `drafts`: somebody watches it being written. */
+  constructor(mailbox: Mailbox, turn: string, drafts = false) {
+    this.#pendingDraft = drafts ? '' : null;
     this.#mailbox = mailbox;
     this.#turn = turn;
   }
@@ -45,10 +51,13 @@ export class TurnEvents implements TurnReport {
     return this.#write({ type: 'turn_started' });
   }
 
-  alive(activity: string): void {
+  alive(activity: string, draft?: string): void {
+    if (this.#pendingDraft !== null && draft !== undefined) this.#pendingDraft = draft;
     this.#pendingActivity = activity.slice(0, 128) || 'working';
     if (this.#finished || this.#timer) return;
-    const gap = this.#pendingActivity === this.#lastActivity ? PROGRESS_REPEAT_MS : PROGRESS_GAP_MS;
+    const isNew =
+      this.#pendingActivity !== this.#lastActivity || (this.#pendingDraft ?? '') !== this.#lastDraft;
+    const gap = isNew ? PROGRESS_GAP_MS : PROGRESS_REPEAT_MS;
     const wait = this.#lastProgressAt + gap - performance.now();
     if (wait <= 0) this.#progress();
     // The timer serves a change of activity; the same activity is reported at its next sign of life.
@@ -86,8 +95,10 @@ export class TurnEvents implements TurnReport {
     if (activity === null || this.#finished) return;
     this.#lastProgressAt = performance.now();
     this.#lastActivity = activity;
+    this.#lastDraft = this.#pendingDraft ?? '';
+    const draft = this.#pendingDraft === null ? {} : { draft: draftOf(this.#pendingDraft) };
     try {
-      this.#writeNow({ type: 'progress', activity });
+      this.#writeNow({ type: 'progress', activity, ...draft });
     } catch {
       // A lost sign of life is made up for by the next one.
     }
@@ -125,6 +136,13 @@ function finishedBody(outcome: TurnOutcome): EventBody {
 /** What people may see of a text: without <internal> blocks, which are the agent's notes to itself. */
 export function visible(text: string): string {
   return text.replace(/<internal>[\s\S]*?(?:<\/internal>|$)/gi, '').trim();
+}
+
+/** Of a text that is not finished: what people may see of it, or the end of that. */
+export function draftOf(text: string): string {
+  // A tag that is only just being written may become <internal>.
+  const seen = visible(text.replace(/<[a-z]{0,8}$/i, ''));
+  return seen.length <= MAX_DRAFT_LENGTH ? seen : seen.slice(-MAX_DRAFT_LENGTH).toWellFormed();
 }
 
 /** Cuts a text into parts that fit an event, never between the halves of a surrogate pair. */

@@ -132,7 +132,7 @@ export class TurnLoop {
     const { id } = waiting;
     const running = {
       id,
-      events: new TurnEvents(this.#options.mailbox, id),
+      events: new TurnEvents(this.#options.mailbox, id, waiting.turn.drafts),
       abort: new AbortController(),
     };
     this.#running = running;

@@ -1,9 +1,9 @@
-/** Settings of a group that are one of a few words */
+/** Settings of a group that are one of a few words; what shows how a turn goes; reactions. */
 import type { Migration } from './migration.ts';
 
 export const GROUP_CHOICES_STEP: Migration = {
   id: 4,
-  name: 'settings of groups',
+  name: 'settings of groups, progress, reactions',
   sql: `
 -- Words as types.ts names them; the default is the first there, too.
 ALTER TABLE registered_groups ADD COLUMN topics TEXT NOT NULL DEFAULT 'separate';
@@ -22,5 +22,34 @@ UPDATE messages SET chat_jid = g.chat_jid, message_id = -1 - message_id, reply_t
   FROM registered_groups g WHERE g.former_jid = messages.chat_jid;
 UPDATE turns SET chat_jid = g.chat_jid FROM registered_groups g WHERE g.former_jid = turns.chat_jid;
 CREATE INDEX questions_by_chat ON questions (chat_jid);
+
+-- A message that shows how a turn goes, from before it is sent until it is deleted. message_id NULL: it is being sent, or
+-- nobody knows whether it was.
+CREATE TABLE progress_messages (
+  turn_id TEXT PRIMARY KEY, chat_jid TEXT NOT NULL, message_id INTEGER, created_at TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- What Nina's reactions are to be. working: a turn has the message, and its group shows that. open: Telegram is to be told.
+CREATE TABLE reactions (
+  chat_jid TEXT NOT NULL, message_id INTEGER NOT NULL, emoji TEXT,
+  working INTEGER NOT NULL DEFAULT 0, open INTEGER NOT NULL DEFAULT 1,
+  PRIMARY KEY (chat_jid, message_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX reactions_open ON reactions (chat_jid, message_id) WHERE open = 1;
+-- Whatever settles a message, nobody works on it any more.
+CREATE TRIGGER reaction_over AFTER UPDATE OF disposition ON messages
+WHEN NEW.disposition IS NOT NULL AND OLD.disposition IS NULL
+BEGIN
+  UPDATE reactions SET working = 0, open = max(open, emoji IS NULL)
+    WHERE chat_jid = NEW.chat_jid AND message_id = NEW.message_id AND working = 1;
+  DELETE FROM reactions WHERE chat_jid = NEW.chat_jid AND message_id = NEW.message_id AND working = 0 AND open = 0;
+END;
+
+-- People's reactions to messages of Nina's: the last one of each to each. turn_id: the turn that was shown it.
+CREATE TABLE heard_reactions (
+  chat_jid TEXT NOT NULL, message_id INTEGER NOT NULL, sender TEXT NOT NULL, sender_name TEXT NOT NULL,
+  emoji TEXT NOT NULL, at TEXT NOT NULL, turn_id TEXT,
+  PRIMARY KEY (chat_jid, message_id, sender)
+) STRICT, WITHOUT ROWID;
 `,
 };

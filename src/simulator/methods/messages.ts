@@ -129,7 +129,7 @@ export const sendMessageDraft: Method = (context, params) => {
   const raw = params.text('text') ?? '';
   const { text } = formatText(raw, params.text('parse_mode'), params.json('entities', 'entities'));
   if (text.length > MAX_TEXT) throw badRequest('message is too long');
-  context.events.emit('draft', { chatId: chat.id, draftId, text });
+  context.events.emit('draft', { chatId: chat.id, draftId, text, canStop: params.flag('can_stop') });
   return true;
 };
 
