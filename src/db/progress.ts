@@ -22,7 +22,7 @@ export function progressRepository(db: Sqlite) {
   const byTurn = db.prepare<[string], ProgressMessage>(
     `SELECT ${COLUMNS} FROM progress_messages WHERE turn_id = ?`,
   );
-  const all = db.prepare<[], ProgressMessage>(`SELECT ${COLUMNS} FROM progress_messages ORDER BY created_at`);
+  const all = db.prepare<[], ProgressMessage>(`SELECT ${COLUMNS} FROM progress_messages`);
   const remove = db.prepare('DELETE FROM progress_messages WHERE turn_id = ?');
 
   return {

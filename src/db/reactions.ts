@@ -26,7 +26,7 @@ export interface HeardReaction {
 }
 
 /** Of people's reactions a chat keeps the newest. */
-export const MOST_HEARD = 20;
+const MOST_HEARD = 20;
 
 export function reactionRepository(db: Sqlite) {
   const open = db.prepare<[], Omit<OpenReaction, 'isWorking'> & { working: number }>(
@@ -74,10 +74,10 @@ export function reactionRepository(db: Sqlite) {
     `UPDATE heard_reactions SET turn_id = ? WHERE chat_jid = ?
        AND coalesce((SELECT state FROM turns WHERE id = heard_reactions.turn_id), 'retried') = 'retried'`,
   );
-  const shown = db.prepare<[string], HeardReaction>(
+  const shown = db.prepare<[string, string], HeardReaction>(
     `SELECT h.message_id AS messageId, h.sender, h.sender_name AS senderName, h.emoji, h.at, m.content AS text
      FROM heard_reactions h JOIN messages m ON m.chat_jid = h.chat_jid AND m.message_id = h.message_id
-     WHERE h.turn_id = ? ORDER BY h.at, h.message_id`,
+     WHERE h.chat_jid = ? AND h.turn_id = ? ORDER BY h.at, h.message_id`,
   );
 
   return {
@@ -116,7 +116,7 @@ export function reactionRepository(db: Sqlite) {
     showTo(turn: TurnId, jid: ChatJid): HeardReaction[] {
       forgetShown.run(jid);
       show.run(turn, jid);
-      return shown.all(turn);
+      return shown.all(jid, turn);
     },
   };
 }

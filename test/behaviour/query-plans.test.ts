@@ -15,7 +15,11 @@ const SMALL_INDEXES = [
   ...['attachments_pending', 'task_runs_open', 'task_runs_waiting', 'scheduled_tasks_due', 'problems_open'],
 ];
 /** As many rows as people registered groups, or asked for tasks, or presses wait at this moment; and ten rows a day. */
-const SMALL_TABLES = ['registered_groups', 'scheduled_tasks', 'callback_answers', 'message_counts'];
+const SMALL_TABLES = [
+  ...['registered_groups', 'scheduled_tasks', 'callback_answers', 'message_counts'],
+  // One for each turn that runs just now.
+  'progress_messages',
+];
 
 interface PlanRow {
   detail: string;

@@ -132,7 +132,7 @@ export class TurnLoop {
     const { id } = waiting;
     const running = {
       id,
-      events: new TurnEvents(this.#options.mailbox, id, waiting.turn.drafts),
+      events: new TurnEvents(this.#options.mailbox, id, 'turn' in waiting && waiting.turn.drafts === true),
       abort: new AbortController(),
     };
     this.#running = running;

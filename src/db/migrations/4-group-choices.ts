@@ -51,5 +51,6 @@ CREATE TABLE heard_reactions (
   emoji TEXT NOT NULL, at TEXT NOT NULL, turn_id TEXT,
   PRIMARY KEY (chat_jid, message_id, sender)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX heard_reactions_by_age ON heard_reactions (chat_jid, at, message_id);
 `,
 };
