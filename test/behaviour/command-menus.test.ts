@@ -40,7 +40,7 @@ async function menu(chat?: number): Promise<string[]> {
   return result.map(({ command }) => command);
 }
 const asked = () => api.sim.ledger.filter(({ method }) => /MyCommands$/.test(method) && !/^get/.test(method));
-const remembered = (scope: number | 'default') =>
+const remembered = (scope: number | string) =>
   home.until(
     () => home.row('SELECT 1 FROM command_menus WHERE scope = ?', String(scope)),
     `the menu of ${scope} to be noted`,
@@ -49,7 +49,7 @@ const remembered = (scope: number | 'default') =>
 describe('menus', () => {
   it('are set per chat when the daemon starts, and not again when it starts again', async () => {
     const daemon = await home.start();
-    for (const scope of ['default', main, family] as const) await remembered(scope);
+    for (const scope of ['default', main, `${main} de`, family, `${family} de`]) await remembered(scope);
     expect([await menu(), await menu(main), await menu(family)]).toEqual([[], MAIN, EVERYONE]);
     // A group's menu for each language, and that of strangers.
     expect(asked()).toHaveLength(5);

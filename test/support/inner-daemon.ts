@@ -53,6 +53,8 @@ export class InnerDaemon {
   pacing: PacingLimits = { perChatMs: 0, groupPerMinute: 10_000, overallPerSecond: 10_000 };
   /** Besides those that every inner daemon has. */
   settings: Record<string, string> = {};
+  /** What Anna's Telegram is set to; without it, it does not say. */
+  language: string | undefined;
   #polling: ScriptedPolling = createScriptedPolling();
   #updates = 0;
 
@@ -144,7 +146,9 @@ export class InnerDaemon {
     const said = text.startsWith('/') ? commandText(text) : { text };
     const chat = Number(group.chatJid);
     const quoted = { message_id: replyTo, date: 0, chat: { id: chat, type: 'group' } };
-    const more = replyTo === undefined ? {} : { reply_to_message: quoted };
+    const anna = { id: 1001, is_bot: false, first_name: 'Anna' };
+    const from = this.language === undefined ? anna : { ...anna, language_code: this.language };
+    const more = { from, ...(replyTo === undefined ? {} : { reply_to_message: quoted }) };
     const update: Update = messageUpdate(this.#updates, { chat, ...said, more });
     const poll = await this.until(() => this.#polling.polls.at(-1));
     const count = this.#polling.polls.length;
