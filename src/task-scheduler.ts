@@ -25,6 +25,8 @@ const RETRY_MS = 5000;
 /** A clock that is only adjusted goes back by less. */
 const SET_BACK_MS = 1000;
 const BATCH = 200;
+/** Claiming goes on for so long at a time, about a thousand tasks; then others have their turn. */
+const CLAIM_MS = 200;
 
 export interface TaskSchedulerOptions {
   db: Db;
@@ -68,7 +70,7 @@ export function createTaskScheduler(options: TaskSchedulerOptions): TaskSchedule
       if (!judged) db.transaction(() => judgeWaiting(db, clock.now()));
       judged = true;
       noteClock();
-      const { changed, more } = claimBatch();
+      const { changed, more } = claimBatches();
       for (const jid of db.taskRuns.chatsWithWaiting(iso(clock.now()))) options.wake(jid);
       for (const jid of changed) options.tasksChanged(jid);
       // Between batches others get their turn: a thousand due tasks must not hold up a message.
@@ -92,6 +94,17 @@ export function createTaskScheduler(options: TaskSchedulerOptions): TaskSchedule
     const now = clock.now();
     const next = db.tasks.nextWake(iso(now));
     return next === null ? lookMs : Math.min(lookMs, Math.max(0, Date.parse(next) - now));
+  }
+
+  /** A thousand that are due at once are all claimed before the first of their turns takes its time. */
+  function claimBatches(): { changed: Set<ChatJid>; more: boolean } {
+    const until = clock.monotonic() + CLAIM_MS;
+    const all = new Set<ChatJid>();
+    for (;;) {
+      const { changed, more } = claimBatch();
+      for (const jid of changed) all.add(jid);
+      if (!more || clock.monotonic() >= until) return { changed: all, more };
+    }
   }
 
   function claimBatch(): { changed: Set<ChatJid>; more: boolean } {

@@ -47,6 +47,8 @@ export function writeCurrentTasks(db: Db, home: string, group: Group, at: Iso): 
 
 /** Changes of so long a time are one file: with thousands of tasks each is megabytes. */
 const SOON_MS = 500;
+/** Between two of many: a task that falls due meanwhile must not wait for all of them. */
+const NEXT_MS = 20;
 
 /**
  * Keeps current_tasks.json behind the changes: of the chat's own group and of main. `writeNow` before somebody is
@@ -70,20 +72,28 @@ export function createTaskSnapshots({
     const groups = new Map(
       [db.groups.main(), ...[...chats].map((jid) => db.groups.byJid(jid))].map((g) => [g?.folder, g]),
     );
-    for (const group of groups.values()) {
-      try {
-        if (group) writeCurrentTasks(db, home, group, iso(clock.now()));
-      } catch (error) {
-        log.warn({ event: 'snapshot_failed', group: group?.folder }, messageOf(error));
-      }
+    for (const group of groups.values()) if (group) writeOne(group);
+  }
+
+  function writeOne(group: Group): void {
+    try {
+      writeCurrentTasks(db, home, group, iso(clock.now()));
+    } catch (error) {
+      log.warn({ event: 'snapshot_failed', group: group.folder }, messageOf(error));
     }
   }
 
+  /** One group's file at a time, main's last: it holds the tasks of all. */
   function flush(): void {
     timer = undefined;
-    const chats = [...dirty];
-    dirty.clear();
-    if (db.sqlite.open) write(chats);
+    if (!db.sqlite.open) return dirty.clear();
+    const main = db.groups.main();
+    const next = [...dirty].find((jid) => jid !== main?.chatJid);
+    const group = next === undefined ? main : db.groups.byJid(next);
+    if (group) writeOne(group);
+    if (next === undefined) return dirty.clear();
+    dirty.delete(next);
+    timer = clock.after(NEXT_MS, flush);
   }
 
   return {
