@@ -186,7 +186,7 @@ export function createRouter(options: RouterOptions): Router {
       if (main !== null) woken.delivery.add(main);
       return;
     }
-    if (incoming.kind === 'draft_stopped') {
+    if (incoming.kind === 'stopped_message_generation') {
       if (group !== null) followStop(stopButton.draftStopped(group, incoming.draftId), woken);
       return;
     }

@@ -102,7 +102,7 @@ export function createPoller(options: PollerOptions): Poller {
     workedAt = clock.monotonic();
     if (updates.length === 0) return;
     // Derived from the batch alone: update ids may start anywhere after a week without any.
-    const usable = updates.filter((u) => Number.isSafeInteger(u.update_id));
+    const usable = updates.filter((u) => Number.isSafeInteger(u?.update_id));
     if (usable.length === 0) throw new Error('no update in the batch has an id');
     const next = usable.reduce((highest, u) => Math.max(highest, u.update_id), Number.MIN_SAFE_INTEGER) + 1;
     await options.store(bot, usable, next);

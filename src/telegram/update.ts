@@ -82,7 +82,7 @@ export type Incoming =
     }
   | { kind: 'callback_query'; press: Press }
   /** Somebody pressed Telegram's own stop button under a draft of ours. */
-  | { kind: 'draft_stopped'; chatJid: ChatJid; draftId: number }
+  | { kind: 'stopped_message_generation'; chatJid: ChatJid; draftId: number }
   | { kind: 'other'; name: string; chatJid: ChatJid | null }
   /** Not of the shape that Telegram documents. */
   | { kind: 'unreadable'; reason: string; chatJid: ChatJid | null };
@@ -96,7 +96,7 @@ export function parseUpdate(update: Update): Incoming {
     return {
       kind: 'unreadable',
       reason: messageOf(error),
-      chatJid: typeof id === 'number' ? chatJid(id) : null,
+      chatJid: jidOf(id),
     };
   }
 }
@@ -125,18 +125,28 @@ function parse(update: Update): Incoming {
   if (update.callback_query) return { kind: 'callback_query', press: toPress(update.callback_query) };
   if (update.stopped_message_generation?.chat) {
     const { chat, draft_id: draftId } = update.stopped_message_generation;
-    return { kind: 'draft_stopped', chatJid: chatJid(chat.id), draftId: Number(draftId) || 0 };
+    return {
+      kind: 'stopped_message_generation',
+      chatJid: toChat(chat).chatJid,
+      draftId: Number(draftId) || 0,
+    };
   }
   const name = Object.keys(update).find((key) => key !== 'update_id') ?? 'empty';
   const inner = (
     update as unknown as Record<
       string,
-      { chat?: { id?: number }; message?: { chat?: { id?: number } } } | null
+      { chat?: { id?: unknown }; message?: { chat?: { id?: unknown } } } | null
     >
   )[name];
   const id = inner?.chat?.id ?? inner?.message?.chat?.id;
-  return { kind: 'other', name, chatJid: id === undefined ? null : chatJid(id) };
+  return { kind: 'other', name: name.slice(0, LONGEST_KIND), chatJid: jidOf(id) };
 }
+
+/** Names of kinds that nobody knows yet are kept, too. */
+const LONGEST_KIND = 64;
+
+/** Null for what is no chat's id: nothing may be moved to, or noted for, a chat that cannot be. */
+const jidOf = (id: unknown): ChatJid | null => (Number.isSafeInteger(id) ? chatJid(id as number) : null);
 
 const isMember = (member: { status?: unknown; is_member?: unknown } | undefined): boolean =>
   member?.status === 'restricted'
@@ -165,9 +175,11 @@ function toChat(chat: Message['chat']): ChatInfo {
     username?: string;
     is_forum?: boolean;
   };
+  const jid = jidOf(c.id);
+  if (jid === null) throw new Error('a chat without a number');
   const name = c.title ?? ([c.first_name, c.last_name].filter(Boolean).join(' ') || String(c.id));
   return {
-    chatJid: chatJid(c.id),
+    chatJid: jid,
     name,
     type: c.type ?? 'unknown',
     username: c.username ?? null,
@@ -211,8 +223,8 @@ function toIncoming(m: Message): IncomingMessage {
     file: fileOf(m),
     albumId: typeof m.media_group_id === 'string' && m.media_group_id !== '' ? m.media_group_id : null,
     service: service !== null,
-    migratedTo: m.migrate_to_chat_id === undefined ? null : chatJid(m.migrate_to_chat_id),
-    migratedFrom: m.migrate_from_chat_id === undefined ? null : chatJid(m.migrate_from_chat_id),
+    migratedTo: jidOf(m.migrate_to_chat_id),
+    migratedFrom: jidOf(m.migrate_from_chat_id),
   };
 }
 

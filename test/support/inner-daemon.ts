@@ -150,11 +150,16 @@ export class InnerDaemon {
     const from = this.language === undefined ? anna : { ...anna, language_code: this.language };
     const more = { from, ...(replyTo === undefined ? {} : { reply_to_message: quoted }) };
     const update: Update = messageUpdate(this.#updates, { chat, ...said, more });
+    await this.offer([update]);
+    return update.message?.message_id ?? 0;
+  }
+
+  /** Answers the poll in flight with these, and waits until they are stored. */
+  async offer(updates: Update[]): Promise<void> {
     const poll = await this.until(() => this.#polling.polls.at(-1));
     const count = this.#polling.polls.length;
-    poll?.answer([update]);
+    poll?.answer(updates);
     await this.until(() => this.#polling.polls.length > count);
-    return update.message?.message_id ?? 0;
   }
 
   /** What arrived in a group, in order. */
