@@ -11,6 +11,7 @@ type Reach = 'own' | 'any' | 'none';
 const TABLE: Record<CommandType, { group: Reach; main: Reach }> = {
   send_message: { group: 'own', main: 'any' },
   send_file: { group: 'own', main: 'any' },
+  react: { group: 'own', main: 'any' },
   schedule_task: { group: 'own', main: 'any' },
   preview_task: { group: 'own', main: 'any' },
   pause_task: { group: 'own', main: 'any' },

@@ -22,6 +22,32 @@ export interface PromptInput {
   omitted: number;
   /** 1 for the first try. */
   attempt: number;
+  /** Of people, to messages of the assistant. */
+  reactions?: readonly PromptReaction[];
+}
+
+export interface PromptReaction {
+  messageId: number;
+  sender: string;
+  senderName: string;
+  emoji: string;
+  at: string;
+  /** The message that it is to. */
+  text: string;
+}
+
+const MAX_REACTED_LENGTH = 100;
+
+function renderReaction(reaction: PromptReaction, timezone: string): string {
+  const { messageId, sender, senderName, emoji, at, text } = reaction;
+  const attributes = [
+    `sender="${escapeAttribute(senderName)}"`,
+    `sender_id="${escapeAttribute(sender)}"`,
+    `emoji="${escapeAttribute(emoji)}"`,
+    `to="${messageId}"`,
+    `time="${localTime(Date.parse(at), timezone)}"`,
+  ];
+  return `<reaction ${attributes.join(' ')}>${escapeText([...text].slice(0, MAX_REACTED_LENGTH).join(''))}</reaction>`;
 }
 
 export function renderPrompt(input: PromptInput): string {
@@ -30,6 +56,7 @@ export function renderPrompt(input: PromptInput): string {
   const omitted = input.omitted > 0 ? ` omitted_older="${input.omitted}"` : '';
   lines.push(`<messages${omitted}>`);
   for (const message of albumsTogether(input.messages)) lines.push(renderMessage(message, input.timezone));
+  for (const reaction of input.reactions ?? []) lines.push(renderReaction(reaction, input.timezone));
   lines.push('</messages>');
   return lines.join('\n');
 }

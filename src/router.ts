@@ -22,7 +22,12 @@ import { createQuestions } from './router/questions.ts';
 import { createStopButton, type Stopping } from './router/stop-button.ts';
 import { createStrangers } from './router/strangers.ts';
 import type { BotIdentity } from './telegram/api.ts';
-import { type Incoming, type IncomingMessage, parseUpdate } from './telegram/update.ts';
+import {
+  type Incoming,
+  type IncomingMessage,
+  type IncomingReaction,
+  parseUpdate,
+} from './telegram/update.ts';
 import { type ChatJid, type Group, type Iso, iso, type Seq, type TurnId } from './types.ts';
 import { REASONS } from './words.ts';
 
@@ -186,6 +191,10 @@ export function createRouter(options: RouterOptions): Router {
       if (main !== null) woken.delivery.add(main);
       return;
     }
+    if (incoming.kind === 'message_reaction') {
+      if (group !== null) hearReaction(incoming.reaction, group);
+      return;
+    }
     if (incoming.kind === 'stopped_message_generation') {
       if (group !== null) followStop(stopButton.draftStopped(group, incoming.draftId), woken);
       return;
@@ -281,6 +290,17 @@ export function createRouter(options: RouterOptions): Router {
     follow(verdict.answer, group, woken);
   }
 
+  /** To a message of Nina's, by people whom she may hear: shown to her with the next question, and asks nothing. */
+  function hearReaction(reaction: IncomingReaction, group: Group): void {
+    const { messageId, sender, emoji } = reaction;
+    const known = db.messages.byMessageId(group.chatJid, messageId);
+    if (known?.disposition !== 'own' || reaction.senderIsBot) return;
+    const standing = options.people.standing(group, sender);
+    if (!standing.admitted && standing.others === 'drop') return;
+    if (emoji === '') db.reactions.unhear(group.chatJid, messageId, sender);
+    else db.reactions.hear(group.chatJid, reaction);
+  }
+
   function followStop({ stop, over }: Stopping, woken: Woken): void {
     if (over !== undefined) woken.over.add(over);
     if (stop === undefined) return;
@@ -361,5 +381,6 @@ export function createRouter(options: RouterOptions): Router {
 function chatOf(incoming: Incoming): ChatJid | null {
   if ('message' in incoming) return incoming.message.chat.chatJid;
   if ('chat' in incoming) return incoming.chat.chatJid;
+  if ('reaction' in incoming) return incoming.reaction.chatJid;
   return 'press' in incoming ? (incoming.press.chat?.chatJid ?? null) : incoming.chatJid;
 }

@@ -11,6 +11,7 @@ import { type CallbackAnswers, createCallbackAnswers } from '../router/callback-
 import { type CommandMenus, createCommandMenus } from '../router/command-menus.ts';
 import type { Pacing } from '../router/pacing.ts';
 import { createPresence, type Presence } from '../router/presence.ts';
+import { createReactions, type Reactions } from '../router/reactions.ts';
 import type { BotIdentity, Telegram } from '../telegram/api.ts';
 
 export interface TelegramExtrasOptions {
@@ -29,12 +30,19 @@ export function createTelegramExtras(options: TelegramExtrasOptions): {
   menus: CommandMenus;
   answers: CallbackAnswers;
   presence: Presence;
+  reactions: Reactions;
 } {
   const menus = createCommandMenus(options);
   const answers = createCallbackAnswers(options);
-  const presence = createPresence({ ...options, afterMs: options.progressAfterMs });
+  const presence = createPresence({
+    ...options,
+    afterMs: options.progressAfterMs,
+    wakeReactions: () => reactions.wake(),
+  });
+  const reactions = createReactions(options);
+  options.releasers.add(() => reactions.stop());
   options.releasers.add(() => presence.stop());
   options.releasers.add(() => menus.stop());
   options.releasers.add(() => answers.stop());
-  return { menus, answers, presence };
+  return { menus, answers, presence, reactions };
 }

@@ -124,6 +124,7 @@ export function wireAgents(parts: AgentsParts): Agents {
     onLostEvent: runner.onLostEvent,
     wakeDelivery: delivery.wake,
     groupsChanged: parts.groupsChanged,
+    wakeReactions: parts.chats.reactions.wake,
     tasksChanged: parts.tasksChanged,
     reach,
   });

@@ -9,6 +9,7 @@ import { createDelivery, type Delivery } from '../router/delivery.ts';
 import { createPacing, TELEGRAM_LIMITS } from '../router/pacing.ts';
 import { createPeople } from '../router/people.ts';
 import type { Presence } from '../router/presence.ts';
+import type { Reactions } from '../router/reactions.ts';
 import { createRequestLimits } from '../router/request-limits.ts';
 import { createRouter, type Router } from '../router.ts';
 import { type SenderRules, senderRulesFile, watchSenderRules } from '../sender-rules.ts';
@@ -37,6 +38,7 @@ export interface Chats {
   router: Router;
   delivery: Delivery;
   presence: Presence;
+  reactions: Reactions;
   attachments: Attachments;
   problems: Problems;
   answers: CallbackAnswers;
@@ -72,7 +74,7 @@ export function wireChats(parts: ChatsParts): Chats {
     progressAfterMs,
     reach,
   };
-  const { menus, answers, presence } = createTelegramExtras(extras);
+  const { menus, answers, presence, reactions } = createTelegramExtras(extras);
   const poller = createPoller({
     telegram,
     clock,
@@ -159,6 +161,7 @@ export function wireChats(parts: ChatsParts): Chats {
     router,
     delivery,
     presence,
+    reactions,
     attachments,
     problems,
     answers,

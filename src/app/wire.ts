@@ -144,6 +144,7 @@ export function wire(parts: WireParts): Wired {
   delivery.start();
   chats.answers.wake();
   chats.presence.start();
+  chats.reactions.wake();
   attachments.start();
   chats.lookAtRules();
   poller.start();

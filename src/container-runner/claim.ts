@@ -106,8 +106,18 @@ function claimMessages(context: ClaimContext, group: Group): Claimed | null {
     messages: messages.map((m) => m.seq),
     repeats: lastTry(db, group.chatJid)?.id ?? null,
   });
+  if (group.reactions === 'on') db.reactions.work(id);
+  const reactions = db.reactions.showTo(id, group.chatJid);
   const turn = stored(db, id);
-  const prompt = renderPrompt({ groupName: group.name, timezone, nowMs, messages, omitted, attempt });
+  const prompt = renderPrompt({
+    groupName: group.name,
+    timezone,
+    nowMs,
+    messages,
+    omitted,
+    attempt,
+    reactions,
+  });
   const requests = messages
     .flatMap((m) => (m.forNina ? [m.request ?? m.content] : []))
     .filter((r) => r !== '');

@@ -16,6 +16,7 @@ import type { Command } from '../protocol/commands.ts';
 import { type RegistryOptions, registerGroup, unregisterGroup } from '../registry.ts';
 import type { Router } from '../router.ts';
 import type { TaskRules } from '../tasks.ts';
+import { reactionOf } from '../telegram/emoji.ts';
 import { type ChatJid, chatJid, type Group } from '../types.ts';
 import { isTaskCommand, runTaskCommand } from './task-commands.ts';
 
@@ -33,6 +34,8 @@ export interface CommandEffect {
   detail: string;
   wakeDelivery?: ChatJid;
   groupsChanged?: boolean;
+  /** There are reactions to show. */
+  reactions?: boolean;
   /** The chat whose tasks have changed. */
   tasksChanged?: ChatJid;
 }
@@ -58,6 +61,8 @@ export function runCommand(context: CommandContext, asker: Group, command: Comma
         command.path,
         command.caption ?? '',
       );
+    case 'react':
+      return react(context, registered(target, command.chat_jid), command.message_id, command.emoji);
     case 'register_group': {
       const group = registerGroup(
         context.registry,
@@ -162,6 +167,31 @@ function sendFile(
     filePath: copy,
   });
   return { detail: `Accepted; the file is being sent to "${target.name}".`, wakeDelivery: target.chatJid };
+}
+
+/** More than a turn has use for; they are told to Telegram one after the other. */
+const MOST_REACTIONS_WAITING = 100;
+
+function react({ db }: CommandContext, target: Group, messageId: number, wanted: string): CommandEffect {
+  const emoji = wanted === '' ? null : reactionOf(wanted);
+  if (wanted !== '' && emoji === null)
+    throw new NanoClawError(
+      'COMMAND_INVALID',
+      `Telegram does not allow bots to react with "${wanted}"; expected one of its usual reactions, such as 👍 ❤ 🎉 🤔 👀 👌`,
+    );
+  if (db.messages.byMessageId(target.chatJid, messageId) === null)
+    throw new NanoClawError('COMMAND_INVALID', `there is no message ${messageId} in "${target.name}"`);
+  if (db.reactions.waiting(target.chatJid) >= MOST_REACTIONS_WAITING)
+    throw new NanoClawError(
+      'COMMAND_REFUSED',
+      `${MOST_REACTIONS_WAITING} reactions wait already; try again later`,
+    );
+  db.reactions.set(target.chatJid, messageId, emoji);
+  return {
+    detail:
+      emoji === null ? 'Accepted; the reaction is being taken back.' : `Accepted; ${emoji} is being shown.`,
+    reactions: true,
+  };
 }
 
 /** The file's name as people will see it: its end, so that the extension stays, in at most 200 bytes. */

@@ -22,6 +22,7 @@ export interface ExecuteOptions {
   commands: CommandContext;
   wakeDelivery: (jid: ChatJid) => void;
   groupsChanged: () => void;
+  wakeReactions?: () => void;
   tasksChanged: (jid: ChatJid) => void;
   reach?: Reach | undefined;
 }
@@ -76,12 +77,13 @@ export function execute(options: ExecuteOptions, asker: Group, command: Command)
       return toResult(id, false, reason);
     }
   });
-  const { wakeDelivery, tasksChanged, groupsChanged } = effect ?? {};
+  const { wakeDelivery, tasksChanged, groupsChanged, reactions } = effect ?? {};
   const wakes = [
     () => options.reach?.('command.done'),
     ...(wakeDelivery ? [() => options.wakeDelivery(wakeDelivery)] : []),
     ...(tasksChanged ? [() => options.tasksChanged(tasksChanged)] : []),
     ...(groupsChanged ? [options.groupsChanged] : []),
+    ...(reactions && options.wakeReactions ? [options.wakeReactions] : []),
   ];
   runEach(wakes, (error) => log.error({ event: 'wake_failed', group: folder, err: error }, messageOf(error)));
   return result;

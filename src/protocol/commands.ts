@@ -17,6 +17,14 @@ const messageCommands = [
     /** Markdown; what is longer than a caption may be follows as messages. */
     caption: z.string().max(4096).optional(),
   }),
+  /** Reacts to a message of the chat, by the id that the prompt names; an empty emoji takes the reaction back. */
+  z.object({
+    ...base,
+    type: z.literal('react'),
+    chat_jid: chat.optional(),
+    message_id: z.number().int().min(0).max(Number.MAX_SAFE_INTEGER),
+    emoji: z.string().max(16),
+  }),
 ] as const;
 
 /** out/tasks/*.json */
@@ -113,6 +121,7 @@ export type CommandType = Command['type'];
 export const COMMAND_DIRECTORY: Record<CommandType, 'messages' | 'tasks'> = {
   send_message: 'messages',
   send_file: 'messages',
+  react: 'messages',
   schedule_task: 'tasks',
   preview_task: 'tasks',
   pause_task: 'tasks',

@@ -27,6 +27,8 @@ export interface PresenceOptions {
   log: Logger;
   telegram: Pick<Telegram, 'sendTyping' | 'sendMessage' | 'editMessage' | 'deleteMessage' | 'sendDraft'>;
   pacing: Pacing;
+  /** Messages may be worked on from now on, or no more. */
+  wakeReactions: () => void;
   /** How long a turn has run before there is more than "typing…" (ms). */
   afterMs: number;
   reach?: Reach | undefined;
@@ -65,6 +67,7 @@ export function createPresence(options: PresenceOptions): Presence {
   const sights = new Set<Sight>();
 
   function begin(turn: Turn): Shown {
+    options.wakeReactions();
     const level = db.groups.byJid(turn.chatJid)?.progress ?? 'off';
     if (level === 'off' || stopped.signal.aborted) return { saw() {}, end() {} };
     const stopTyping = typing(turn.chatJid, turn.threadId);
@@ -120,6 +123,7 @@ export function createPresence(options: PresenceOptions): Presence {
   return {
     begin,
     ended(turn) {
+      options.wakeReactions();
       // One that was to be sent when the turn ended is noted by now, or never will be.
       void Promise.resolve(following.get(turn)).then(() => look(turn));
     },

@@ -69,6 +69,18 @@ export interface Press {
   data: string;
 }
 
+/** What somebody's reaction to a message is now. */
+export interface IncomingReaction {
+  chatJid: ChatJid;
+  messageId: number;
+  sender: string;
+  senderName: string;
+  senderIsBot: boolean;
+  at: Iso;
+  /** Empty: it was taken back. */
+  emoji: string;
+}
+
 export type Incoming =
   | { kind: 'message'; message: IncomingMessage }
   | { kind: 'edited_message'; message: IncomingMessage; editedAt: Iso }
@@ -83,6 +95,7 @@ export type Incoming =
   | { kind: 'callback_query'; press: Press }
   /** Somebody pressed Telegram's own stop button under a draft of ours. */
   | { kind: 'stopped_message_generation'; chatJid: ChatJid; draftId: number }
+  | { kind: 'message_reaction'; reaction: IncomingReaction }
   | { kind: 'other'; name: string; chatJid: ChatJid | null }
   /** Not of the shape that Telegram documents. */
   | { kind: 'unreadable'; reason: string; chatJid: ChatJid | null };
@@ -131,6 +144,8 @@ function parse(update: Update): Incoming {
       draftId: Number(draftId) || 0,
     };
   }
+  if (update.message_reaction?.chat)
+    return { kind: 'message_reaction', reaction: toReaction(update.message_reaction) };
   const name = Object.keys(update).find((key) => key !== 'update_id') ?? 'empty';
   const inner = (
     update as unknown as Record<
@@ -147,6 +162,23 @@ const LONGEST_KIND = 64;
 
 /** Null for what is no chat's id: nothing may be moved to, or noted for, a chat that cannot be. */
 const jidOf = (id: unknown): ChatJid | null => (Number.isSafeInteger(id) ? chatJid(id as number) : null);
+
+function toReaction(update: NonNullable<Update['message_reaction']>): IncomingReaction {
+  const { chat, user, actor_chat: actor, message_id: messageId, new_reaction: now } = update;
+  const emojis = (Array.isArray(now) ? now : []).map((each) => {
+    if (each.type === 'emoji') return String(each.emoji).slice(0, 16);
+    return each.type === 'paid' ? '⭐' : '[custom emoji]';
+  });
+  return {
+    chatJid: toChat(chat as Message['chat']).chatJid,
+    messageId: Number(messageId),
+    sender: String(user?.id ?? actor?.id ?? 0),
+    senderName: user ? nameOf(user) : actor ? toChat(actor as Message['chat']).name : 'somebody',
+    senderIsBot: user?.is_bot === true,
+    at: seconds(update.date),
+    emoji: emojis.slice(0, 3).join(' '),
+  };
+}
 
 const isMember = (member: { status?: unknown; is_member?: unknown } | undefined): boolean =>
   member?.status === 'restricted'

@@ -38,6 +38,7 @@ describe('a group that reaches for another one', () => {
     const attempts: Record<CommandType, object | null> = {
       send_message: { ...here, text: 'hello from elsewhere' },
       send_file: { ...here, path: 'CLAUDE.md' },
+      react: { ...here, message_id: 1, emoji: '👍' },
       schedule_task: { ...here, ...schedule },
       preview_task: null, // changes nothing and names no other group
       pause_task: theirs,

@@ -32,6 +32,7 @@ const fieldsOf = (type: CommandType): string[] =>
 const OWN: Record<CommandType, (world: Attacked) => Record<string, unknown>> = {
   send_message: () => ({ text: 'to whom?' }),
   send_file: () => ({ path: 'own.txt' }),
+  react: () => ({ message_id: 1, emoji: '👍' }),
   schedule_task: () => ({ prompt: 'look', schedule_type: 'interval', schedule_value: '2h' }),
   preview_task: () => ({ schedule_type: 'interval', schedule_value: '2h' }),
   pause_task: ({ ownTask }) => ({ task_id: ownTask }),
@@ -96,6 +97,9 @@ const NAMES_OTHERS: Record<string, (world: Attacked) => unknown[]> = {
   type: () => [],
   text: () => [],
   caption: () => [],
+  emoji: () => [],
+  // In the world of this test the message 2 is the other group's.
+  message_id: () => [2, -1, '2', [1], { $ne: null }],
   name: () => [],
   trigger: () => [],
   requires_trigger: () => [],

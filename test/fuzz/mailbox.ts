@@ -26,6 +26,8 @@ const commandObject = loose({
   text,
   path: fc.oneof(fc.constantFrom('CLAUDE.md', '../family/CLAUDE.md', '.'), text),
   caption: text,
+  message_id: fc.oneof(fc.nat(3), fc.integer()),
+  emoji: fc.oneof(fc.constantFrom('👍', ''), text),
   task_id: taskId,
   prompt: text,
   schedule_type: fc.constantFrom('cron', 'interval', 'once'),

@@ -154,6 +154,12 @@ export class InnerDaemon {
     return update.message?.message_id ?? 0;
   }
 
+  /** Anything else that Telegram tells, and it is stored. */
+  async happens(what: Record<string, unknown>): Promise<void> {
+    this.#updates += 1;
+    await this.offer([{ update_id: this.#updates, ...what } as Update]);
+  }
+
   /** Answers the poll in flight with these, and waits until they are stored. */
   async offer(updates: Update[]): Promise<void> {
     const poll = await this.until(() => this.#polling.polls.at(-1));

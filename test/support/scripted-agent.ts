@@ -4,6 +4,7 @@
  */
 import { mkdirSync, readdirSync, readFileSync, renameSync, watch, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { COMMAND_DIRECTORY, type CommandType } from '../../src/protocol/commands.ts';
 import {
   type AgentErrorCode,
   type AgentEvent,
@@ -78,7 +79,7 @@ export function createScriptedAgent(): ScriptedAgent {
     },
     command(turn, command) {
       const mailbox = mailboxes.get(turn.container) ?? '';
-      const directory = MAILBOX[command.type === 'send_message' ? 'messages' : 'tasks'];
+      const directory = MAILBOX[COMMAND_DIRECTORY[command.type as CommandType] ?? 'tasks'];
       put(mailbox, `${directory}/${String(command.id)}.json`, command);
     },
   };

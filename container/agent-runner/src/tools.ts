@@ -38,6 +38,12 @@ export function createTools(options: { commands: CommandClient; mailbox: Mailbox
       z.object({ path: z.string().min(1), caption: z.string().max(4096).optional(), ...target }),
       (args) => send({ type: 'send_file', ...args }),
     ),
+    define(
+      'react',
+      'Reacts to a message with one of Telegram’s reactions, such as 👍 ❤ 🔥 🎉 🙏 👌 🤔 👀 💯. `message_id` is the id of the message in <messages>. An empty emoji takes your reaction back.',
+      z.object({ message_id: z.number().int().min(0), emoji: z.string().max(16), ...target }),
+      (args) => send({ type: 'react', ...args }),
+    ),
     ...createTaskTools({ send, mailbox, isMain }),
   ];
   if (!isMain) return everyone;

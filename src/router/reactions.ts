@@ -1,0 +1,102 @@
+/**
+ * Tells Telegram Nina's reactions: 👀 on what a turn works on, where the group wants that, else the agent's own. What is to be
+ * told lies in the database (db/reactions.ts) until Telegram has taken it; telling it twice is the same. It takes only what
+ * messages leave over, and what Telegram refuses is given up at once.
+ */
+import type { OpenReaction } from '../db/reactions.ts';
+import type { Db } from '../db.ts';
+import { messageOf } from '../errors.ts';
+import { type Clock, sleep } from '../lib/clock.ts';
+import type { Logger } from '../log.ts';
+import { type Telegram, TelegramError } from '../telegram/api.ts';
+import type { Pacing } from './pacing.ts';
+
+export interface ReactionsOptions {
+  db: Db;
+  clock: Clock;
+  log: Logger;
+  telegram: Pick<Telegram, 'react'>;
+  pacing: Pick<Pacing, 'action' | 'block'>;
+}
+
+export interface Reactions {
+  /** There may be something to tell. */
+  wake(): void;
+  /** Begins nothing more. What was not told is told by the next daemon. */
+  stop(): void;
+}
+
+const WORKING = '👀';
+const RETRY_MS = 1000;
+const LONGEST_WAIT_MS = 60_000;
+
+export function createReactions({ db, clock, log, telegram, pacing }: ReactionsOptions): Reactions {
+  const stopped = new AbortController();
+  const isOver = () => stopped.signal.aborted || !db.sqlite.open;
+  let isRunning = false;
+  let isWoken = false;
+  let awayMs = RETRY_MS;
+
+  function wake(): void {
+    isWoken = true;
+    if (isRunning || isOver()) return;
+    isRunning = true;
+    run()
+      .catch((error: unknown) => {
+        isWoken = false;
+        log.error({ event: 'reactions_failed', err: error }, messageOf(error));
+      })
+      .finally(() => {
+        isRunning = false;
+        // Woken between the last look and this line.
+        if (isWoken) wake();
+      });
+  }
+
+  async function run(): Promise<void> {
+    while (!isOver()) {
+      isWoken = false;
+      const open = db.reactions.open();
+      if (open.length === 0) return;
+      let waitMs = 0;
+      for (const reaction of open) {
+        if (isOver()) return;
+        waitMs = Math.max(waitMs, await tell(reaction));
+      }
+      if (waitMs > 0) await sleep(clock, waitMs, stopped.signal);
+    }
+  }
+
+  /** Returns how long to wait before it is tried again; 0 when that is over. */
+  async function tell(reaction: OpenReaction): Promise<number> {
+    const { chatJid, messageId, emoji, isWorking } = reaction;
+    if (!pacing.action(chatJid, clock.monotonic())) return RETRY_MS;
+    try {
+      await telegram.react(chatJid, messageId, emoji ?? (isWorking ? WORKING : null));
+    } catch (error) {
+      log.debug({ event: 'reaction_not_shown', chat: chatJid, message: messageId }, messageOf(error));
+      if (isOver()) return 0;
+      if (!(error instanceof TelegramError) || error.status >= 500) {
+        awayMs = Math.min(2 * awayMs, LONGEST_WAIT_MS);
+        return awayMs;
+      }
+      if (error.status === 429) {
+        const waitMs = (error.retryAfterS ?? 5) * 1000;
+        pacing.block(chatJid, clock.monotonic() + waitMs);
+        return RETRY_MS;
+      }
+      db.reactions.drop(reaction);
+      return 0;
+    }
+    awayMs = RETRY_MS;
+    if (!isOver()) db.reactions.told(reaction);
+    return 0;
+  }
+
+  return {
+    wake,
+    stop() {
+      stopped.abort();
+    },
+  };
+}
