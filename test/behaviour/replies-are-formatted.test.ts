@@ -11,6 +11,7 @@ import { createSimulator, type Simulator, serveSimulator } from '../../src/simul
 import type { SimMessage } from '../../src/simulator/types.ts';
 import { createTelegram } from '../../src/telegram/api.ts';
 import { chatJid, type ReplyFormat } from '../../src/types.ts';
+import { watchRequests } from '../support/watched-requests.ts';
 import { BOT, createTestLog, createWorld, FAMILY, outboxRows } from '../support/world.ts';
 
 const TOKEN = '4242:test-on-loopback-only';
@@ -26,6 +27,7 @@ async function harness(format: ReplyFormat = 'formatted') {
   db.groups.update({ ...group, format });
   const sim: Simulator = createSimulator({ token: TOKEN, clock: systemClock });
   sim.addChat({ id: FAMILY, type: 'supergroup', title: 'Family', members: ['you'] });
+  const requestsWereValid = watchRequests(sim);
   const { url, close } = await serveSimulator(sim);
   const delivery = createDelivery({
     db,
@@ -37,7 +39,11 @@ async function harness(format: ReplyFormat = 'formatted') {
     bot: () => BOT,
     chatMoved: () => {},
   });
-  closing.push(() => delivery.stop(), close);
+  closing.push(
+    () => delivery.stop(),
+    close,
+    async () => requestsWereValid(),
+  );
   const record = createOutgoing({ db, clock: systemClock, home, random: systemRandom });
   return {
     db,

@@ -30,6 +30,7 @@ import {
 } from '../../src/simulator/simulator.ts';
 import type { SimMessage } from '../../src/simulator/types.ts';
 import { iso } from '../../src/types.ts';
+import { watchRequests } from './watched-requests.ts';
 
 const ROOT = path.resolve(import.meta.dirname, '../..');
 /** For a wait; generous, since two cores run everything. */
@@ -332,12 +333,14 @@ export interface BotApi {
   ask(chat: number, text: string, limitMs?: number): Promise<string>;
   /** Looks, and again after each thing the bot does. */
   until<T>(look: () => T | undefined | null | false, what: string, limitMs?: number): Promise<T>;
+  /** Rejects when a request was one that Telegram would not have taken. */
   close(): Promise<void>;
 }
 
 export async function startBotApi(options: Partial<SimulatorOptions> = {}): Promise<BotApi> {
   const token = '7100000042:AAE-a-token-that-must-never-be-logged';
   const sim = createSimulator({ token, clock: systemClock, ...options });
+  const requestsWereValid = watchRequests(sim);
   const { url, close } = await serveSimulator(sim);
   let groups = 0;
 
@@ -376,7 +379,10 @@ export async function startBotApi(options: Partial<SimulatorOptions> = {}): Prom
       return await waiting(() => texts(chat)[before], `an answer to "${text}"`, limitMs);
     },
     until: waiting,
-    close,
+    async close() {
+      await close();
+      requestsWereValid();
+    },
   };
 }
 

@@ -2,7 +2,7 @@
  * What Telegram asks of the entities of a message, written from its rules and not from our code: a second opinion.
  * Everything is looked at letter by letter, which is slow and plain.
  */
-interface Entity {
+export interface CheckedEntity {
   type: string;
   offset: number;
   length: number;
@@ -15,7 +15,7 @@ const ALONE = new Set(['code', 'pre']);
 const KNOWN = new Set([...NESTABLE, ...QUOTES, ...ALONE, 'text_link']);
 
 /** What is wrong with them, or null. */
-export function entityProblem(text: string, entities: readonly Entity[]): string | null {
+export function entityProblem(text: string, entities: readonly CheckedEntity[]): string | null {
   if (text.length > 4096) return `${text.length} units of text`;
   if (!text.isWellFormed()) return 'half a surrogate pair';
   if (entities.length > 100) return `${entities.length} entities`;
@@ -31,7 +31,7 @@ export function entityProblem(text: string, entities: readonly Entity[]): string
   return null;
 }
 
-function problemOf(text: string, { type, offset, length, url }: Entity): string | null {
+function problemOf(text: string, { type, offset, length, url }: CheckedEntity): string | null {
   if (!KNOWN.has(type)) return 'unknown type';
   if (!Number.isInteger(offset) || !Number.isInteger(length) || offset < 0 || length < 1) return 'no range';
   if (offset + length > text.length) return 'ends behind the text';
@@ -46,7 +46,7 @@ function problemOf(text: string, { type, offset, length, url }: Entity): string 
   return null;
 }
 
-function pairProblem(a: Entity, b: Entity): string | null {
+function pairProblem(a: CheckedEntity, b: CheckedEntity): string | null {
   if (a.offset > b.offset || (a.offset === b.offset && a.length < b.length)) return 'out of order';
   const [endA, endB] = [a.offset + a.length, b.offset + b.length];
   if (b.offset >= endA) return null;
