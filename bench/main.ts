@@ -10,6 +10,7 @@ import { projectRoot } from '../src/lib/project-root.ts';
 import type { BenchContext, Figure } from './figure.ts';
 import { cold } from './figures/cold.ts';
 import { commands } from './figures/commands.ts';
+import { formatting } from './figures/formatting.ts';
 import { growth } from './figures/growth.ts';
 import { idle } from './figures/idle.ts';
 import { ingest } from './figures/ingest.ts';
@@ -38,6 +39,7 @@ const FIGURES: Record<string, Figure> = {
   growth,
   memory,
   proxy,
+  formatting,
   commands,
   outbox,
 };

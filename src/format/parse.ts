@@ -7,20 +7,37 @@ import createMarkdownIt, { type MarkdownIt, type StateInline, type Token } from 
 
 /** Beyond, links are left as they were written. */
 const MOST_BRACKETS = 1000;
+/** Beyond, tables are: each cell costs as much as a paragraph. */
+const MOST_BARS = 5000;
+const MOST_LINES_WITH_TABLES = 1500;
 /** markdown-it goes no deeper, and leaves out what is there. */
 const MOST_NESTING = 100;
 
 /** null: nested so deeply that words would be lost. */
 export function parseMarkdown(source: string): Token[] | null {
-  let brackets = 0;
-  for (let at = source.indexOf('['); at >= 0; at = source.indexOf('[', at + 1)) brackets += 1;
-  const parser = brackets > MOST_BRACKETS ? withoutLinks : withLinks;
+  const isTooLong = hasMore(source, '|', MOST_BARS) || hasMore(source, '\n', MOST_LINES_WITH_TABLES);
+  const parser = parserFor(hasMore(source, '[', MOST_BRACKETS), isTooLong);
   const tokens: Token[] = parser.parse(source, {});
   return tokens.some(({ level }) => level >= MOST_NESTING - 1) ? null : tokens;
 }
 
-const withLinks = createParser();
-const withoutLinks = createParser().disable(['link', 'image']);
+function hasMore(source: string, sign: string, most: number): boolean {
+  let count = 0;
+  for (let at = source.indexOf(sign); at >= 0 && count <= most; at = source.indexOf(sign, at + 1)) count += 1;
+  return count > most;
+}
+
+const PARSERS = {
+  all: createParser(),
+  withoutLinks: createParser().disable(['link', 'image']),
+  withoutTables: createParser().disable('table'),
+  withoutBoth: createParser().disable(['link', 'image', 'table']),
+};
+
+function parserFor(withoutLinks: boolean, withoutTables: boolean): MarkdownIt {
+  if (withoutTables) return withoutLinks ? PARSERS.withoutBoth : PARSERS.withoutTables;
+  return withoutLinks ? PARSERS.withoutLinks : PARSERS.all;
+}
 
 function createParser(): MarkdownIt {
   const parser = new createMarkdownIt({ html: false, linkify: false, maxNesting: MOST_NESTING });

@@ -199,7 +199,10 @@ describe('who takes the updates', () => {
     const first = Promise.withResolvers<unknown>();
     const poll = async () => {
       while (!ended.signal.aborted) {
-        const answer = await fetch(`${api.url}/bot${api.sim.token}/getUpdates?timeout=50`, {
+        const answer = await fetch(`${api.url}/bot${api.sim.token}/getUpdates`, {
+          method: 'POST',
+          headers: { 'content-type': 'application/json' },
+          body: JSON.stringify({ timeout: 50 }),
           signal: ended.signal,
         });
         const { result } = (await answer.json()) as { result?: unknown[] };
