@@ -21,6 +21,7 @@ import { outboxRepository } from './db/outbox.ts';
 import { overviewRepository } from './db/overview.ts';
 import { pageRepository } from './db/page.ts';
 import { pairingRepository } from './db/pairing.ts';
+import { pauseRepository } from './db/pauses.ts';
 import { problemRepository } from './db/problems.ts';
 import { progressRepository } from './db/progress.ts';
 import { questionRepository } from './db/questions.ts';
@@ -43,6 +44,7 @@ export function createDb(file: string, options: OpenOptions = {}) {
     groups: groupRepository(sqlite),
     languages: languageRepository(sqlite),
     mounts: mountRepository(sqlite),
+    pauses: pauseRepository(sqlite),
     messages: messageRepository(sqlite),
     attachments: attachmentRepository(sqlite),
     turns: turnRepository(sqlite),

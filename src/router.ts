@@ -18,9 +18,11 @@ import { createJudge, type JudgeOptions, type Verdict } from './router/judge.ts'
 import { asOfNow, moveGroup } from './router/moves.ts';
 import { createNewChats } from './router/new-chats.ts';
 import { createOutgoing, type Reply } from './router/outgoing.ts';
+import { pauseGroup, resumeGroup } from './router/pauses.ts';
 import { createQuestions } from './router/questions.ts';
 import { createStopButton, type Stopping } from './router/stop-button.ts';
 import { createStrangers } from './router/strangers.ts';
+import { oneLine } from './router/told.ts';
 import type { BotIdentity } from './telegram/api.ts';
 import {
   type Incoming,
@@ -29,7 +31,7 @@ import {
   parseUpdate,
 } from './telegram/update.ts';
 import { type ChatJid, type Group, type Iso, iso, type Seq, type TurnId } from './types.ts';
-import { REASONS } from './words.ts';
+import { REASONS, type Words } from './words.ts';
 
 export interface RouterOptions extends JudgeOptions, AttachedOptions {
   log: Logger;
@@ -40,6 +42,10 @@ export interface RouterOptions extends JudgeOptions, AttachedOptions {
   wakeDelivery: (jid: ChatJid) => void;
   /** A group has another chat id now: all who know it by the old one are to go on with the new one. */
   chatMoved: (from: ChatJid, to: ChatJid) => void;
+  /** In the transaction: a group that was paused goes on, and runs of its tasks may be too late by now. */
+  judgeRuns: (jid: ChatJid) => void;
+  /** Somebody has written in a paused chat. */
+  heardPaused: (jid: ChatJid) => void;
   /** The list of known chats has changed. */
   chatsChanged: () => void;
   /** Telegram is to be told that a button was pressed. */
@@ -87,6 +93,7 @@ export function createRouter(options: RouterOptions): Router {
   function accept(bot: BotIdentity, updates: readonly Update[], nextOffset: number): void {
     const woken: Woken = {
       moved: [],
+      heard: new Set(),
       queue: new Set(),
       delivery: new Set(),
       tasks: new Set(),
@@ -126,6 +133,7 @@ export function createRouter(options: RouterOptions): Router {
             options.stopTurn(jid, turn),
       ),
       ...[...woken.over].map((turn) => () => options.turnIsOver(turn)),
+      ...[...woken.heard].map((jid) => () => options.heardPaused(jid)),
       ...(woken.chats ? [options.chatsChanged] : []),
       ...(woken.answers ? [options.wakeAnswers] : []),
     ];
@@ -136,6 +144,7 @@ export function createRouter(options: RouterOptions): Router {
   /** What to do after the commit. */
   interface Woken {
     moved: { from: ChatJid; to: ChatJid }[];
+    heard: Set<ChatJid>;
     queue: Set<ChatJid>;
     delivery: Set<ChatJid>;
     tasks: Set<ChatJid>;
@@ -187,7 +196,7 @@ export function createRouter(options: RouterOptions): Router {
       db.groups.chatSeen(incoming.chat, at);
       db.groups.setBotStatus(incoming.chat.chatJid, incoming.status);
       woken.chats = true;
-      const main = newChats.moved(incoming, group);
+      const main = group === null ? newChats.moved(incoming) : presence(incoming, group, woken);
       if (main !== null) woken.delivery.add(main);
       return;
     }
@@ -221,7 +230,47 @@ export function createRouter(options: RouterOptions): Router {
       woken.chats = true;
     db.groups.chatSeen(message.chat, at);
     if (message.migratedTo !== null && migrate(group.chatJid, message.migratedTo, woken)) return;
+    heard(message, group, woken);
     store(bot, message, group, woken);
+  }
+
+  /** Whether the bot may write in a group's chat has changed, perhaps. Returns main's chat when it is told. */
+  function presence(
+    incoming: Extract<Incoming, { kind: 'my_chat_member' }>,
+    group: Group,
+    woken: Woken,
+  ): ChatJid | null {
+    const { chat, isIn, wasIn, mayWrite, by } = incoming;
+    const who = (words: Words) => (by === null ? words.somebody : oneLine(by, 64));
+    const name = oneLine(chat.name, 100);
+    if (!isIn && chat.type === 'private')
+      return pauseGroup(options, group, 'blocked', `${by ?? 'somebody'} blocked the bot`);
+    if (!isIn) {
+      const detail = `${by ?? 'somebody'} removed the bot`;
+      return pauseGroup(options, group, 'removed', detail, (words) => words.removedFrom(name, who(words)));
+    }
+    if (!mayWrite) return pauseGroup(options, group, 'restricted', `${by ?? 'somebody'} restricted the bot`);
+    if (wasIn && db.pauses.of(group.chatJid) === null) return null;
+    return goOn(group, woken, wasIn ? undefined : (words) => words.backIn(name, who(words)));
+  }
+
+  function goOn(group: Group, woken: Woken, say?: (words: Words) => string): ChatJid | null {
+    options.judgeRuns(group.chatJid);
+    const main = resumeGroup(options, group, say);
+    wakeBoth(group.chatJid, woken);
+    return main;
+  }
+
+  /** Somebody writes in a paused chat: so the bot is there. Whether it may write is looked at. */
+  function heard(message: IncomingMessage, group: Group, woken: Woken): void {
+    const pause = db.pauses.of(group.chatJid);
+    if (pause === null || message.service) return;
+    if (pause.reason === 'restricted' || message.timestamp <= pause.since) {
+      woken.heard.add(group.chatJid);
+      return;
+    }
+    const main = goOn(group, woken);
+    if (main !== null) woken.delivery.add(main);
   }
 
   /** Said in the chat that the group was before it became a supergroup. */
@@ -246,7 +295,7 @@ export function createRouter(options: RouterOptions): Router {
   }
 
   function migrate(from: ChatJid, to: ChatJid, woken: Woken): boolean {
-    if (!moveGroup(db, log, from, to)) return false;
+    if (!moveGroup(options, from, to)) return false;
     woken.moved.push({ from, to });
     return true;
   }
@@ -285,7 +334,8 @@ export function createRouter(options: RouterOptions): Router {
     const { chatJid } = group;
     const { threadId } = message;
     if (ask !== undefined) questions.ask(contextOf(group, message.sender), { kind: ask, threadId });
-    else record({ chatJid, threadId, turnId: null, replyTo: null, text });
+    // Of a paused chat nobody could read it, and it would be one of many.
+    else if (db.pauses.of(chatJid) === null) record({ chatJid, threadId, turnId: null, replyTo: null, text });
     woken.delivery.add(chatJid);
     follow(verdict.answer, group, woken);
   }

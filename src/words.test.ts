@@ -16,6 +16,7 @@ const SAMPLES: Record<string, unknown[]> = {
   times: [3],
   pageOf: [2, 5],
   addedToMany: ['«name»', 5],
+  waitsThere: [2, 3],
   setupDone: ['«name»', true, true],
   tooManyByOne: [20],
   tooManyHere: [20],

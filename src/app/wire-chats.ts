@@ -6,13 +6,16 @@ import { createProblems, type Problems } from '../problems.ts';
 import { createAdmins } from '../router/admins.ts';
 import type { CallbackAnswers } from '../router/callback-answers.ts';
 import { createDelivery, type Delivery } from '../router/delivery.ts';
+import { moveGroup } from '../router/moves.ts';
 import { createPacing, TELEGRAM_LIMITS } from '../router/pacing.ts';
+import { createPauseLook, type PauseLook } from '../router/pauses.ts';
 import { createPeople } from '../router/people.ts';
 import type { Presence } from '../router/presence.ts';
 import type { Reactions } from '../router/reactions.ts';
 import { createRequestLimits } from '../router/request-limits.ts';
 import { createRouter, type Router } from '../router.ts';
 import { type SenderRules, senderRulesFile, watchSenderRules } from '../sender-rules.ts';
+import { judgeWaiting } from '../task-scheduler/claim.ts';
 import type { TaskRules } from '../tasks.ts';
 import { createPoller, POLL_TIMEOUT_S, type Poller } from '../telegram/poller.ts';
 import type { ChatJid } from '../types.ts';
@@ -42,6 +45,7 @@ export interface Chats {
   attachments: Attachments;
   problems: Problems;
   answers: CallbackAnswers;
+  pauses: PauseLook;
   senderRules: () => SenderRules;
   /** Malformed rules admit nobody; that is told before it is felt. */
   lookAtRules: () => void;
@@ -101,6 +105,23 @@ export function wireChats(parts: ChatsParts): Chats {
     settled: presence.settled,
     reach,
   });
+  const judgeRuns = (jid: ChatJid) => judgeWaiting(db, clock.now(), jid);
+  const pauses = createPauseLook({
+    db,
+    clock,
+    log: child('pauses'),
+    telegram,
+    judgeRuns,
+    wake(jid) {
+      delivery.wake(jid);
+      links.wakeQueueNow(jid);
+    },
+    moved(from, to) {
+      if (db.transaction(() => moveGroup({ db, clock, log: child('pauses') }, from, to)))
+        parts.chatMoved(from, to);
+    },
+  });
+  releasers.add(() => pauses.stop());
   const requestLimits = createRequestLimits({
     clock,
     perSender: config.limits.senderPerMinute,
@@ -114,6 +135,8 @@ export function wireChats(parts: ChatsParts): Chats {
     wakeQueue: links.wakeQueue,
     wakeDelivery: delivery.wake,
     chatMoved: parts.chatMoved,
+    judgeRuns,
+    heardPaused: (jid) => pauses.heard(jid),
     chatsChanged: groupsChanged,
     wakeAnswers: answers.wake,
     tasksChanged: parts.tasksChanged,
@@ -165,6 +188,7 @@ export function wireChats(parts: ChatsParts): Chats {
     attachments,
     problems,
     answers,
+    pauses,
     senderRules,
     lookAtRules,
     menusChanged: menus.changed,

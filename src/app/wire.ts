@@ -145,6 +145,7 @@ export function wire(parts: WireParts): Wired {
   chats.answers.wake();
   chats.presence.start();
   chats.reactions.wake();
+  chats.pauses.start();
   attachments.start();
   chats.lookAtRules();
   poller.start();

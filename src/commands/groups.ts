@@ -52,7 +52,7 @@ export function groupsCommand(program: Command): void {
             g.requiresTrigger ? g.trigger : '(none needed)',
             g.network,
             describeSenders(rules, g),
-            g.isMain ? 'main' : '',
+            [g.isMain ? 'main' : '', pausedOf(db, g)].filter(Boolean).join(', '),
           ]),
           ...others.map((c) => [c.chatJid, c.name, '-', '-', '-', '-', `not registered (${c.type})`]),
         ];
@@ -211,10 +211,16 @@ export function groupsCommand(program: Command): void {
     );
 }
 
+const pausedOf = (db: Db, group: Group): string => {
+  const pause = db.pauses.of(group.chatJid);
+  return pause === null ? '' : `paused: ${pause.reason}`;
+};
+
 const record = (db: Db, rules: SenderRules, group: Group) => ({
   ...groupRecord(group),
   ...senderRecord(rules, group),
   mounts: db.mounts.of(group.chatJid),
+  paused: db.pauses.of(group.chatJid)?.reason ?? null,
 });
 
 function checkedZone(zone: string | undefined): string | undefined {

@@ -41,6 +41,8 @@ export function createNextTurn(options: NextTurnOptions): (jid: ChatJid) => Prom
       db.taskRuns.skipWaitingIn(jid, REASONS.notRegistered, iso(clock.now()));
       return { instead: 'idle' };
     }
+    // Nobody could read the answer: what waits, waits (router/pauses.ts).
+    if (db.pauses.of(jid) !== null) return { instead: 'idle' };
     // A chat whose id has changed comes here by its new key while its turn goes on under the old one.
     if (db.turns.openOf(jid).some(({ id }) => options.isAtWork(id))) return { instead: { retryInMs: 1000 } };
     options.giveBack(jid);

@@ -50,6 +50,7 @@ export function createStandstill(options: StandstillOptions): Standstill {
     for (const jid of waiting) {
       // A chat whose turn still runs, or where only a task is due, is not waiting for us.
       if (db.messages.firstOpen(jid) === null || db.groups.byJid(jid) === null) continue;
+      if (db.pauses.of(jid) !== null) continue;
       problems.tellChatOnce(jid, (words) => ({
         threadId: pickBatch(db, jid, 'UTC')?.threadId ?? null,
         text: words.cannotWork,

@@ -15,6 +15,8 @@ export interface GroupLine {
   sessionAt: Iso | null;
   /** When the next of its tasks is due; null when none is. */
   nextRun: Iso | null;
+  /** Why the bot may not write there: removed, blocked, restricted, gone; null while it may. */
+  paused: string | null;
 }
 
 export interface NextTask {
@@ -59,7 +61,8 @@ export function overviewRepository(db: Sqlite) {
     `SELECT registered_groups.chat_jid AS chatJid, folder, registered_groups.name, is_main AS isMain,
        chats.last_activity AS lastActivity, sessions.session_id AS sessionId, sessions.updated_at AS sessionAt,
        (SELECT min(next_run) FROM scheduled_tasks
-          WHERE group_folder = registered_groups.folder AND status = 'active') AS nextRun
+          WHERE group_folder = registered_groups.folder AND status = 'active') AS nextRun,
+       registered_groups.paused AS paused
      FROM registered_groups LEFT JOIN chats USING (chat_jid)
        LEFT JOIN sessions ON sessions.group_folder = folder AND sessions.thread_id = 0
      ORDER BY is_main DESC, added_at, folder`,

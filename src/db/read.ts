@@ -9,6 +9,7 @@ import { groupRepository } from './groups.ts';
 import { MIGRATIONS } from './migrations.ts';
 import { mountRepository } from './mounts.ts';
 import { BUSY_TIMEOUT_MS, type Sqlite, schemaVersion } from './open.ts';
+import { pauseRepository } from './pauses.ts';
 import { taskRepository } from './tasks.ts';
 import { turnRepository } from './turns.ts';
 
@@ -27,6 +28,7 @@ const repositories = (sqlite: Sqlite) => ({
   sqlite,
   groups: groupRepository(sqlite),
   mounts: mountRepository(sqlite),
+  pauses: pauseRepository(sqlite),
   tasks: taskRepository(sqlite),
   turns: turnRepository(sqlite),
 });

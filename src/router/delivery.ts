@@ -24,6 +24,7 @@ import { isSaid } from '../words.ts';
 import { moveGroup } from './moves.ts';
 import { requestFor } from './outbox-request.ts';
 import type { Pacing } from './pacing.ts';
+import { pauseGroup, pauseReasonOf } from './pauses.ts';
 import { isAboutFormatting, isAboutKind } from './refusals.ts';
 
 const UNKNOWN_WAIT_MS = 5000;
@@ -85,7 +86,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
       .finally(() => {
         workers.delete(jid);
         // Something may have been added after the last look and before this line.
-        if (!stopped.signal.aborted && db.sqlite.open && db.outbox.next(jid)) void retrySoon(jid);
+        if (!stopped.signal.aborted && db.sqlite.open && nextOf(jid)) void retrySoon(jid);
       });
     workers.set(jid, worker);
   }
@@ -95,8 +96,12 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     wake(jid);
   }
 
+  /** Nothing while its group is paused. */
+  const nextOf = (jid: ChatJid): OutboxEntry | null =>
+    db.pauses.of(jid) === null ? db.outbox.next(jid) : null;
+
   async function work(jid: ChatJid): Promise<void> {
-    for (let entry = db.outbox.next(jid); entry && !stopped.signal.aborted; entry = db.outbox.next(jid)) {
+    for (let entry = nextOf(jid); entry && !stopped.signal.aborted; entry = nextOf(jid)) {
       const waitMs = Math.max(restOf(entry), pacing.delay(jid, clock.monotonic()));
       if (waitMs > 0) {
         const restMs = Math.min(waitMs, 60_000);
@@ -211,7 +216,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
       const hasMoved = db.transaction(() => {
         postpone(entry, 0, message);
         // Where the registration has moved before, or there is none, what is to be sent moves all the same.
-        if (moveGroup(db, log, entry.chatJid, to)) return true;
+        if (moveGroup(options, entry.chatJid, to)) return true;
         db.outbox.move(entry.chatJid, to);
         return false;
       });
@@ -224,6 +229,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
       pacing.block(entry.chatJid, clock.monotonic() + waitMs);
       return postpone(entry, waitMs, message);
     }
+    if (pausedBy(entry, error)) return;
     if (isAboutKind(entry, error)) {
       db.outbox.sendAsDocument(entry.id);
       return postpone(entry, 0, message);
@@ -248,6 +254,19 @@ export function createDelivery(options: DeliveryOptions): Delivery {
       { event: 'send_refused', chat: entry.chatJid, outbox: entry.id, status },
       `Telegram refuses a message: ${message}`,
     );
+  }
+
+  /** Nothing can be sent there: it waits until that is otherwise. A stranger's chat is nobody's business. */
+  function pausedBy(entry: OutboxEntry, error: TelegramError): boolean {
+    const group = db.groups.find(entry.chatJid);
+    const reason = group && pauseReasonOf(error);
+    if (!reason) return false;
+    const main = db.transaction(() => {
+      postpone(entry, 0, error.message);
+      return pauseGroup(options, group, reason, error.message);
+    });
+    if (main !== null) wake(main);
+    return true;
   }
 
   function unreachable(entry: OutboxEntry, error: unknown, repeat: boolean): void {

@@ -5,14 +5,23 @@
  * is taken as the new chat's.
  */
 import { formerMessageId } from '../db/group-move.ts';
-import type { Db } from '../db.ts';
-import type { Logger } from '../log.ts';
 import type { Incoming, IncomingMessage } from '../telegram/update.ts';
 import type { ChatJid } from '../types.ts';
+import { type PauseContext, pauseGroup } from './pauses.ts';
 
-/** True when it was moved; false when it was before, or is none of ours. */
-export function moveGroup(db: Db, log: Logger, from: ChatJid, to: ChatJid): boolean {
-  if (!db.groups.migrate(from, to)) return false;
+/**
+ * True when it was moved; false when it was before, or is none of ours. Where the new chat is another group already, the old
+ * one is paused: which of the two it shall be is the operator's choice.
+ */
+export function moveGroup(context: PauseContext, from: ChatJid, to: ChatJid): boolean {
+  const { db, log } = context;
+  if (!db.groups.migrate(from, to)) {
+    const [old, taken] = [db.groups.byJid(from), db.groups.byJid(to)];
+    if (old && taken)
+      pauseGroup(context, old, 'gone', `its chat is ${to} now, which is the group ${taken.folder}`);
+    return false;
+  }
+  db.pauses.clear(to);
   log.info({ event: 'group_migrated', from, to });
   return true;
 }

@@ -11,14 +11,11 @@ import type { Incoming } from '../telegram/update.ts';
 import { type ChatJid, type Group, iso } from '../types.ts';
 import type { ChatCommandContext } from './chat-commands.ts';
 import type { Questions } from './questions.ts';
+import { MOST_TOLD, oneLine, timesTold } from './told.ts';
 
-/** Within HOUR_MS; one line more says that there were more. */
-export const MOST_TOLD = 5;
 const HOUR_MS = 60 * 60_000;
 /** The same chat is asked about once in this time, however often the bot is added there. */
 const SAME_CHAT_MS = 24 * HOUR_MS;
-/** `<when the hour began, ms>:<how often main was told since>`. */
-const COUNTED = 'bot_moved_hour';
 
 type Moved = Extract<Incoming, { kind: 'my_chat_member' }>;
 
@@ -34,23 +31,13 @@ export interface NewChatsOptions {
 export function createNewChats(options: NewChatsOptions) {
   const { db, clock, registry, questions } = options;
 
-  /** How many times main was told within this hour, this one included. */
-  function count(): number {
-    const [from = Number.NaN, before = 0] = (db.inbox.meta(COUNTED) ?? '').split(':').map(Number);
-    const age = clock.now() - from;
-    const isFresh = age >= 0 && age < HOUR_MS;
-    const times = isFresh ? before + 1 : 1;
-    db.inbox.setMeta(COUNTED, `${isFresh ? from : clock.now()}:${times}`);
-    return times;
-  }
-
-  /** Returns main's chat when it is told something. `group`: of the chat concerned, when it is registered. */
-  function moved({ chat, isIn, wasIn, by: who }: Moved, group: Group | null): ChatJid | null {
+  /** Of a chat that is not registered. Returns main's chat when it is told something. */
+  function moved({ chat, isIn, wasIn, by: who }: Moved): ChatJid | null {
     const main = db.groups.main();
     if (main === null || isIn === wasIn || chat.chatJid === main.chatJid) return null;
     const isGroup = chat.type === 'group' || chat.type === 'supergroup';
-    if (group === null && (!isGroup || !isIn || wasAskedLately(chat.chatJid))) return null;
-    const times = count();
+    if (!isGroup || !isIn || wasAskedLately(chat.chatJid)) return null;
+    const times = timesTold(db, clock);
     if (times > MOST_TOLD + 1) return null;
     const name = oneLine(chat.name, 100);
     const words = db.languages.wordsFor(main.chatJid);
@@ -58,7 +45,6 @@ export function createNewChats(options: NewChatsOptions) {
     const tell = (text: string) =>
       options.record({ chatJid: main.chatJid, threadId: null, turnId: null, replyTo: null, text });
     if (times > MOST_TOLD) tell(words.addedToMany(name, MOST_TOLD));
-    else if (group !== null) tell(isIn ? words.backIn(name, by) : words.removedFrom(name, by));
     else {
       const folder = proposeFolder(db, registry.home, { chatJid: chat.chatJid, name });
       const about = { subject: chat.chatJid, text: words.addedTo(name, by, folder) };
@@ -74,11 +60,3 @@ export function createNewChats(options: NewChatsOptions) {
 
   return { moved };
 }
-
-/** People's words: they end neither the line nor the sentence. */
-const oneLine = (text: string, most: number): string =>
-  text
-    .replace(/[\p{Cc}\u2028\u2029\s]+/gu, ' ')
-    .trim()
-    .slice(0, most)
-    .toWellFormed();

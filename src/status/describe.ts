@@ -131,6 +131,7 @@ function describeOverview(o: Overview, now: number): string[] {
         group.lastActivity === null ? 'silent' : `${age(now - Date.parse(group.lastActivity))} ago`,
         ...(group.openMessages > 0 ? [`${group.openMessages} unanswered`] : []),
         ...(group.sessionId === null ? [] : ['has a session']),
+        ...(group.paused === null ? [] : [`PAUSED (${group.paused})`]),
       ];
       return `${group.folder}${group.isMain ? ' (main)' : ''}: ${parts.join(', ')}`;
     }),

@@ -11,7 +11,7 @@ import type { Db } from '../db.ts';
 import { messageOf } from '../errors.ts';
 import { nextRun } from '../next-run.ts';
 import { GRACE_MS, scheduleOf, tooLate } from '../tasks.ts';
-import { type Iso, iso } from '../types.ts';
+import { type ChatJid, type Iso, iso } from '../types.ts';
 import { REASONS } from '../words.ts';
 
 /** So many missed instants get rows of their own; a longer stop is summed up in the run that covers it. */
@@ -73,10 +73,12 @@ export function claimDue(db: Db, task: Task, now: number, catchUpAt: () => Iso):
 
 /**
  * What an earlier daemon claimed and did not begin: after a long stop the task's choice decides about it, too.
- * In the caller's transaction.
+ * In the caller's transaction. `jid`: only of
+ * this chat, which was paused.
  */
-export function judgeWaiting(db: Db, now: number): void {
+export function judgeWaiting(db: Db, now: number, jid?: ChatJid): void {
   for (const run of db.taskRuns.neverBegun()) {
+    if (jid !== undefined && run.chatJid !== jid) continue;
     const task = db.tasks.byId(run.taskId);
     const latenessMs = now - Date.parse(run.due);
     const reason = task === null ? null : tooLate(task, latenessMs);

@@ -89,6 +89,7 @@ export type Incoming =
       chat: ChatInfo;
       status: string;
       isIn: boolean;
+      mayWrite: boolean;
       wasIn: boolean;
       by: string | null;
     }
@@ -131,6 +132,7 @@ function parse(update: Update): Incoming {
       chat: toChat(chat),
       status: String(now?.status ?? 'unknown'),
       isIn: isMember(now),
+      mayWrite: isMember(now) && (now?.status !== 'restricted' || now.can_send_messages === true),
       wasIn: isMember(before),
       by: from ? nameOf(from) : null,
     };

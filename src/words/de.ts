@@ -159,6 +159,19 @@ export const DE: Words = {
   removedFrom: (name, by) =>
     `${by} hat mich aus „${name}“ entfernt: Dort höre und antworte ich niemandem. Die Gruppe bleibt angemeldet; /unregister beendet das.`,
   backIn: (name, by) => `${by} hat mich wieder zu „${name}“ hinzugefügt.`,
+  pauses: {
+    removed: 'ich wurde entfernt',
+    blocked: 'ich wurde blockiert',
+    restricted: 'mir fehlt das Recht dazu',
+    gone: 'den Chat gibt es nicht mehr',
+  },
+  cannotWriteIn: (name, why) =>
+    `In „${name}“ kann ich nicht mehr schreiben: ${why}. Die Gruppe ruht; was dort wartet, wartet eine Woche lang, und ich mache von selbst weiter, sobald ich kann.`,
+  canWriteIn: (name) => `In „${name}“ kann ich wieder schreiben und mache dort weiter.`,
+  waitsThere: (questions, replies) =>
+    `Dort warten: ${counted(questions, 'Frage', 'Fragen')} und ${counted(replies, 'Antwort', 'Antworten')}.`,
+  wasAway:
+    'Ich konnte hier eine Weile nicht schreiben. Was gewartet hat, steht darüber; ich mache jetzt weiter.',
   somebody: 'Jemand',
 
   notSetUp: (name) =>

@@ -139,6 +139,18 @@ export const EN = {
   removedFrom: (name: string, by: string) =>
     `${by} removed me from “${name}”: I neither hear nor answer anybody there. It stays registered; /unregister ends that.`,
   backIn: (name: string, by: string) => `${by} added me to “${name}” again.`,
+  pauses: {
+    removed: 'I was removed from it',
+    blocked: 'I was blocked',
+    restricted: 'I lack the right to',
+    gone: 'the chat is not there any more',
+  },
+  cannotWriteIn: (name: string, why: string) =>
+    `I cannot write in “${name}” any more: ${why}. It is paused; what waits there waits for a week, and I go on by myself as soon as I can.`,
+  canWriteIn: (name: string) => `I can write in “${name}” again and go on there.`,
+  waitsThere: (questions: number, replies: number) =>
+    `Waiting there: ${counted(questions, 'question', 'questions')} and ${counted(replies, 'reply', 'replies')}.`,
+  wasAway: 'I could not write here for a while. What had waited stands above, and I go on now.',
   somebody: 'somebody',
 
   // Strangers, pairing and setup

@@ -84,6 +84,8 @@ export const routerOf = (world: World, more: Partial<RouterOptions> = {}): Route
     wakeAnswers: () => {},
     random: systemRandom,
     chatMoved: () => {},
+    judgeRuns: () => {},
+    heardPaused: () => {},
     chatsChanged: () => {},
     tasksChanged: () => {},
     stopTurn: () => {},

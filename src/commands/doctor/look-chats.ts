@@ -75,6 +75,13 @@ const chats: Check = {
           `The bot may not write in: ${some(mute.map(nameOf))}.`,
           'Give it the right to send messages in the settings of that chat.',
         );
+      const paused = db.pauses.all();
+      if (paused.length > 0)
+        return warn(
+          'chats',
+          `Groups are paused, since the bot could not write there: ${some(paused.map(({ folder, detail }) => `${folder} (${detail})`))}.`,
+          'Let somebody write there: it goes on by itself.',
+        );
       if (!bot) return unseen('chats', 'Telegram does not take the token', 'token');
       return ok('chats', `The bot is in all ${all.length} registered chats.`);
     });

@@ -52,5 +52,10 @@ CREATE TABLE heard_reactions (
   PRIMARY KEY (chat_jid, message_id, sender)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX heard_reactions_by_age ON heard_reactions (chat_jid, at, message_id);
+
+-- Since when and why the bot may not write in the chat: removed, blocked, restricted, gone; NULL while it may (db/pauses.ts).
+ALTER TABLE registered_groups ADD COLUMN paused TEXT;
+ALTER TABLE registered_groups ADD COLUMN paused_detail TEXT;
+ALTER TABLE registered_groups ADD COLUMN paused_at TEXT;
 `,
 };
