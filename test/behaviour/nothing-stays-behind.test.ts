@@ -88,6 +88,7 @@ it('every table that names a chat is moved with its group, or says why not', () 
   expect([...moved].sort()).toEqual([
     'chat_admins.chat_jid',
     'chats.chat_jid',
+    'heard_reactions.chat_jid',
     'messages.chat_jid',
     'meta.key',
     'outbox.chat_jid pending',
