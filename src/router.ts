@@ -18,11 +18,10 @@ import { createJudge, type JudgeOptions, type Verdict } from './router/judge.ts'
 import { asOfNow, moveGroup } from './router/moves.ts';
 import { createNewChats } from './router/new-chats.ts';
 import { createOutgoing, type Reply } from './router/outgoing.ts';
-import { pauseGroup, resumeGroup } from './router/pauses.ts';
+import { createPauseUpdates } from './router/pause-updates.ts';
 import { createQuestions } from './router/questions.ts';
 import { createStopButton, type Stopping } from './router/stop-button.ts';
 import { createStrangers } from './router/strangers.ts';
-import { oneLine } from './router/told.ts';
 import type { BotIdentity } from './telegram/api.ts';
 import {
   type Incoming,
@@ -31,7 +30,7 @@ import {
   parseUpdate,
 } from './telegram/update.ts';
 import { type ChatJid, type Group, type Iso, iso, type Seq, type TurnId } from './types.ts';
-import { REASONS, type Words } from './words.ts';
+import { REASONS } from './words.ts';
 
 export interface RouterOptions extends JudgeOptions, AttachedOptions {
   log: Logger;
@@ -89,6 +88,7 @@ export function createRouter(options: RouterOptions): Router {
   const stopButton = createStopButton({ ...options, record });
   const newChats = createNewChats({ ...options, record, questions, contextOf });
   const attached = createAttached(options);
+  const pauseUpdates = createPauseUpdates(options);
 
   function accept(bot: BotIdentity, updates: readonly Update[], nextOffset: number): void {
     const woken: Woken = {
@@ -196,7 +196,8 @@ export function createRouter(options: RouterOptions): Router {
       db.groups.chatSeen(incoming.chat, at);
       db.groups.setBotStatus(incoming.chat.chatJid, incoming.status);
       woken.chats = true;
-      const main = group === null ? newChats.moved(incoming) : presence(incoming, group, woken);
+      const main =
+        group === null ? newChats.moved(incoming) : pauseUpdates.membership(incoming, group, woken);
       if (main !== null) woken.delivery.add(main);
       return;
     }
@@ -230,47 +231,8 @@ export function createRouter(options: RouterOptions): Router {
       woken.chats = true;
     db.groups.chatSeen(message.chat, at);
     if (message.migratedTo !== null && migrate(group.chatJid, message.migratedTo, woken)) return;
-    heard(message, group, woken);
+    pauseUpdates.heard(message, group, woken);
     store(bot, message, group, woken);
-  }
-
-  /** Whether the bot may write in a group's chat has changed, perhaps. Returns main's chat when it is told. */
-  function presence(
-    incoming: Extract<Incoming, { kind: 'my_chat_member' }>,
-    group: Group,
-    woken: Woken,
-  ): ChatJid | null {
-    const { chat, isIn, wasIn, mayWrite, by } = incoming;
-    const who = (words: Words) => (by === null ? words.somebody : oneLine(by, 64));
-    const name = oneLine(chat.name, 100);
-    if (!isIn && chat.type === 'private')
-      return pauseGroup(options, group, 'blocked', `${by ?? 'somebody'} blocked the bot`);
-    if (!isIn) {
-      const detail = `${by ?? 'somebody'} removed the bot`;
-      return pauseGroup(options, group, 'removed', detail, (words) => words.removedFrom(name, who(words)));
-    }
-    if (!mayWrite) return pauseGroup(options, group, 'restricted', `${by ?? 'somebody'} restricted the bot`);
-    if (wasIn && db.pauses.of(group.chatJid) === null) return null;
-    return goOn(group, woken, wasIn ? undefined : (words) => words.backIn(name, who(words)));
-  }
-
-  function goOn(group: Group, woken: Woken, say?: (words: Words) => string): ChatJid | null {
-    options.judgeRuns(group.chatJid);
-    const main = resumeGroup(options, group, say);
-    wakeBoth(group.chatJid, woken);
-    return main;
-  }
-
-  /** Somebody writes in a paused chat: so the bot is there. Whether it may write is looked at. */
-  function heard(message: IncomingMessage, group: Group, woken: Woken): void {
-    const pause = db.pauses.of(group.chatJid);
-    if (pause === null || message.service) return;
-    if (pause.reason === 'restricted' || message.timestamp <= pause.since) {
-      woken.heard.add(group.chatJid);
-      return;
-    }
-    const main = goOn(group, woken);
-    if (main !== null) woken.delivery.add(main);
   }
 
   /** Said in the chat that the group was before it became a supergroup. */
