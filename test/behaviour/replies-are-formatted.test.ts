@@ -2,6 +2,7 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
+import { render } from '../../src/format/render.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { systemRandom } from '../../src/lib/random.ts';
 import { createDelivery } from '../../src/router/delivery.ts';
@@ -99,6 +100,28 @@ describe('a reply', () => {
     expect(arrived.map(({ text }) => text).join('\n')).toBe(`Here:\n\n${code}\n\nDone.`);
     for (const { entities = [] } of arrived)
       expect(entities[0]).toMatchObject({ type: 'pre', language: 'ts' });
+  });
+
+  it('of 30 KB with code blocks arrives whole: the parts joined are what was rendered, and no block is left open', async () => {
+    const { say } = await harness();
+    const code = Array.from({ length: 40 }, (_, i) => `  const value${i} = await load('part ${i}');`).join(
+      '\n',
+    );
+    const answer = Array.from(
+      { length: 18 },
+      (_, i) => `## Step ${i}\n\nSome **words** about it, and \`more\`.\n\n\`\`\`ts\n${code}\n\`\`\``,
+    ).join('\n\n');
+    expect(answer.length).toBeGreaterThan(30_000);
+    const arrived = await say(answer);
+    const plain = (text: string) => text.replaceAll(/\s+/g, ' ');
+    expect(plain(arrived.map(({ text }) => text).join(' '))).toBe(plain(render(answer).text));
+    const blocks = arrived.flatMap(({ text = '', entities = [] }) =>
+      entities
+        .filter(({ type }) => type === 'pre')
+        .map(({ offset, length, language }) => ({ language, code: text.slice(offset, offset + length) })),
+    );
+    expect(new Set(blocks.map(({ language }) => language))).toEqual(new Set(['ts']));
+    expect(plain(blocks.map((block) => block.code).join(' '))).toBe(plain(`${code} `.repeat(18).trimEnd()));
   });
 
   it('that is very long is its beginning, and a file with all of it', async () => {
