@@ -25,7 +25,7 @@ import { ATTACHMENTS, copyIn, takeFrom } from './mailbox/copy-in.ts';
 import { ATTACHMENT_COPIES, groupPaths } from './mailbox/layout.ts';
 import { trimAttachments } from './mailbox/trim-attachments.ts';
 import type { Telegram } from './telegram/api.ts';
-import { type ChatJid, iso } from './types.ts';
+import { type ChatJid, type Conversation, iso } from './types.ts';
 
 export interface AttachmentsOptions {
   db: Db;
@@ -50,8 +50,8 @@ export interface Attachments {
   start(): void;
   /** There may be new ones. */
   look(): void;
-  /** Milliseconds that the chat's next turn should wait for files and for the rest of an album; 0: it is complete. */
-  waitMs(jid: ChatJid): number;
+  /** Milliseconds that the conversation's next turn should wait for files and for the rest of an album; 0: it is complete. */
+  waitMs(jid: ChatJid, of: Conversation): number;
   /** Ends what is under way; the next daemon fetches it. */
   stop(): Promise<void>;
 }

@@ -34,7 +34,7 @@ import type { AgentEvent } from './protocol.ts';
 import type { Presence } from './router/presence.ts';
 import type { Router } from './router.ts';
 import type { AgentExit } from './runtime/agent-runtime.ts';
-import { type ChatJid, type Folder, type Group, iso, type TurnId } from './types.ts';
+import { type ChatJid, type Conversation, type Folder, type Group, iso, type TurnId } from './types.ts';
 
 export interface ContainerRunnerOptions extends Omit<PoolOptions, 'onStarted' | 'onExit' | 'isStopping'> {
   assistantName: string;
@@ -47,8 +47,8 @@ export interface ContainerRunnerOptions extends Omit<PoolOptions, 'onStarted' | 
   wakeDelivery: (jid: ChatJid) => void;
   /** What the chat sees of its turns. */
   presence: Pick<Presence, 'begin' | 'ended'>;
-  /** How long the chat's next turn should wait for files, and for the rest of an album. */
-  incompleteMs: (jid: ChatJid) => number;
+  /** How long the conversation's next turn should wait for files, and for the rest of an album. */
+  incompleteMs: (jid: ChatJid, of: Conversation) => number;
   /** Called before each turn, so that the snapshots in the mailbox are fresh. */
   writeSnapshots: (group: Group) => void;
   /** A task's run has ended or is to be repeated. */
@@ -74,7 +74,10 @@ export interface ContainerRunner {
   recover(): Promise<void>;
   /** Where a turn goes on or something waits. */
   chatsWithWork(): ChatJid[];
-  /** Ends the chat's turn, or only this one of it, within two seconds: asks the agent, then takes it away. */
+  /**
+   * Ends the chat's turn, or only this one of it, if somebody wants it to stop, within two seconds: asks the agent, then
+   * takes it away.
+   */
   stopTurn(jid: ChatJid, only?: TurnId): void;
   /** Agents cannot run, for this reason, or (null) nobody knows yet; told to those who wait, see standstill.ts. */
   away(error: unknown): void;
@@ -180,7 +183,7 @@ export function createContainerRunner(options: ContainerRunnerOptions): Containe
 
   function stopTurn(jid: ChatJid, only?: TurnId): void {
     for (const turn of db.turns.openOf(jid)) {
-      if (only !== undefined && turn.id !== only) continue;
+      if (turn.stoppedBy === null || (only !== undefined && turn.id !== only)) continue;
       log.info({ event: 'turn_stopping', group: turn.folder, turn: turn.id });
       const entry = active.get(turn.id);
       if (entry) active.stop(entry);

@@ -30,6 +30,7 @@ import { reportRepository } from './db/reports.ts';
 import { retentionRepository } from './db/retention.ts';
 import { taskRunRepository } from './db/task-runs.ts';
 import { taskRepository } from './db/tasks.ts';
+import { topicRepository } from './db/topics.ts';
 import { traceQuery } from './db/trace.ts';
 import { turnRepository } from './db/turns.ts';
 import { usageRepository } from './db/usage.ts';
@@ -52,6 +53,7 @@ export function createDb(file: string, options: OpenOptions = {}) {
     inbox,
     tasks: taskRepository(sqlite),
     taskRuns: taskRunRepository(sqlite),
+    topics: topicRepository(sqlite),
     /** What became of a message; null when there is none with this id in the chat. */
     trace: traceQuery(sqlite),
     agents: agentRepository(sqlite),

@@ -6,10 +6,12 @@
  *             ─ waiting ─────────→ unchanged
  *             ─ running ─────────→ runs once more afterwards
  *             ─ backing off ─────→ unchanged, its timer wakes it   (wakeNow: waiting at once)
+ *             ─ resting ─────────→ waiting
  *   waiting ─ a slot is free ────→ running
  *   running ─ 'idle' ────────────→ idle, or waiting if woken meanwhile
  *           ─ 'again' ───────────→ waiting (at the back)
  *           ─ {retryInMs} ───────→ backing off → waiting
+ *           ─ … with orWoken ────→ resting → waiting, or waiting if woken meanwhile
  *
  * It holds keys only; the work itself is in the database, so a restart loses nothing: wake every key that has work.
  * It never looks at the database, never touches a container, and a run that throws never stops the others.
@@ -18,7 +20,8 @@ import { messageOf } from './errors.ts';
 import type { Clock, Timer } from './lib/clock.ts';
 import type { Logger } from './log.ts';
 
-export type RunResult = 'idle' | 'again' | { retryInMs: number };
+/** `orWoken`: what waits cannot begin earlier, something new may. */
+export type RunResult = 'idle' | 'again' | { retryInMs: number; orWoken?: true };
 
 export interface GroupQueueOptions<K extends string> {
   clock: Clock;
@@ -54,11 +57,15 @@ export function createGroupQueue<K extends string>(options: GroupQueueOptions<K>
   const { clock, log, cap, run } = options;
   const waiting = new Set<K>(); // in order of arrival
   const running = new Map<K, Run<K>>();
-  const backingOff = new Map<K, Timer>();
+  const backingOff = new Map<K, { timer: Timer; orWoken: boolean }>();
   const state = { stopped: false };
 
   function wake(key: K): void {
-    if (state.stopped || waiting.has(key) || backingOff.has(key)) return;
+    if (state.stopped || waiting.has(key)) return;
+    const rest = backingOff.get(key);
+    if (rest?.orWoken === false) return;
+    rest?.timer.cancel();
+    backingOff.delete(key);
     const current = running.get(key);
     if (current) {
       current.again = true;
@@ -69,7 +76,7 @@ export function createGroupQueue<K extends string>(options: GroupQueueOptions<K>
   }
 
   function wakeNow(key: K): void {
-    backingOff.get(key)?.cancel();
+    backingOff.get(key)?.timer.cancel();
     backingOff.delete(key);
     wake(key);
   }
@@ -96,18 +103,18 @@ export function createGroupQueue<K extends string>(options: GroupQueueOptions<K>
     const { key, again } = one;
     running.delete(key);
     if (!state.stopped) {
-      if (typeof result === 'object') backOff(key, result.retryInMs);
-      else if (result === 'again' || again) waiting.add(key);
+      if (typeof result === 'object' && !(again && result.orWoken)) backOff(key, result);
+      else if (result !== 'idle' || again) waiting.add(key);
     }
     fill();
   }
 
-  function backOff(key: K, delayMs: number): void {
-    const timer = clock.after(delayMs, () => {
+  function backOff(key: K, { retryInMs, orWoken }: Exclude<RunResult, string>): void {
+    const timer = clock.after(retryInMs, () => {
       backingOff.delete(key);
       wake(key);
     });
-    backingOff.set(key, timer);
+    backingOff.set(key, { timer, orWoken: orWoken === true });
   }
 
   function rename(from: K, to: K): void {
@@ -119,7 +126,7 @@ export function createGroupQueue<K extends string>(options: GroupQueueOptions<K>
     }
     const waits = waiting.delete(from);
     const backsOff = backingOff.get(from);
-    backsOff?.cancel();
+    backsOff?.timer.cancel();
     backingOff.delete(from);
     // What it waited for is looked at anew.
     if (waits || backsOff) wakeNow(to);
@@ -137,7 +144,7 @@ export function createGroupQueue<K extends string>(options: GroupQueueOptions<K>
     isCrowded: () => waiting.size > 0,
     stop() {
       state.stopped = true;
-      for (const timer of backingOff.values()) timer.cancel();
+      for (const { timer } of backingOff.values()) timer.cancel();
       backingOff.clear();
       waiting.clear();
     },

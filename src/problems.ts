@@ -46,8 +46,8 @@ export interface Problems {
   report(kind: ProblemKind, detail: string, subject?: string): void;
   /** It was not met although it would have been. Cheap when it is not open. */
   solved(kind: ProblemKind, subject?: string): void;
-  /** Says to a chat that it has to wait, once until forgetTold(), also over restarts. */
-  tellChatOnce(jid: ChatJid, sentence: (words: Words) => { threadId: number | null; text: string }): void;
+  /** Says in a chat, and in this topic of it, that it has to wait; once until forgetTold(), also over restarts. */
+  tellChatOnce(jid: ChatJid, threadId: number | null, sentence: (words: Words) => string): void;
   forgetTold(): void;
   /** What is open, oldest first. */
   open(): { kind: string; subject: string; detail: string; since: Iso; told: boolean }[];
@@ -143,13 +143,14 @@ export function createProblems(options: ProblemsOptions): Problems {
         }),
       ) && unstored.delete(keyOf(kind, subject));
     },
-    tellChatOnce(jid, sentence) {
-      if (find(CHAT_TOLD, jid)) return;
-      const { threadId, text } = sentence(db.languages.wordsFor(jid));
+    tellChatOnce(jid, threadId, sentence) {
+      const subject = threadId === null ? jid : `${jid}/${threadId}`;
+      if (find(CHAT_TOLD, subject)) return;
+      const text = sentence(db.languages.wordsFor(jid));
       surely(() =>
         db.transaction(() => {
-          db.problems.add(CHAT_TOLD, jid, text, now());
-          const row = find(CHAT_TOLD, jid);
+          db.problems.add(CHAT_TOLD, subject, text, now());
+          const row = find(CHAT_TOLD, subject);
           if (row) db.problems.setTold(row.id, now());
           say(jid, threadId, text);
         }),

@@ -82,7 +82,8 @@ export function createRouter(options: RouterOptions): Router {
   const contextOf = (group: Group, sender: string): ChatCommandContext => {
     const { tasks, registry, assistantName, describe } = options;
     const words = db.languages.wordsFor(group.chatJid);
-    return { db, tasks, registry, assistantName, words, describe, group, sender, replyTo: null };
+    const about = { group, sender, threadId: null, replyTo: null };
+    return { db, tasks, registry, assistantName, words, describe, ...about };
   };
   const questions = createQuestions({ ...options, contextOf });
   const stopButton = createStopButton({ ...options, record });
@@ -268,6 +269,7 @@ export function createRouter(options: RouterOptions): Router {
   }
 
   function store(bot: BotIdentity, message: IncomingMessage, group: Group, woken: Woken): void {
+    db.topics.noteName(group.chatJid, message.threadId, message.topicName);
     const verdict = judge.judge(bot, message, group);
     const stored = db.messages.insert({
       chatJid: group.chatJid,

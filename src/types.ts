@@ -65,6 +65,13 @@ export interface Group extends GroupChoices {
   formerJid: ChatJid | null;
 }
 
+/** What shares a session and context: a topic by its id, 0 for what lies in none (General); null: all of the group. */
+export type Conversation = number | null;
+
+/** The conversation that a message of this topic belongs to; `threadId` null is General, or a group without topics. */
+export const conversationOf = (group: Pick<Group, 'topics'>, threadId: number | null): Conversation =>
+  group.topics === 'together' ? null : (threadId ?? 0);
+
 export type ProviderName = 'claude' | 'offline';
 export type RuntimeName = 'docker' | 'process';
 

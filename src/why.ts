@@ -74,7 +74,7 @@ function traceOf(db: Db, jid: ChatJid, messageId: number, group: Group | null): 
 }
 
 function limited(db: Db, jid: ChatJid, message: Trace['message'], line: (until: string) => string): string[] {
-  const until = db.inbox.meta(turnLimitKey(jid));
+  const until = db.inbox.meta(turnLimitKey(jid, message.threadId));
   const waits = message.disposition === null && message.turnId === null;
   return !waits || until === null || until < message.receivedAt ? [] : [line(until)];
 }

@@ -1,6 +1,7 @@
 /** What was to be sent against what Telegram was asked and what arrived. */
 import type { Db } from '../../src/db.ts';
 import { REPEAT_MARK } from '../../src/format.ts';
+import { prefaced } from '../../src/router/outbox-request.ts';
 import type { SendRequest, SimulatedTelegram } from '../world/telegram.ts';
 import type { World } from '../world/world.ts';
 
@@ -12,6 +13,11 @@ interface Row {
   state: string;
   error: string | null;
   sent_message_id: number | null;
+  thread_id: number | null;
+  preface: string | null;
+  turn_thread: number | null;
+  /** It was said in the chat that its turn is for. */
+  own: number | null;
 }
 
 const LOST_NOTICE = /may not have arrived/;
@@ -19,7 +25,9 @@ const LOST_NOTICE = /may not have arrived/;
 export function checkOutbox(world: World, telegram: SimulatedTelegram, db: Db): void {
   const rows = db.sqlite
     .prepare<[], Row>(
-      'SELECT id, chat_jid, turn_id, text, state, error, sent_message_id FROM outbox ORDER BY id',
+      `SELECT o.id, o.chat_jid, o.turn_id, o.text, o.state, o.error, o.sent_message_id, o.thread_id, o.preface,
+         t.thread_id AS turn_thread, o.chat_jid = t.chat_jid AS own
+       FROM outbox o LEFT JOIN turns t ON t.id = o.turn_id ORDER BY o.id`,
     )
     .all();
   const byEntry = new Map<number, SendRequest[]>();
@@ -35,13 +43,16 @@ export function checkOutbox(world: World, telegram: SimulatedTelegram, db: Db): 
   const known = new Set(rows.map(({ id }) => id));
   for (const id of byEntry.keys())
     if (!known.has(id)) world.violated('G2', `entry ${id} was sent and is not in the outbox`);
-  for (const row of rows) checkEntry(world, row, byEntry.get(row.id) ?? [], rows);
+  for (const row of rows) {
+    checkEntry(world, row, byEntry.get(row.id) ?? [], rows);
+    checkTopic(world, telegram, row, byEntry.get(row.id) ?? []);
+  }
   checkOrder(world, telegram);
 }
 
 function checkEntry(world: World, row: Row, requests: SendRequest[], rows: readonly Row[]): void {
   const arrived = requests.filter(({ messageId }) => messageId !== null);
-  const marked = ({ text }: SendRequest) => text === REPEAT_MARK + row.text;
+  const marked = ({ text }: SendRequest) => texts(row).some((said) => text === REPEAT_MARK + said);
   const which = `entry ${row.id} (“${row.text.slice(0, 40)}”)`;
   const unmarkedArrivals = arrived.filter((request) => !marked(request)).length;
   if (unmarkedArrivals > 1) world.violated('G2', `${which} arrived ${unmarkedArrivals} times unmarked`);
@@ -61,6 +72,30 @@ function checkEntry(world: World, row: Row, requests: SendRequest[], rows: reado
   } else world.violated('G1', `${which} is still ${row.state}`);
 }
 
+/** As it is, and with the line about the topic that it was meant for. */
+const texts = ({ text, preface }: Row): string[] =>
+  preface === null ? [text] : [text, prefaced(preface, text)];
+
+/** What a turn says in its own chat lands in the topic that asked, or, when that is gone, in General. */
+function checkTopic(
+  world: World,
+  telegram: SimulatedTelegram,
+  row: Row,
+  requests: readonly SendRequest[],
+): void {
+  if (row.own !== 1) return;
+  const which = `entry ${row.id} (“${row.text.slice(0, 40)}”)`;
+  for (const { messageId, threadId, chat } of requests) {
+    if (messageId === null) continue;
+    const isGone = row.turn_thread !== null && !telegram.chat(chat).topics.includes(row.turn_thread);
+    if (threadId === row.turn_thread)
+      world.count('arrived in the topic that asked', threadId === null ? 0 : 1);
+    else if (!isGone || threadId !== null)
+      world.violated('G1', `${which} landed in topic ${threadId}, asked in ${row.turn_thread}`);
+    else world.count('arrived in General as its topic is gone');
+  }
+}
+
 /** A repeat bears the mark when, and only when, an earlier try may have arrived; and there is one. */
 function checkRequests(
   world: World,
@@ -74,7 +109,7 @@ function checkRequests(
   let repeated = false;
   for (const request of requests) {
     const isMarked = request.asked ? marked(request) : unknown;
-    if (request.asked && !isMarked && request.text !== row.text)
+    if (request.asked && !isMarked && !texts(row).includes(request.text))
       world.violated('G1', `${which} was sent with another text`);
     if (repeated) world.violated('G2', `${which} was sent again after its repeat`);
     if (unknown && !isMarked) world.violated('G2', `${which} was repeated without the mark`);

@@ -76,6 +76,12 @@ export function createAgents(
     world.count('turns begun');
     world.note('agent begins', { agent: agent.name, turn: turn.id, kind: turn.kind, attempt: turn.attempt });
     if (turns.has(turn.id)) world.violated('G2', `turn ${turn.id} was given to two agents`);
+    // Every topic is a conversation of its own in this world.
+    const shown = [...turn.prompt.matchAll(/^<message [^>]*>/gm)].map(
+      ([tag]) => /topic="(\d+)"/.exec(tag)?.[1],
+    );
+    if (shown.some((topic) => topic !== turn.thread_id?.toString()))
+      world.violated('G1', `turn ${turn.id} of topic ${turn.thread_id} was shown topics ${shown.join(', ')}`);
     turns.set(turn.id, {
       id: turn.id,
       folder: agent.folder,

@@ -37,6 +37,8 @@ export interface SendRequest {
   chat: number;
   place: string;
   outboxId: number | null;
+  /** The topic it was sent to; null: General, or none. */
+  threadId: number | null;
   text: string;
   at: number;
   /** Set when it arrived. */
@@ -346,6 +348,7 @@ export class SimulatedTelegram {
       chat: Number(message.chatJid),
       place: chat?.place ?? message.chatJid,
       outboxId: daemon.sendingId,
+      threadId: message.threadId,
       text: message.text,
       at: world.timeline.now,
       messageId: null,
@@ -390,6 +393,7 @@ export class SimulatedTelegram {
       text: '',
       messageId: null,
       fate: 'request-lost',
+      threadId: null,
       told: null,
     } as const;
     this.requests.push({ ...nothing, asked: false, outboxId, at });

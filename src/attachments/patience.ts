@@ -1,5 +1,5 @@
 /**
- * How long a chat's turn waits for its files and for the rest of an album, and what becomes of a download that failed.
+ * How long a conversation's turn waits for its files and for the rest of an album, and what becomes of a download that failed.
  * Times are this daemon's own, by the monotonic clock: a clock that is set makes nobody wait for hours, and after a restart
  * the wait begins again.
  */
@@ -9,7 +9,7 @@ import { NanoClawError } from '../errors.ts';
 import type { Clock } from '../lib/clock.ts';
 import { NetworkError, TelegramError } from '../telegram/api.ts';
 import { DownloadError, StorageError } from '../telegram/download.ts';
-import type { ChatJid } from '../types.ts';
+import type { ChatJid, Conversation } from '../types.ts';
 
 /** A turn begins without a file that is not there by then. */
 export const FILE_WAIT_MS = 30_000;
@@ -23,7 +23,7 @@ export interface Patience {
   notice(id: number): void;
   /** It is settled: the chats that were told to wait for it. */
   release(id: number): ChatJid[];
-  waitMs(jid: ChatJid): number;
+  waitMs(jid: ChatJid, of: Conversation): number;
 }
 
 export function createPatience(options: { db: Db; clock: Clock; transcriber: unknown }): Patience {
@@ -44,8 +44,8 @@ export function createPatience(options: { db: Db; clock: Clock; transcriber: unk
   }
 
   /** Those that a restart has cut may come with the first poll. */
-  function albumMs(jid: ChatJid): number {
-    const newest = db.attachments.newestOfAlbums(jid);
+  function albumMs(jid: ChatJid, of: Conversation): number {
+    const newest = db.attachments.newestOfAlbums(jid, of);
     if (newest === null) return 0;
     const age = Math.abs(clock.now() - Date.parse(newest));
     return Math.max(0, ALBUM_WAIT_MS - Math.min(age, clock.monotonic() - startedAt));
@@ -59,9 +59,9 @@ export function createPatience(options: { db: Db; clock: Clock; transcriber: unk
       waiting.delete(id);
       return chats;
     },
-    waitMs(jid) {
-      let longest = albumMs(jid);
-      for (const id of db.attachments.awaited(jid)) {
+    waitMs(jid, of) {
+      let longest = albumMs(jid, of);
+      for (const id of db.attachments.awaited(jid, of)) {
         const ms = fileMs(id);
         if (ms === 0) continue;
         waiting.set(id, (waiting.get(id) ?? new Set()).add(jid));

@@ -1,68 +1,74 @@
 /**
- * Which messages become the next turn? Everything that waits, oldest first, with the context around it, within the
- * limits of a prompt. What does not fit stays for the turn after; older context that does not fit is counted.
+ * Which messages become the next turn of a conversation? Everything that waits, oldest first, with the context around it, within
+ * the limits of a prompt. What does not fit stays for the turn after; older context that does not fit is counted.
  */
 import type { AttachmentRepository } from '../db/attachments.ts';
 import type { MessageRepository } from '../db/messages.ts';
+import type { TopicRepository } from '../db/topics.ts';
 import { MAX_BATCH_BYTES, MAX_BATCH_MESSAGES, renderMessage } from '../prompt.ts';
-import type { ChatJid, Seq, StoredMessage } from '../types.ts';
+import type { ChatJid, Conversation, Seq, StoredMessage } from '../types.ts';
 
 export interface Batch {
   /** Oldest first; at least one is for Nina. */
   messages: StoredMessage[];
   /** Older context messages that were left out. */
   omitted: number;
-  /** What was shown before, and what will have been shown after this turn. */
+  /** What of the conversation was shown before, and what will have been shown after this turn. */
   fromSeq: Seq;
   toSeq: Seq;
-  /** The topic that is answered. */
-  threadId: number | null;
 }
 
 export interface BatchSource {
   messages: MessageRepository;
   attachments: Pick<AttachmentRepository, 'shownWith'>;
+  topics: Pick<TopicRepository, 'shownSeq'>;
 }
 
-/** Null when nothing waits. Reads only. */
-export function pickBatch(db: BatchSource, jid: ChatJid, timezone: string): Batch | null {
+/** From where on something waits in which topic, and what it is a part of. */
+export interface BatchStart {
+  threadId: number | null;
+  first: Seq;
+  conversation: Conversation;
+}
+
+/** Reads only. */
+export function pickBatch(
+  db: BatchSource,
+  jid: ChatJid,
+  { threadId, first, conversation }: BatchStart,
+  timezone: string,
+): Batch {
   const { messages } = db;
   const withFiles = (message: StoredMessage): StoredMessage => ({
     ...message,
     files: db.attachments.shownWith(message.seq),
   });
-  const first = messages.firstOpen(jid);
-  if (first === null) return null;
-  const shown = messages.shownSeq(jid);
+  const shown = db.topics.shownSeq(jid, conversation);
   const fits = budget(timezone);
 
   const chosen: StoredMessage[] = [];
-  let threadId: number | null | undefined;
-  for (const message of messages.forward(jid, first, shown, MAX_BATCH_MESSAGES).map(withFiles)) {
-    if (message.forNina) {
-      if (threadId === undefined) threadId = message.threadId; // null is a topic, too: the general one
-      if (threadId !== message.threadId) break; // another topic asks: its own turn, so that it gets its own answer
-    }
+  const next = messages.forward(jid, conversation, first, shown, MAX_BATCH_MESSAGES);
+  for (const message of next.map(withFiles)) {
+    // Another topic of the same conversation asks: its own turn, so that it gets its own answer.
+    if (message.forNina && message.threadId !== threadId) break;
     if (!fits(message)) break;
     chosen.push(message);
   }
   // Context behind the last question is left for the question that follows it.
   while (chosen.length > 0 && chosen.at(-1)?.forNina === false) chosen.pop();
-  const last = chosen.at(-1);
-  if (!last) return null;
 
   const context: StoredMessage[] = [];
-  for (const message of messages.contextBefore(jid, shown, first, MAX_BATCH_MESSAGES).map(withFiles)) {
+  const before = messages.contextBefore(jid, conversation, shown, first, MAX_BATCH_MESSAGES);
+  for (const message of before.map(withFiles)) {
     if (!fits(message)) break;
     context.unshift(message);
   }
-  const total = messages.countContextBefore(jid, shown, first);
+  const total = messages.countContextBefore(jid, conversation, shown, first);
   return {
     messages: [...context, ...chosen],
     omitted: total - context.length,
     fromSeq: shown,
-    toSeq: last.seq,
-    threadId: threadId ?? null,
+    toSeq: chosen.at(-1)?.seq ?? first,
   };
 }
 

@@ -9,10 +9,11 @@ import type { Random } from '../lib/random.ts';
 import { renderPrompt, renderTaskPrompt } from '../prompt.ts';
 import { PROTOCOL_VERSION, type TurnFile } from '../protocol.ts';
 import { describeSchedule } from '../tasks.ts';
-import { type ChatJid, type Group, iso, type TurnId, turnId } from '../types.ts';
+import { conversationOf, type Group, iso, type TurnId, turnId } from '../types.ts';
 import { pickBatch } from './batch.ts';
 import { isCounted } from './failure.ts';
 import { filesFor } from './turn-files.ts';
+import { type WaitingTopic, waitingTopics } from './waiting-topics.ts';
 
 export interface Claimed {
   turn: Turn;
@@ -26,8 +27,8 @@ export interface ClaimContext {
   assistantName: string;
   timezone: string;
   nowMs: number;
-  /** False: only a task, for the group has had its turns of this hour, or its messages' files are not there yet. */
-  messagesMay?: boolean;
+  /** False: not these messages, for the group has had its turns of this hour, or their files are not there yet. */
+  mayBegin?: (topic: WaitingTopic) => boolean;
 }
 
 /** Null when nothing waits. */
@@ -35,10 +36,11 @@ export function claimNext(context: ClaimContext, group: Group): Claimed | null {
   const { db, nowMs } = context;
   return db.transaction(() => {
     const run = db.taskRuns.nextWaiting(group.chatJid, iso(nowMs));
-    const messagesWait = context.messagesMay !== false && messagesDueIn(db, group.chatJid, nowMs) === 0;
-    const messagesTurn = messagesWait && db.turns.latestKind(group.chatJid) === 'task';
+    const topics = waitingTopics(db, group, nowMs).filter(({ dueInMs }) => dueInMs === 0);
+    const topic = topics.find((each) => context.mayBegin?.(each) ?? true);
+    const messagesTurn = topic !== undefined && db.turns.latestKind(group.chatJid) === 'task';
     const claimed = run && !messagesTurn ? claimTask(context, group, run) : null;
-    return claimed ?? (messagesWait ? claimMessages(context, group) : null);
+    return claimed ?? (topic ? claimMessages(context, group, topic) : null);
   });
 }
 
@@ -49,18 +51,20 @@ function claimTask(context: ClaimContext, group: Group, run: TaskRun): Claimed |
   const id = turnId(random.uuid());
   const attempt = run.attempt + 1;
   const at = iso(nowMs);
+  const conversation = conversationOf(group, task.threadId);
   db.turns.claim({
     id,
     chatJid: group.chatJid,
     folder: group.folder,
     threadId: task.threadId,
+    conversation,
     kind: 'task',
     attempt,
     at,
     fromSeq: null,
     toSeq: null,
     omitted: 0,
-    sessionId: task.contextMode === 'isolated' ? null : db.agents.session(group.folder, null),
+    sessionId: task.contextMode === 'isolated' ? null : db.agents.session(group.folder, conversation),
     messages: [],
     repeats: run.turnId,
     askedAt: run.due,
@@ -84,27 +88,27 @@ function claimTask(context: ClaimContext, group: Group, run: TaskRun): Claimed |
   return { turn: stored(db, id), file };
 }
 
-function claimMessages(context: ClaimContext, group: Group): Claimed | null {
+function claimMessages(context: ClaimContext, group: Group, topic: WaitingTopic): Claimed {
   const { db, nowMs, timezone, random } = context;
-  const batch = pickBatch(db, group.chatJid, timezone);
-  if (!batch) return null;
+  const { threadId, conversation, lastTry } = topic;
   const id = turnId(random.uuid());
-  const attempt = nextAttempt(db, group.chatJid);
-  const { messages, omitted, threadId, fromSeq, toSeq } = batch;
+  const attempt = nextAttempt(lastTry);
+  const { messages, omitted, fromSeq, toSeq } = pickBatch(db, group.chatJid, topic, timezone);
   db.turns.claim({
     id,
     chatJid: group.chatJid,
     folder: group.folder,
     threadId,
+    conversation,
     kind: 'messages',
     attempt,
     at: iso(nowMs),
     fromSeq,
     toSeq,
     omitted,
-    sessionId: db.agents.session(group.folder, null),
+    sessionId: db.agents.session(group.folder, conversation),
     messages: messages.map((m) => m.seq),
-    repeats: lastTry(db, group.chatJid)?.id ?? null,
+    repeats: lastTry?.id ?? null,
   });
   if (group.reactions === 'on') db.reactions.work(id);
   const reactions = db.reactions.showTo(id, group.chatJid);
@@ -157,27 +161,8 @@ function turnFile(
   };
 }
 
-/** The attempt that the messages which wait have behind them, if they were given back. */
-function lastTry(db: Db, jid: ChatJid): Turn | null {
-  const last = db.turns.latest(jid, 'messages');
-  const first = db.messages.firstOpen(jid);
-  if (last?.state !== 'retried' || last.toSeq === null || first === null) return null;
-  return first <= last.toSeq ? last : null; // else they were settled meanwhile, by /stop perhaps
-}
-
 /** One more than the last, as long as that was given back; what is nobody's fault does not count. */
-function nextAttempt(db: Db, jid: ChatJid): number {
-  const last = lastTry(db, jid);
+function nextAttempt(last: Turn | null): number {
   if (last === null) return 1;
   return isCounted(last.errorCode) ? last.attempt + 1 : last.attempt;
-}
-
-/** Milliseconds until the messages that wait may have their turn: 0 for now, null when none waits. */
-export function messagesDueIn(db: Db, jid: ChatJid, nowMs: number): number | null {
-  if (db.messages.firstOpen(jid) === null) return null;
-  const last = lastTry(db, jid);
-  if (!last?.retryAt || !last.finishedAt) return 0;
-  // A clock that was set back must not make a wait of seconds one of hours.
-  if (nowMs < Date.parse(last.finishedAt)) return 0;
-  return Math.max(0, Date.parse(last.retryAt) - nowMs);
 }

@@ -1,6 +1,6 @@
 /**
- * What may this chat's next turn be, if any? In the order of asking: is it registered, does something wait, does it wait
- * for another attempt, for its hour's limit or for its files, can agents run at all; then the claim. Nothing is counted
+ * What may this chat's next turn be, if any? In the order of asking: is it registered, does something wait, does each topic wait
+ * for another attempt, for the group's hour's limit or for its files, can agents run at all; then the claim. Nothing is counted
  * before it.
  */
 import type { ContainerRunnerOptions } from '../container-runner.ts';
@@ -8,13 +8,13 @@ import { messageOf, NanoClawError } from '../errors.ts';
 import type { RunResult } from '../group-queue.ts';
 import { type ChatJid, type Group, iso, type TurnId } from '../types.ts';
 import { REASONS } from '../words.ts';
-import { type Claimed, claimNext, messagesDueIn } from './claim.ts';
+import { type Claimed, claimNext } from './claim.ts';
 import type { Pool } from './pool.ts';
 import type { Standstill } from './standstill.ts';
 import { createTurnLimit } from './turn-limit.ts';
+import { type WaitingTopic, waitingTopics } from './waiting-topics.ts';
 
 export const ENGINE_RETRY_MS = 5000;
-const LIMITED_LOOK_MS = 10_000;
 
 export interface NextTurnOptions extends ContainerRunnerOptions {
   pool: Pick<Pool, 'isWarm'>;
@@ -33,6 +33,11 @@ export type Next = { group: Group; claimed: Claimed } | { instead: RunResult };
 export function createNextTurn(options: NextTurnOptions): (jid: ChatJid) => Promise<Next> {
   const { db, clock, log } = options;
   const turnLimit = createTurnLimit(options);
+  const limitMs = (group: Group, { lastTry }: WaitingTopic): number =>
+    turnLimit.waitMs(group, clock.now(), lastTry);
+
+  const filesMs = (group: Group, { conversation }: WaitingTopic): number =>
+    options.incompleteMs(group.chatJid, conversation);
 
   return async function nextTurn(jid) {
     const group = db.groups.byJid(jid);
@@ -46,7 +51,7 @@ export function createNextTurn(options: NextTurnOptions): (jid: ChatJid) => Prom
     // A chat whose id has changed comes here by its new key while its turn goes on under the old one.
     if (db.turns.openOf(jid).some(({ id }) => options.isAtWork(id))) return { instead: { retryInMs: 1000 } };
     options.giveBack(jid);
-    const { wait, messagesMay } = waitOf(group);
+    const wait = waitOf(group);
     if (wait !== null) return { instead: wait };
     try {
       if (!options.pool.isWarm(group.folder)) await options.runtime().prepare();
@@ -54,29 +59,26 @@ export function createNextTurn(options: NextTurnOptions): (jid: ChatJid) => Prom
       return { instead: engineAway(error) };
     }
     const timezone = options.timezoneOf(group);
-    const claimed = claimNext({ ...options, timezone, nowMs: clock.now(), messagesMay }, group);
-    if (!claimed) return { instead: 'idle' };
+    const mayBegin = (topic: WaitingTopic) => limitMs(group, topic) === 0 && filesMs(group, topic) === 0;
+    const claimed = claimNext({ ...options, timezone, nowMs: clock.now(), mayBegin }, group);
+    if (!claimed) return { instead: waitOf(group) ?? 'idle' };
     options.onClaimed(claimed.turn.id);
     return { group, claimed };
   };
 
-  /** `wait` null: something may begin now; messages only when nothing limits them and they are complete. */
-  function waitOf(group: Group): { wait: RunResult | null; messagesMay: boolean } {
-    const jid = group.chatJid;
-    const taskWaits = () => db.taskRuns.nextWaiting(jid, iso(clock.now())) !== null;
-    const dueInMs = messagesDueIn(db, jid, clock.now());
-    const limitedMs = dueInMs === 0 ? turnLimit.waitMs(group, clock.now()) : 0;
-    const incompleteMs = dueInMs === 0 && limitedMs === 0 ? options.incompleteMs(jid) : 0;
-    if (incompleteMs > 0 && !taskWaits()) return { wait: { retryInMs: incompleteMs }, messagesMay: false };
-    if (limitedMs > 0) {
-      turnLimit.tell(group, clock.now(), limitedMs);
-      // A task may become due meanwhile, and a key that backs off is not woken.
-      if (!taskWaits())
-        return { wait: { retryInMs: Math.min(limitedMs, LIMITED_LOOK_MS) }, messagesMay: false };
+  /** Null: something may begin now. Else until when nothing may; a message in another topic, or a task, may come before. */
+  function waitOf(group: Group): RunResult | null {
+    const nowMs = clock.now();
+    if (db.taskRuns.nextWaiting(group.chatJid, iso(nowMs)) !== null) return null;
+    const waits: number[] = [];
+    for (const topic of waitingTopics(db, group, nowMs)) {
+      const limitedMs = topic.dueInMs === 0 ? limitMs(group, topic) : 0;
+      if (limitedMs > 0) turnLimit.tell(group, nowMs, limitedMs, topic.threadId);
+      const waitMs = topic.dueInMs || limitedMs || filesMs(group, topic);
+      if (waitMs === 0) return null;
+      waits.push(waitMs);
     }
-    const messagesMay = limitedMs === 0 && incompleteMs === 0;
-    if (dueInMs === 0 || taskWaits()) return { wait: null, messagesMay };
-    return { wait: dueInMs === null ? 'idle' : { retryInMs: dueInMs }, messagesMay };
+    return waits.length === 0 ? 'idle' : { retryInMs: Math.min(...waits), orWoken: true };
   }
 
   /** Nothing was claimed: the messages wait, and no attempt is counted. */

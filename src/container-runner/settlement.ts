@@ -82,7 +82,7 @@ export function createSettlement(options: SettlementOptions): Settlement {
 
   function noteSession(turn: Turn, sessionId: string, fresh: boolean): void {
     if (taskOf(db, turn)?.task.contextMode === 'isolated') return; // its conversation ends with it
-    db.agents.setSession(turn.folder, null, sessionId, now());
+    db.agents.setSession(turn.folder, turn.conversation, sessionId, now());
     if (!fresh) return;
     const details = { event: 'session_replaced', group: turn.folder, turn: turn.id };
     log.warn(details, 'the session was gone; a fresh one was begun');
@@ -92,7 +92,7 @@ export function createSettlement(options: SettlementOptions): Settlement {
   function succeed(turn: Turn, usage: Usage | null, gated: boolean): RunResult {
     const { chatJid, threadId, id, toSeq } = turn;
     const text = db.turns.byId(id)?.reply ?? '';
-    const others = toSeq !== null && db.messages.hasNewer(chatJid, toSeq);
+    const others = toSeq !== null && db.messages.hasNewer(chatJid, threadId, toSeq);
     const replyTo = others ? db.turns.triggerMessageId(id) : null;
     const parts = options.record({ chatJid, threadId, turnId: id, replyTo, text, markdown: true });
     taskEnded(outcomes(), turn, gated ? 'gated' : parts === 0 ? 'quiet' : 'ok', usage);
@@ -152,15 +152,15 @@ export function createSettlement(options: SettlementOptions): Settlement {
       db.turns.releaseMessages(turn);
       taskRunAgain(outcomes(), turn, failure, retryInMs);
       announce(turn, failure, next);
-      // A task waits on the scheduler's clock; the group's messages need not wait with it.
-      return isTask || retryInMs === 0 ? 'again' : { retryInMs };
+      // What else waits in the chat, in another topic or as a task, need not wait with it: the next run sees what is due.
+      return 'again';
     });
   }
 
-  /** What could not be resumed, or is too long, is not resumed again. An isolated task never was in the group's. */
+  /** What could not be resumed, or is too long, is not resumed again. An isolated task never was in the conversation. */
   function leaveSession(turn: Turn, { code }: Failure): void {
     if (!HANDLING[code].freshSession || taskOf(db, turn)?.task.contextMode === 'isolated') return;
-    db.agents.dropSession(turn.folder, null);
+    db.agents.dropSession(turn.folder, turn.conversation);
   }
 
   function announce(turn: Turn, failure: Failure, next: Next): void {

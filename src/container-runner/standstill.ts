@@ -8,7 +8,6 @@ import { messageOf, NanoClawError } from '../errors.ts';
 import type { Clock, Timer } from '../lib/clock.ts';
 import type { ProblemKind, Problems } from '../problems.ts';
 import type { ChatJid } from '../types.ts';
-import { pickBatch } from './batch.ts';
 
 /** A restart of the engine takes less; nobody needs to hear of that. */
 export const STANDSTILL_TOLD_MS = 60_000;
@@ -49,12 +48,9 @@ export function createStandstill(options: StandstillOptions): Standstill {
     if (reason !== null) problems.report(kindOf(reason), explain(reason));
     for (const jid of waiting) {
       // A chat whose turn still runs, or where only a task is due, is not waiting for us.
-      if (db.messages.firstOpen(jid) === null || db.groups.byJid(jid) === null) continue;
-      if (db.pauses.of(jid) !== null) continue;
-      problems.tellChatOnce(jid, (words) => ({
-        threadId: pickBatch(db, jid, 'UTC')?.threadId ?? null,
-        text: words.cannotWork,
-      }));
+      if (db.groups.byJid(jid) === null || db.pauses.of(jid) !== null) continue;
+      for (const { threadId } of db.messages.waiting(jid))
+        problems.tellChatOnce(jid, threadId, (words) => words.cannotWork);
     }
   }
 

@@ -2,7 +2,7 @@
  * Files that people sent: which are to be fetched, where they lie, why one is missing. A row belongs to a message, by its
  * sequence number, and there are at most two: the message's own file and that of the message it replies to.
  */
-import type { AttachmentKind, ChatJid, Folder, Iso, MessageFile, Seq } from '../types.ts';
+import type { AttachmentKind, ChatJid, Conversation, Folder, Iso, MessageFile, Seq } from '../types.ts';
 import type { Sqlite } from './open.ts';
 
 export type AttachmentState = 'pending' | 'stored' | 'failed' | 'unwanted' | 'gone';
@@ -144,17 +144,20 @@ export function attachmentRepository(db: Sqlite) {
       'SELECT count(*) FROM attachments WHERE group_folder = ? AND created_at > ? AND same_as IS NULL',
     )
     .pluck();
+  /** Of one conversation, or of all. */
+  const WITHIN = 'coalesce(m.thread_id, 0) IS coalesce(?, m.thread_id, 0)';
   const pendingOfOpen = db
-    .prepare<[string], number>(
+    .prepare<[string, Conversation], number>(
       `SELECT a.id FROM messages m INDEXED BY messages_open JOIN attachments r ON r.message_seq = m.seq
          JOIN attachments a ON a.id = coalesce(r.same_as, r.id)
-       WHERE m.chat_jid = ? AND m.disposition IS NULL AND m.turn_id IS NULL AND a.state = 'pending'`,
+       WHERE m.chat_jid = ? AND m.disposition IS NULL AND m.turn_id IS NULL AND a.state = 'pending' AND ${WITHIN}`,
     )
     .pluck();
   const pendingOfContext = db
-    .prepare<[string], number>(
+    .prepare<[string, Conversation], number>(
       `SELECT a.id FROM attachments a INDEXED BY attachments_pending JOIN messages m ON m.seq = a.message_seq
-       WHERE a.state = 'pending' AND m.chat_jid = ? AND m.disposition = 'not_for_nina' AND m.turn_id IS NULL`,
+       WHERE a.state = 'pending' AND m.chat_jid = ? AND m.disposition = 'not_for_nina' AND m.turn_id IS NULL
+         AND ${WITHIN}`,
     )
     .pluck();
   const oldest = db.prepare<[string, number], { id: number; path: string; bytes: number; at: string }>(
@@ -171,9 +174,9 @@ export function attachmentRepository(db: Sqlite) {
       "SELECT min(group_folder) FROM attachments INDEXED BY attachments_stored WHERE state = 'stored' AND group_folder > ?",
     )
     .pluck();
-  const albums = db.prepare<[string], { newest: string }>(
-    `SELECT max(received_at) AS newest FROM messages INDEXED BY messages_open
-     WHERE chat_jid = ? AND disposition IS NULL AND turn_id IS NULL AND album_id IS NOT NULL`,
+  const albums = db.prepare<[string, Conversation], { newest: string }>(
+    `SELECT max(received_at) AS newest FROM messages m INDEXED BY messages_open
+     WHERE chat_jid = ? AND disposition IS NULL AND turn_id IS NULL AND album_id IS NOT NULL AND ${WITHIN}`,
   );
   const sentWith = db.prepare<[number], { message_id: number; timestamp: string }>(
     `SELECT m.message_id, m.timestamp FROM attachments a JOIN messages m ON m.seq = a.message_seq WHERE a.id = ?`,
@@ -245,12 +248,13 @@ export function attachmentRepository(db: Sqlite) {
     },
     /** How many came since then. */
     countSince: (folder: Folder, at: Iso): number => since.get(folder, at) ?? 0,
-    /** Ids of what is to be fetched and belongs to what the chat's next turn would show. */
-    awaited: (jid: ChatJid): number[] => [
-      ...new Set([...pendingOfOpen.all(jid), ...pendingOfContext.all(jid)]),
+    /** Ids of what is to be fetched and belongs to what the conversation's next turn would show. */
+    awaited: (jid: ChatJid, of: Conversation): number[] => [
+      ...new Set([...pendingOfOpen.all(jid, of), ...pendingOfContext.all(jid, of)]),
     ],
     /** When the newest message of an album came that waits for a turn. */
-    newestOfAlbums: (jid: ChatJid): Iso | null => (albums.get(jid)?.newest ?? null) as Iso | null,
+    newestOfAlbums: (jid: ChatJid, of: Conversation): Iso | null =>
+      (albums.get(jid, of)?.newest ?? null) as Iso | null,
     /** What lies in the group's folder, oldest first. */
     oldest: (folder: Folder, limit: number) => oldest.all(folder, limit),
     totalBytes: (folder: Folder): number => total.get(folder) ?? 0,

@@ -16,8 +16,9 @@ const GENERATION = 1e15;
 /** Why a change of a message that was still to be made is given up. */
 const STAYED_BEHIND = 'the message stayed behind in the old chat';
 
-/** Where it is noted until when a group waits for its next turn. */
-export const turnLimitKey = (jid: ChatJid): string => `turn_limit_until:${jid}`;
+/** Where it is noted until when a group waits for its next turn, as it was told in this topic. */
+export const turnLimitKey = (jid: ChatJid, threadId: number | null): string =>
+  `turn_limit_until:${jid}${threadId === null ? '' : `:${threadId}`}`;
 
 /** The caller has made sure that `from` is registered and `to` is not. */
 export function groupMove(db: Sqlite): (from: ChatJid, to: ChatJid) => void {
@@ -42,11 +43,13 @@ export function groupMove(db: Sqlite): (from: ChatJid, to: ChatJid) => void {
     `INSERT INTO chats (chat_jid, name, type, username, is_forum, first_seen, last_activity, language)
        SELECT ?, name, 'supergroup', NULL, is_forum, first_seen, last_activity, language FROM chats WHERE chat_jid = ?
        ON CONFLICT (chat_jid) DO UPDATE SET language = coalesce(language, excluded.language)`,
+    'UPDATE OR REPLACE topics SET chat_jid = ? WHERE chat_jid = ?',
     'UPDATE registered_groups SET former_jid = chat_jid, chat_jid = ? WHERE chat_jid = ?',
   ].map((sql) => db.prepare(sql));
   const moveMeta = db.prepare('UPDATE OR REPLACE meta SET key = ? WHERE key = ?');
   return (from, to) => {
     for (const move of moves) move.run(to, from);
-    moveMeta.run(turnLimitKey(to), turnLimitKey(from));
+    // A group that moves had no topics before.
+    moveMeta.run(turnLimitKey(to, null), turnLimitKey(from, null));
   };
 }

@@ -2,8 +2,18 @@
  * Messages of registered groups. `disposition` NULL means: meant for Nina and not settled yet.
  * Every query that runs per message is an index search (test/behaviour/query-plans.test.ts).
  */
-import type { ChatJid, Disposition, Iso, NewMessage, Seq, StoredMessage, TurnId } from '../types.ts';
+import type {
+  ChatJid,
+  Conversation,
+  Disposition,
+  Iso,
+  NewMessage,
+  Seq,
+  StoredMessage,
+  TurnId,
+} from '../types.ts';
 import type { Sqlite } from './open.ts';
+import { NOT_SHOWN, topicRepository } from './topics.ts';
 import type { Turn } from './turns.ts';
 
 interface Row {
@@ -47,7 +57,11 @@ const toMessage = (row: Row): StoredMessage => ({
   albumId: row.album_id,
 });
 
+/** As messages have it in their column. */
+const threadOf = (conversation: number): number | null => (conversation === 0 ? null : conversation);
+
 export function messageRepository(db: Sqlite) {
+  const topics = topicRepository(db);
   const insert = db.prepare(
     `INSERT INTO messages (chat_jid, message_id, thread_id, sender, sender_name, content, timestamp, is_bot_message,
        turn_id, disposition, reason, trigger_kind, request, reply_to_message_id, reply_to_name, reply_to_text, forwarded_from,
@@ -67,22 +81,37 @@ export function messageRepository(db: Sqlite) {
       'SELECT min(seq) FROM messages WHERE chat_jid = ? AND disposition IS NULL AND turn_id IS NULL',
     )
     .pluck();
-  const forward = db.prepare<[string, number, number, number], Row>(
+  const waiting = db.prepare<[string], { threadId: number | null; first: Seq }>(
+    `SELECT thread_id AS threadId, min(seq) AS first FROM messages INDEXED BY messages_open_by_topic
+     WHERE chat_jid = ? AND disposition IS NULL AND turn_id IS NULL GROUP BY thread_id`,
+  );
+  const forward = db.prepare<[string, number, number], Row>(
     `SELECT ${COLUMNS} FROM messages WHERE chat_jid = ? AND seq >= ?
+       AND ((disposition IS NULL AND turn_id IS NULL) OR (disposition = 'not_for_nina' AND ${NOT_SHOWN}))
+     ORDER BY seq LIMIT ?`,
+  );
+  const forwardIn = db.prepare<[string, number | null, number, number, number], Row>(
+    `SELECT ${COLUMNS} FROM messages WHERE chat_jid = ? AND thread_id IS ? AND seq >= ?
        AND ((disposition IS NULL AND turn_id IS NULL) OR (disposition = 'not_for_nina' AND seq > ?))
      ORDER BY seq LIMIT ?`,
   );
+  const CONTEXT = "chat_jid = ? AND seq > ? AND seq < ? AND disposition = 'not_for_nina'";
+  const CONTEXT_IN = `thread_id IS ? AND ${CONTEXT}`;
   const before = db.prepare<[string, number, number, number], Row>(
-    `SELECT ${COLUMNS} FROM messages WHERE chat_jid = ? AND seq > ? AND seq < ? AND disposition = 'not_for_nina'
-     ORDER BY seq DESC LIMIT ?`,
+    `SELECT ${COLUMNS} FROM messages WHERE ${CONTEXT} AND ${NOT_SHOWN} ORDER BY seq DESC LIMIT ?`,
+  );
+  const beforeIn = db.prepare<[number | null, string, number, number, number], Row>(
+    `SELECT ${COLUMNS} FROM messages WHERE ${CONTEXT_IN} ORDER BY seq DESC LIMIT ?`,
   );
   const countBefore = db
     .prepare<[string, number, number], number>(
-      `SELECT count(*) FROM messages WHERE chat_jid = ? AND seq > ? AND seq < ? AND disposition = 'not_for_nina'`,
+      `SELECT count(*) FROM messages WHERE ${CONTEXT} AND ${NOT_SHOWN}`,
     )
     .pluck();
-  const shown = db
-    .prepare<[string], number>('SELECT shown_seq FROM registered_groups WHERE chat_jid = ?')
+  const countBeforeIn = db
+    .prepare<[number | null, string, number, number], number>(
+      `SELECT count(*) FROM messages WHERE ${CONTEXT_IN}`,
+    )
     .pluck();
   const openChats = db
     .prepare<[], string>(
@@ -90,16 +119,17 @@ export function messageRepository(db: Sqlite) {
     )
     .pluck();
   const newer = db
-    .prepare<[string, number], number>(
-      'SELECT 1 FROM messages WHERE chat_jid = ? AND seq > ? AND is_bot_message = 0 LIMIT 1',
+    .prepare<[string, number | null, number], number>(
+      `SELECT 1 FROM messages WHERE chat_jid = ? AND thread_id IS ? AND seq > ? AND is_bot_message = 0
+         AND disposition IS NOT 'service' LIMIT 1`,
     )
     .pluck();
-  const disposeOpen = db.prepare(
-    'UPDATE messages SET disposition = ?, reason = ? WHERE chat_jid = ? AND disposition IS NULL AND turn_id IS NULL',
+  const disposeOpen = db.prepare<[string, string, string, Conversation]>(
+    `UPDATE messages SET disposition = ?, reason = ? WHERE chat_jid = ? AND disposition IS NULL AND turn_id IS NULL
+       AND coalesce(thread_id, 0) IS coalesce(?, thread_id, 0)`,
   );
   const bySeq = db.prepare<[number], Row & { reason: string | null; is_fresh: number }>(
-    `SELECT ${COLUMNS}, reason, disposition = 'not_for_nina' AND turn_id IS NULL AND seq >
-       (SELECT shown_seq FROM registered_groups g WHERE g.chat_jid = messages.chat_jid) AS is_fresh
+    `SELECT ${COLUMNS}, reason, disposition = 'not_for_nina' AND turn_id IS NULL AND ${NOT_SHOWN} AS is_fresh
      FROM messages WHERE seq = ?`,
   );
   const hear = db.prepare('UPDATE messages SET content = ?, request = ? WHERE seq = ?');
@@ -115,8 +145,7 @@ export function messageRepository(db: Sqlite) {
     .pluck();
   const openAlbum = db.prepare(
     `UPDATE messages INDEXED BY messages_by_album SET disposition = NULL, trigger_kind = 'album', request = '' WHERE ${album}
-       AND disposition = 'not_for_nina'
-       AND seq > (SELECT shown_seq FROM registered_groups g WHERE g.chat_jid = messages.chat_jid)`,
+       AND disposition = 'not_for_nina' AND ${NOT_SHOWN}`,
   );
   const closeAlbum = db.prepare(
     `UPDATE messages INDEXED BY messages_by_album SET disposition = 'not_for_nina', trigger_kind = NULL, reason = ?
@@ -136,9 +165,6 @@ export function messageRepository(db: Sqlite) {
        ORDER BY seq DESC LIMIT 1`,
     )
     .pluck();
-  const showAgain = db.prepare(
-    'UPDATE registered_groups SET shown_seq = ? WHERE chat_jid = ? AND shown_seq = ?',
-  );
 
   return {
     /** Returns the new sequence number, or null when this chat already has the message. */
@@ -193,17 +219,32 @@ export function messageRepository(db: Sqlite) {
     },
     /** The oldest message of the chat that waits for an answer and that no turn has. */
     firstOpen: (jid: ChatJid): Seq | null => (firstOpen.get(jid) ?? null) as Seq | null,
-    shownSeq: (jid: ChatJid): Seq => (shown.get(jid) ?? 0) as Seq,
+    /** In which topics something waits for a turn, and from where on; the one that waits longest comes first. */
+    waiting: (jid: ChatJid): { threadId: number | null; first: Seq }[] =>
+      waiting.all(jid).sort((a, b) => a.first - b.first),
     /** From `start` on, oldest first: what waits for a turn, and the context in between that was not shown yet. */
-    forward: (jid: ChatJid, start: Seq, shownSeq: Seq, limit: number): StoredMessage[] =>
-      forward.all(jid, start, shownSeq, limit).map(toMessage),
-    /** Context after `shownSeq` and before `end`, NEWEST first. */
-    contextBefore: (jid: ChatJid, shownSeq: Seq, end: Seq, limit: number): StoredMessage[] =>
-      before.all(jid, shownSeq, end, limit).map(toMessage),
-    countContextBefore: (jid: ChatJid, shownSeq: Seq, end: Seq): number =>
-      countBefore.get(jid, shownSeq, end) ?? 0,
-    /** Somebody has written since. */
-    hasNewer: (jid: ChatJid, after: Seq): boolean => newer.get(jid, after) === 1,
+    forward(jid: ChatJid, of: Conversation, start: Seq, shownSeq: Seq, limit: number): StoredMessage[] {
+      const rows =
+        of === null
+          ? forward.all(jid, start, limit)
+          : forwardIn.all(jid, threadOf(of), start, shownSeq, limit);
+      return rows.map(toMessage);
+    },
+    /** Context that was not shown yet, after `shownSeq` and before `end`, NEWEST first. */
+    contextBefore(jid: ChatJid, of: Conversation, shownSeq: Seq, end: Seq, limit: number): StoredMessage[] {
+      const rows =
+        of === null
+          ? before.all(jid, shownSeq, end, limit)
+          : beforeIn.all(threadOf(of), jid, shownSeq, end, limit);
+      return rows.map(toMessage);
+    },
+    countContextBefore: (jid: ChatJid, of: Conversation, shownSeq: Seq, end: Seq): number =>
+      (of === null
+        ? countBefore.get(jid, shownSeq, end)
+        : countBeforeIn.get(threadOf(of), jid, shownSeq, end)) ?? 0,
+    /** Somebody has written in this topic since. */
+    hasNewer: (jid: ChatJid, threadId: number | null, after: Seq): boolean =>
+      newer.get(jid, threadId, after) === 1,
     /** `isFreshContext`: it is not for Nina, and she was not shown it yet. */
     bySeq(seq: Seq): (StoredMessage & { reason: string | null; isFreshContext: boolean }) | null {
       const row = bySeq.get(seq);
@@ -235,14 +276,13 @@ export function messageRepository(db: Sqlite) {
      * What failed with this turn waits again, as it was edited meanwhile, and with the context it came with, unless later
      * turns have been shown more since. Returns how many messages that were.
      */
-    reopen(turn: Pick<Turn, 'id' | 'chatJid' | 'fromSeq' | 'toSeq'>): number {
-      showAgain.run(turn.fromSeq, turn.chatJid, turn.toSeq);
+    reopen(turn: Pick<Turn, 'id' | 'chatJid' | 'conversation' | 'fromSeq' | 'toSeq'>): number {
+      topics.moveShownBack(turn.chatJid, turn.conversation, turn.toSeq, turn.fromSeq);
       return reopen.run(turn.id).changes;
     },
-    /** Settles whatever waits in a chat and is in no turn. */
-    disposeOpen(jid: ChatJid, disposition: Disposition, reason: string): number {
-      return disposeOpen.run(disposition, reason, jid).changes;
-    },
+    /** Settles whatever waits in a chat, or in one conversation of it, and is in no turn. */
+    disposeOpen: (jid: ChatJid, disposition: Disposition, reason: string, of: Conversation = null): number =>
+      disposeOpen.run(disposition, reason, jid, of).changes,
   };
 }
 

@@ -25,6 +25,8 @@ export interface OutboxEntry {
   keyboard: string | null;
   /** It changes this message of ours instead of being a new one. */
   editOf: number | null;
+  /** A line before the text: where it was meant to go. */
+  preface: string | null;
   state: 'pending' | 'sending' | 'uncertain';
   attempts: number;
   /** True once a send with an unknown result has been repeated. */
@@ -45,6 +47,7 @@ interface Row {
   file_kind: string | null;
   keyboard: string | null;
   edit_of: number | null;
+  preface: string | null;
   state: string;
   attempts: number;
   repeated: number;
@@ -64,7 +67,7 @@ export function outboxRepository(db: Sqlite) {
      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   );
   const next = db.prepare<[string], Row>(
-    `SELECT id, chat_jid, thread_id, turn_id, reply_to, text, entities, rich, file_path, file_kind, keyboard, edit_of, state, attempts, repeated, not_before
+    `SELECT id, chat_jid, thread_id, turn_id, reply_to, text, entities, rich, file_path, file_kind, keyboard, edit_of, preface, state, attempts, repeated, not_before
      FROM outbox WHERE chat_jid = ? AND ${OPEN} ORDER BY id LIMIT 1`,
   );
   const chats = db
@@ -97,7 +100,10 @@ export function outboxRepository(db: Sqlite) {
     "UPDATE outbox SET state = 'uncertain', not_before = ?, error = ? WHERE id = ?",
   );
   const failed = db.prepare("UPDATE outbox SET state = 'failed', error = ? WHERE id = ?");
-  const plain = db.prepare('UPDATE outbox SET reply_to = NULL, thread_id = ? WHERE id = ?');
+  const toGeneral = db.prepare(
+    `UPDATE outbox SET reply_to = NULL, thread_id = NULL, preface = iif(id = ?, ?, preface)
+     WHERE chat_jid = ? AND thread_id = ? AND (id = ? OR turn_id = ?) AND ${OPEN}`,
+  );
   const simpler = db.prepare(
     'UPDATE outbox SET entities = iif(rich IS NULL, NULL, entities), rich = NULL WHERE id = ?',
   );
@@ -176,6 +182,7 @@ export function outboxRepository(db: Sqlite) {
         fileKind: FILE_KINDS.find((kind) => kind === row.file_kind) ?? 'document',
         keyboard: row.keyboard,
         editOf: row.edit_of,
+        preface: row.preface,
         state: row.state as OutboxEntry['state'],
         attempts: row.attempts,
         repeated: row.repeated === 1,
@@ -210,9 +217,12 @@ export function outboxRepository(db: Sqlite) {
     markFailed(id: number, error: string): void {
       failed.run(error, id);
     },
-    /** Without the reply mark, and in the given topic: what it referred to is gone. */
-    detach(id: number, threadId: number | null): void {
-      plain.run(threadId, id);
+    /**
+     * Its topic takes nothing any more: it goes to General, with the rest of what its turn has to say there, and without the
+     * reply mark, since what it replied to is not there.
+     */
+    toGeneral({ id, chatJid, threadId, turnId }: OutboxEntry, preface: string | null): void {
+      toGeneral.run(id, preface, chatJid, threadId, id, turnId);
     },
     /** Refused as it is: rich becomes ordinary, formatted becomes plain. */
     simplify(id: number): void {

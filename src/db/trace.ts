@@ -15,6 +15,7 @@ export interface Trace {
     triggerKind: string | null;
     turnId: string | null;
     editedAt: string | null;
+    threadId: number | null;
   };
   /** Oldest first: earlier attempts over the same messages, too. */
   turns: Turn[];
@@ -35,12 +36,13 @@ export function traceQuery(db: Sqlite): (jid: ChatJid, messageId: number) => Tra
   const turns = turnRepository(db);
   const message = db.prepare<[string, number], Trace['message']>(
     `SELECT seq, message_id AS messageId, sender_name AS senderName, timestamp, received_at AS receivedAt, disposition,
-       reason, trigger_kind AS triggerKind, turn_id AS turnId, edited_at AS editedAt
+       reason, trigger_kind AS triggerKind, turn_id AS turnId, edited_at AS editedAt, thread_id AS threadId
      FROM messages WHERE chat_jid = ? AND message_id = ?`,
   );
   const attempts = db
-    .prepare<[string, number, number], string>(
+    .prepare<[string, number, number, number], string>(
       `SELECT id FROM turns WHERE chat_jid = ? AND kind = 'messages' AND from_seq < ? AND to_seq >= ? AND state = 'retried'
+         AND (conversation IS NULL OR conversation = ?)
        ORDER BY seq DESC LIMIT ${MAX_ATTEMPTS}`,
     )
     .pluck();
@@ -51,7 +53,7 @@ export function traceQuery(db: Sqlite): (jid: ChatJid, messageId: number) => Tra
   return (jid, messageId) => {
     const found = message.get(jid, messageId);
     if (!found) return null;
-    const ids = attempts.all(jid, found.seq, found.seq).reverse();
+    const ids = attempts.all(jid, found.seq, found.seq, found.threadId ?? 0).reverse();
     if (found.turnId !== null && !ids.includes(found.turnId)) ids.push(found.turnId);
     return {
       message: found,

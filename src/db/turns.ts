@@ -4,8 +4,9 @@
  * A turn owns its messages through messages.turn_id from its claim until it ends; `retried` gives them back.
  */
 import type { Usage } from '../protocol.ts';
-import type { ChatJid, Disposition, Folder, Iso, Seq, TurnId } from '../types.ts';
+import type { ChatJid, Conversation, Disposition, Folder, Iso, Seq, TurnId } from '../types.ts';
 import type { Sqlite } from './open.ts';
+import { topicRepository } from './topics.ts';
 
 export type TurnState = 'queued' | 'running' | 'done' | 'retried' | 'failed' | 'stopped';
 export type TurnKind = 'messages' | 'task';
@@ -17,6 +18,8 @@ export interface Turn {
   chatJid: ChatJid;
   folder: Folder;
   threadId: number | null;
+  /** Which conversation it goes on, as its group's topics were when it was claimed. */
+  conversation: Conversation;
   kind: TurnKind;
   state: TurnState;
   attempt: number;
@@ -51,6 +54,7 @@ interface Row {
   chat_jid: string;
   group_folder: string;
   thread_id: number | null;
+  conversation: number | null;
   kind: string;
   state: string;
   attempt: number;
@@ -73,7 +77,7 @@ interface Row {
   first_output_at: string | null;
 }
 
-const COLUMNS = `id, seq, chat_jid, group_folder, thread_id, kind, state, attempt, container_id, queued_at, started_at,
+const COLUMNS = `id, seq, chat_jid, group_folder, thread_id, conversation, kind, state, attempt, container_id, queued_at, started_at,
   finished_at, error_code, error, from_seq, to_seq, omitted, last_event, reply,
   session_id, retry_at, stopped_by, asked_at, agent_started_at, first_output_at`;
 
@@ -83,6 +87,7 @@ const toTurn = (row: Row): Turn => ({
   chatJid: row.chat_jid as ChatJid,
   folder: row.group_folder as Folder,
   threadId: row.thread_id,
+  conversation: row.conversation,
   kind: row.kind as TurnKind,
   state: row.state as TurnState,
   attempt: row.attempt,
@@ -106,10 +111,11 @@ const toTurn = (row: Row): Turn => ({
 });
 
 export function turnRepository(db: Sqlite) {
+  const topics = topicRepository(db);
   const insert = db.prepare(
-    `INSERT INTO turns (id, chat_jid, group_folder, thread_id, kind, state, attempt, queued_at, from_seq, to_seq, omitted,
-       session_id, chain, asked_at)
-     VALUES (?, ?, ?, ?, ?, 'queued', ?, ?, ?, ?, ?, ?, coalesce((SELECT chain FROM turns WHERE id = ?), ?),
+    `INSERT INTO turns (id, chat_jid, group_folder, thread_id, conversation, kind, state, attempt, queued_at, from_seq,
+       to_seq, omitted, session_id, chain, asked_at)
+     VALUES (?, ?, ?, ?, ?, ?, 'queued', ?, ?, ?, ?, ?, ?, coalesce((SELECT chain FROM turns WHERE id = ?), ?),
        coalesce(?, (SELECT min(received_at) FROM messages WHERE turn_id = ? AND disposition IS NULL)))`,
   );
   const claimMessage = db.prepare('UPDATE messages SET turn_id = ? WHERE seq = ?');
@@ -127,6 +133,9 @@ export function turnRepository(db: Sqlite) {
   const latest = db.prepare<[string, TurnKind], Row>(
     `SELECT ${COLUMNS} FROM turns WHERE chat_jid = ? AND kind = ? ORDER BY seq DESC LIMIT 1`,
   );
+  const latestIn = db.prepare<[string, number | null], Row>(
+    `SELECT ${COLUMNS} FROM turns WHERE chat_jid = ? AND kind = 'messages' AND thread_id IS ? ORDER BY seq DESC LIMIT 1`,
+  );
   const failed = db.prepare<[string, number], Row>(
     `SELECT ${COLUMNS} FROM turns INDEXED BY turns_failed WHERE state = 'failed' AND finished_at >= ?
      ORDER BY seq DESC LIMIT ?`,
@@ -140,8 +149,9 @@ export function turnRepository(db: Sqlite) {
   const run = db.prepare(
     "UPDATE turns SET state = 'running', container_id = ?, started_at = ? WHERE id = ? AND state = 'queued'",
   );
-  const requestStop = db.prepare(
-    "UPDATE turns SET stopped_by = ? WHERE chat_jid = ? AND state IN ('queued', 'running') AND stopped_by IS NULL",
+  const requestStop = db.prepare<[string, string, Conversation]>(
+    `UPDATE turns SET stopped_by = ? WHERE chat_jid = ? AND state IN ('queued', 'running') AND stopped_by IS NULL
+       AND coalesce(thread_id, 0) IS coalesce(?, thread_id, 0)`,
   );
   const requestStopOf = db.prepare(
     "UPDATE turns SET stopped_by = ? WHERE id = ? AND state IN ('queued', 'running') AND stopped_by IS NULL",
@@ -166,9 +176,6 @@ export function turnRepository(db: Sqlite) {
     `UPDATE messages SET turn_id = NULL, content = coalesce(edited_content, content), edited_content = NULL,
        request = CASE WHEN edited_content IS NULL THEN request END WHERE turn_id = ?`,
   );
-  const moveShown = db.prepare(
-    'UPDATE registered_groups SET shown_seq = max(shown_seq, ?) WHERE chat_jid = ?',
-  );
   const lastMessage = db
     .prepare<[string], number>(
       // Below zero are messages that came along when their group moved to a new chat id: nobody can reply to those.
@@ -184,6 +191,8 @@ export function turnRepository(db: Sqlite) {
       chatJid: ChatJid;
       folder: Folder;
       threadId: number | null;
+      /** Default: its topic's. */
+      conversation?: Conversation;
       kind: TurnKind;
       attempt: number;
       at: Iso;
@@ -203,6 +212,7 @@ export function turnRepository(db: Sqlite) {
         turn.chatJid,
         turn.folder,
         turn.threadId,
+        turn.conversation === undefined ? (turn.threadId ?? 0) : turn.conversation,
         turn.kind,
         turn.attempt,
         turn.at,
@@ -233,6 +243,11 @@ export function turnRepository(db: Sqlite) {
       const row = latest.get(jid, kind);
       return row ? toTurn(row) : null;
     },
+    /** The last over messages of this topic. */
+    latestIn: (jid: ChatJid, threadId: number | null): Turn | null => {
+      const row = latestIn.get(jid, threadId);
+      return row ? toTurn(row) : null;
+    },
     /** Those that failed for good, newest first. */
     failedSince: (since: Iso, limit: number): Turn[] => failed.all(since, limit).map(toTurn),
     /** When the last but `count - 1` turn over messages was begun, repeats not counted; null when there were fewer. */
@@ -247,9 +262,12 @@ export function turnRepository(db: Sqlite) {
     /** The container is about to be told. False when the turn is no longer queued. */
     markRunning: (id: TurnId, containerName: string, at: Iso): boolean =>
       run.run(containerName, at, id).changes === 1,
-    /** The chat's open turns are to end; remembered, so that a restart in between does not let them go on. */
-    requestStop(jid: ChatJid, by: string): void {
-      requestStop.run(by, jid);
+    /**
+     * The open turns of a chat, or of one conversation of it, are to end; remembered, so that a restart in between does not
+     * let them go on.
+     */
+    requestStop(jid: ChatJid, by: string, of: Conversation = null): void {
+      requestStop.run(by, jid, of);
     },
     /** The same for one of them. False when it is over, or is to end already. */
     requestStopOf: (id: TurnId, by: string): boolean => requestStopOf.run(by, id).changes === 1,
@@ -285,7 +303,7 @@ export function turnRepository(db: Sqlite) {
     /** The turn's messages get their final answer and count as shown. */
     settleMessages(turn: Turn, disposition: Disposition, reason: string | null): void {
       settleMessages.run(disposition, reason, turn.id);
-      if (turn.toSeq !== null) moveShown.run(turn.toSeq, turn.chatJid);
+      if (turn.toSeq !== null) topics.moveShown(turn.chatJid, turn.conversation, turn.toSeq);
     },
     /** The turn's messages wait again, as they were edited meanwhile. */
     releaseMessages(turn: Turn): void {

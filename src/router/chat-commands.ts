@@ -7,7 +7,7 @@ import { NanoClawError } from '../errors.ts';
 import type { RegistryOptions } from '../registry.ts';
 import { describeNext, describeSchedule, stopWaitingRuns, type TaskRules } from '../tasks.ts';
 import type { BotCommand } from '../trigger.ts';
-import { type ChatJid, type Group, iso } from '../types.ts';
+import { type ChatJid, conversationOf, type Group, iso } from '../types.ts';
 import { explainMessage } from '../why.ts';
 import { type CommandName, helpLine, REASONS, type Words } from '../words.ts';
 import type { ChoiceKind } from './choices.ts';
@@ -20,6 +20,8 @@ export interface ChatCommandContext {
   group: Group;
   /** Telegram id of who asks. */
   sender: string;
+  /** The topic where it is asked; null in General, and where there are none. */
+  threadId: number | null;
   /** The message that the command replies to. */
   replyTo: number | null;
   assistantName: string;
@@ -59,8 +61,8 @@ const HANDLERS: Partial<Record<CommandName | 'pair', Handler>> = {
   stop: { listed: 'everyone', run: stop },
   new: {
     listed: 'everyone',
-    run: ({ db, group, words }) => {
-      db.agents.dropSession(group.folder, null);
+    run: ({ db, group, threadId, words }) => {
+      db.agents.dropSession(group.folder, conversationOf(group, threadId));
       return words.freshConversation;
     },
   },
@@ -121,15 +123,21 @@ function why({ db, group, replyTo, tasks, words }: ChatCommandContext): string {
   return explainMessage(db, group.chatJid, replyTo, zone, group, words).lines.join('\n');
 }
 
-/** What waits is stopped here and now; what runs is ended after the commit. */
-function stop({ db, tasks, group, sender, words }: ChatCommandContext): ChatAnswer {
+/** What waits is stopped here and now; what runs is ended after the commit. In this conversation, or with `all` in the whole chat. */
+function stop({ db, tasks, group, sender, threadId, words }: ChatCommandContext, args: string): ChatAnswer {
+  const { chatJid } = group;
   const by = REASONS.stoppedBy(`telegram:${sender}`);
-  const messages = db.messages.disposeOpen(group.chatJid, 'stopped', by);
-  const runs = stopWaitingRuns(tasks, group.chatJid, by);
-  const running = db.turns.openOf(group.chatJid).length > 0;
-  db.turns.requestStop(group.chatJid, by);
-  if (!running && messages === 0 && runs === 0) return { text: words.nothingToStop };
-  return { text: words.stopped, stopTurn: true, ...(runs === 0 ? {} : { tasksChanged: group.chatJid }) };
+  const of = args.toLowerCase() === 'all' ? null : conversationOf(group, threadId);
+  const isHere = (topic: number | null) => of === null || (topic ?? 0) === of;
+  const messages = db.messages.disposeOpen(chatJid, 'stopped', by, of);
+  const runs = stopWaitingRuns(tasks, chatJid, by, of);
+  const open = db.turns.openOf(chatJid);
+  const isRunning = open.some((turn) => isHere(turn.threadId));
+  db.turns.requestStop(chatJid, by, of);
+  if (isRunning || messages > 0 || runs > 0)
+    return { text: words.stopped, stopTurn: true, ...(runs === 0 ? {} : { tasksChanged: chatJid }) };
+  const goesOnElsewhere = open.length > 0 || db.messages.firstOpen(chatJid) !== null;
+  return { text: goesOnElsewhere ? words.nothingToStopHere : words.nothingToStop };
 }
 
 function listTasks({ db, group, words }: ChatCommandContext): string {

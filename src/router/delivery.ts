@@ -22,11 +22,14 @@ import { NetworkError, type Telegram, TelegramError } from '../telegram/api.ts';
 import { type ChatJid, chatJid, type Iso, iso, type TurnId } from '../types.ts';
 import { isSaid } from '../words.ts';
 import { moveGroup } from './moves.ts';
-import { requestFor } from './outbox-request.ts';
+import { prefaced, requestFor } from './outbox-request.ts';
 import type { Pacing } from './pacing.ts';
 import { pauseGroup, pauseReasonOf } from './pauses.ts';
-import { isAboutFormatting, isAboutKind } from './refusals.ts';
+import { isAboutFormatting, isAboutKind, isAboutTopic } from './refusals.ts';
 
+/** Telegram's limits, less the mark of a repeat. */
+const MOST_TEXT = 4094;
+const MOST_CAPTION = 1022;
 const UNKNOWN_WAIT_MS = 5000;
 const IN_FLIGHT_MS = 3000;
 /** The longest window of a limit. */
@@ -187,7 +190,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
         threadId: entry.threadId,
         sender: String(bot.id),
         senderName: bot.name,
-        content: entry.text,
+        content: entry.preface === null ? entry.text : prefaced(entry.preface, entry.text),
         timestamp: at,
         isBotMessage: true,
         turnId: entry.turnId,
@@ -241,10 +244,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     // A refused token, another poller or an internal error at Telegram's side says nothing about this message.
     if (status >= 500 || status === 401 || status === 404 || status === 409)
       return postpone(entry, outageMs(entry), message);
-    if (entry.threadId !== null && /thread not found/i.test(message)) {
-      db.outbox.detach(entry.id, null);
-      return postpone(entry, 0, message);
-    }
+    if (isAboutTopic(entry, error)) return toGeneral(entry, message);
     db.transaction(() => {
       fail(entry, message);
       if (entry.editOf === null) tellRefused(entry, status);
@@ -267,6 +267,24 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     });
     if (main !== null) wake(main);
     return true;
+  }
+
+  /** The topic is closed or gone: what was meant for it is said in General, and that it was. */
+  function toGeneral(entry: OutboxEntry, message: string): void {
+    const threadId = entry.threadId ?? 0;
+    const words = db.languages.wordsFor(entry.chatJid);
+    const name = db.topics.name(entry.chatJid, threadId) ?? words.topicWithoutName(threadId);
+    const line = words.meantForTopic(name);
+    const fits = prefaced(line, entry.text).length <= (entry.filePath === null ? MOST_TEXT : MOST_CAPTION);
+    db.transaction(() => {
+      db.outbox.toGeneral(entry, fits ? line : null);
+      if (!fits) {
+        const at = iso(clock.now());
+        const note = { chatJid: entry.chatJid, threadId: null, turnId: null, replyTo: null };
+        db.outbox.add({ ...note, text: line, at });
+      }
+      postpone(entry, 0, message);
+    });
   }
 
   function unreachable(entry: OutboxEntry, error: unknown, repeat: boolean): void {

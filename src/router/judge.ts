@@ -71,10 +71,10 @@ export function createJudge(options: JudgeOptions): Judge {
       const over = command.name === 'stop' ? null : options.limits.check(group, message.sender);
       if (over !== null) return tooMuch(over, words);
       const { assistantName, describe, tasks, registry } = options;
-      const { sender } = message;
+      const { sender, threadId } = message;
       const replyTo = message.replyTo?.messageId ?? null;
       const answer = answerCommand(
-        { db, tasks, registry, group, sender, replyTo, assistantName, words, describe },
+        { db, tasks, registry, group, sender, threadId, replyTo, assistantName, words, describe },
         command,
       );
       return { disposition: 'host_command', reason: `/${command.name}`, answer };

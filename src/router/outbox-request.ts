@@ -5,6 +5,9 @@ import type { OutboxEntry } from '../db/outbox.ts';
 import { prefixed } from '../format/entities.ts';
 import { type Telegram, TelegramError } from '../telegram/api.ts';
 
+/** A line about the text, before it. */
+export const prefaced = (line: string, text: string): string => `${line}\n\n${text}`;
+
 /** `mark` is put before the text. Returns the id of the message that it made, or changed. */
 export async function requestFor(
   telegram: Telegram,
@@ -13,8 +16,9 @@ export async function requestFor(
   mark: string,
 ): Promise<number> {
   const { chatJid, editOf } = entry;
-  const text = mark + entry.text;
-  const entities = prefixed(mark, entry.entities);
+  const before = entry.preface === null ? mark : mark + prefaced(entry.preface, '');
+  const text = before + entry.text;
+  const entities = prefixed(before, entry.entities);
   const keyboard = entry.keyboard === null ? {} : { keyboard: keyboardOf(entry.keyboard) };
   if (editOf !== null) {
     await changed(telegram.editMessage({ chatJid, messageId: editOf, text, entities, ...keyboard }));
@@ -30,7 +34,7 @@ export async function requestFor(
   };
   if (entry.rich !== null) {
     // On a line of its own, so that a heading or list stays one.
-    const markdown = mark === '' ? entry.rich : `${mark.trim()}\n\n${entry.rich}`;
+    const markdown = before === '' ? entry.rich : `${before.trim()}\n\n${entry.rich}`;
     return await telegram.sendRichMessage({ ...message, markdown });
   }
   if (entry.filePath === null) return await telegram.sendMessage(message);

@@ -20,3 +20,7 @@ export function isAboutFormatting(
   if (rich !== null) return status === 400 || status === 404;
   return status === 400 && entities.length > 0 && /entit|can't parse/i.test(message);
 }
+
+/** The topic that it was to be sent to is closed, or there is none any more. */
+export const isAboutTopic = ({ threadId }: OutboxEntry, { status, message }: TelegramError): boolean =>
+  threadId !== null && status === 400 && /thread not found|TOPIC_(CLOSED|DELETED|ID_INVALID)/i.test(message);

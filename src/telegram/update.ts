@@ -23,7 +23,10 @@ export interface IncomingMessage {
   chat: ChatInfo;
   isPrivate: boolean;
   messageId: number;
+  /** Null in General, and where there are no topics: a chain of replies is none. */
   threadId: number | null;
+  /** What its topic is called. `isCurrent`: now; else when it was made. */
+  topicName: { name: string; isCurrent: boolean } | null;
   sender: string;
   senderName: string;
   /** Another bot. */
@@ -233,7 +236,8 @@ function toIncoming(m: Message): IncomingMessage {
     chat,
     isPrivate: chat.type === 'private',
     messageId: m.message_id,
-    threadId: m.is_topic_message ? (m.message_thread_id ?? null) : null,
+    threadId: topicOf(m),
+    topicName: topicName(m),
     sender: from.id,
     senderName: from.name,
     senderIsBot: from.isBot,
@@ -272,6 +276,22 @@ function senderOf(m: Message): { id: string; name: string; isBot: boolean } {
     };
   if (!m.from) return { id: '0', name: 'unknown', isBot: false };
   return { id: String(m.from.id), name: nameOf(m.from), isBot: m.from.is_bot };
+}
+
+/** General has the number 1, and is named by none. */
+function topicOf(m: Message): number | null {
+  const { message_thread_id: id } = m;
+  if (!m.is_topic_message || !Number.isSafeInteger(id)) return null;
+  return id === undefined || (id === 1 && m.chat.type !== 'private') ? null : id;
+}
+
+function topicName(m: Message): IncomingMessage['topicName'] {
+  const now: unknown = m.forum_topic_created?.name ?? m.forum_topic_edited?.name;
+  const then: unknown = m.reply_to_message?.forum_topic_created?.name;
+  const name = now ?? then;
+  return typeof name === 'string' && name !== ''
+    ? { name: name.slice(0, 128), isCurrent: now !== undefined }
+    : null;
 }
 
 /** Its kinds have grown before: whatever comes, it is somebody's. */

@@ -41,7 +41,10 @@ export const DE: Words = {
     status: { menu: 'ist alles in Ordnung?' },
     tasks: { menu: 'die geplanten Aufgaben' },
     why: { menu: 'als Antwort: was aus der Nachricht wurde' },
-    stop: { menu: 'beenden, was ich hier gerade tue' },
+    stop: {
+      menu: 'beenden, was ich hier gerade tue',
+      help: '[all] – beenden, was ich hier gerade tue; all: in allen Themen der Gruppe',
+    },
     new: { menu: 'ein neues Gespräch beginnen' },
     ping: { menu: 'ein Lebenszeichen' },
     chatid: { menu: 'die Nummer dieses Chats' },
@@ -78,6 +81,10 @@ export const DE: Words = {
   pong: 'pong',
   whyNeedsReply: 'Schick /why als Antwort auf die Nachricht, die du meinst.',
   nothingToStop: 'Es gibt nichts anzuhalten.',
+  nothingToStopHere:
+    'In diesem Thema gibt es nichts anzuhalten. Ich arbeite in einem anderen: dort /stop, oder /stop all.',
+  meantForTopic: (topic) => `(Das gehört zum Thema „${topic}“, das geschlossen oder gelöscht ist.)`,
+  topicWithoutName: (id) => `Nr. ${id}`,
   stopped: 'Angehalten.',
   freshConversation: 'Mit deiner nächsten Nachricht beginnt ein neues Gespräch. Dateien und Notizen bleiben.',
   noTasks: 'Es gibt keine geplanten Aufgaben.',

@@ -27,7 +27,10 @@ export const EN = {
     status: { menu: 'is everything all right?' },
     tasks: { menu: 'the scheduled tasks' },
     why: { menu: 'as a reply: what became of that message' },
-    stop: { menu: 'end what I am doing here' },
+    stop: {
+      menu: 'end what I am doing here',
+      help: '[all] – end what I am doing here; all: in every topic of the group',
+    },
     new: { menu: 'begin a fresh conversation' },
     ping: { menu: 'a sign of life' },
     chatid: { menu: 'the id of this chat' },
@@ -56,6 +59,10 @@ export const EN = {
   pong: 'pong',
   whyNeedsReply: 'Send /why as a reply to the message you mean.',
   nothingToStop: 'There is nothing to stop.',
+  nothingToStopHere:
+    'There is nothing to stop in this topic. I am at work in another one: /stop there, or /stop all.',
+  meantForTopic: (topic: string) => `(This is for the topic “${topic}”, which is closed or gone.)`,
+  topicWithoutName: (id: number) => `no. ${id}`,
   stopped: 'Stopped.',
   freshConversation: 'A fresh conversation begins with your next message. Files and notes stay.',
   noTasks: 'There are no scheduled tasks.',

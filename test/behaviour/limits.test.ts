@@ -153,7 +153,10 @@ describe('turns an hour', () => {
       world.db.turns.claim({ id, chatJid: jid, folder: group.folder, kind, attempt, at, ...none });
       world.db.turns.finish(id, state, at, null, null);
     };
-    const waitMs = () => limit.waitMs(group, world.clock.now());
+    const waitMs = () => {
+      const last = world.db.turns.latestIn(jid, null);
+      return limit.waitMs(group, world.clock.now(), last?.state === 'retried' ? last : null);
+    };
     return { ...world, group, limit, said, begin, waitMs };
   }
 
@@ -185,19 +188,23 @@ describe('turns an hour', () => {
   it('are told once each time they bite, also over a restart', () => {
     const { limit, group, said, clock, db } = createHarness(1);
     storeMessage(db, jid, 1);
-    limit.tell(group, clock.now(), HOUR / 2);
-    limit.tell(group, clock.now(), HOUR / 2 - 1000);
+    limit.tell(group, clock.now(), HOUR / 2, null);
+    limit.tell(group, clock.now(), HOUR / 2 - 1000, null);
     expect(said).toEqual([
       'I have had 1 turn here within an hour, which is the limit. I go on at 08:30 and answer then what was written until then.',
     ]);
-    limit.tell(group, clock.now() + HOUR, HOUR / 2);
+    limit.tell(group, clock.now() + HOUR, HOUR / 2, null);
     expect(said).toHaveLength(2);
+    // Who asks in another topic has not heard it.
+    limit.tell(group, clock.now() + HOUR, HOUR / 2, 7);
+    limit.tell(group, clock.now() + HOUR, HOUR / 2, 7);
+    expect(said).toHaveLength(3);
   });
 
   it('have no bound in main, nor with 0', () => {
     const { begin, limit, group, clock } = createHarness(1);
     begin();
-    expect(limit.waitMs({ ...group, isMain: true }, clock.now())).toBe(0);
+    expect(limit.waitMs({ ...group, isMain: true }, clock.now(), null)).toBe(0);
     const free = createHarness(0);
     for (let i = 0; i < 5; i += 1) free.begin();
     expect(free.waitMs()).toBe(0);

@@ -339,7 +339,8 @@ describe('delivery', () => {
     };
     reply('hello', { threadId: 9, replyTo: 4 });
     await clock.advance(5000);
-    expect(telegram.arrived).toMatchObject([{ text: 'hello', threadId: null, replyTo: null }]);
+    const text = '(This is for the topic “no. 9”, which is closed or gone.)\n\nhello';
+    expect(telegram.arrived).toMatchObject([{ text, threadId: null, replyTo: null }]);
     expect(states(db)).toEqual(['sent']);
   });
 

@@ -141,15 +141,20 @@ export class InnerDaemon {
   }
 
   /** Anna says this, and it is stored; returns the message's id. */
-  async say(group: Group, text: string, replyTo?: number): Promise<number> {
+  async say(
+    group: Group,
+    text: string,
+    replyTo?: number,
+    more: Record<string, unknown> = {},
+  ): Promise<number> {
     this.#updates += 1;
     const said = text.startsWith('/') ? commandText(text) : { text };
     const chat = Number(group.chatJid);
     const quoted = { message_id: replyTo, date: 0, chat: { id: chat, type: 'group' } };
     const anna = { id: 1001, is_bot: false, first_name: 'Anna' };
     const from = this.language === undefined ? anna : { ...anna, language_code: this.language };
-    const more = { from, ...(replyTo === undefined ? {} : { reply_to_message: quoted }) };
-    const update: Update = messageUpdate(this.#updates, { chat, ...said, more });
+    const about = { from, ...(replyTo === undefined ? {} : { reply_to_message: quoted }), ...more };
+    const update: Update = messageUpdate(this.#updates, { chat, ...said, more: about });
     await this.offer([update]);
     return update.message?.message_id ?? 0;
   }

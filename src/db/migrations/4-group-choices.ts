@@ -5,6 +5,20 @@ export const GROUP_CHOICES_STEP: Migration = {
   id: 4,
   name: 'settings of groups, progress, reactions',
   sql: `
+-- Topics of forums, and in every chat what lies in none (thread_id 0: General). The name as far as it is known. shown_seq: what its
+-- own turns have shown, where each topic is a conversation; what turns of the whole group have shown is in registered_groups.
+CREATE TABLE topics (
+  chat_jid TEXT NOT NULL, thread_id INTEGER NOT NULL, name TEXT, shown_seq INTEGER NOT NULL DEFAULT 0,
+  PRIMARY KEY (chat_jid, thread_id)
+) STRICT, WITHOUT ROWID;
+-- The conversation that it goes on: a topic's, 0: General's, NULL: the whole group's.
+ALTER TABLE turns ADD COLUMN conversation INTEGER;
+CREATE INDEX turns_by_topic ON turns (chat_jid, kind, thread_id, seq);
+CREATE INDEX messages_by_topic ON messages (chat_jid, thread_id, seq);
+CREATE INDEX messages_open_by_topic ON messages (chat_jid, thread_id, seq, turn_id) WHERE disposition IS NULL;
+-- A line before the text, about where it was meant to go.
+ALTER TABLE outbox ADD COLUMN preface TEXT;
+
 -- Words as types.ts names them; the default is the first there, too.
 ALTER TABLE registered_groups ADD COLUMN topics TEXT NOT NULL DEFAULT 'separate';
 ALTER TABLE registered_groups ADD COLUMN progress TEXT NOT NULL DEFAULT 'progress';
