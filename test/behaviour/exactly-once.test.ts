@@ -137,7 +137,12 @@ describe('ten groups under a cap of three', () => {
 
   beforeEach(async () => {
     api = await startBotApi();
-    home = new TestHome({ ...api.settings, CONTAINER_RUNTIME: 'process', MAX_CONCURRENT_CONTAINERS: '3' });
+    home = new TestHome({
+      ...api.settings,
+      CONTAINER_RUNTIME: 'process',
+      MAX_CONCURRENT_CONTAINERS: '3',
+      WARM_MEMORY_MB: '0',
+    });
   });
   afterEach(async () => {
     await home.dispose();

@@ -47,7 +47,7 @@ describe('a daemon whose people speak German', () => {
     const help = await answer(family, '/help');
     expect(help).toContain('Ich bin Nina. Befehle:');
     expect(help).toContain('Schreib @Nina irgendwo');
-    expect(help).toContain('/stop – beenden, was ich hier gerade tue');
+    expect(help).toContain('/stop [all] – beenden, was ich hier gerade tue; all: in allen Themen der Gruppe');
     expect(await answer(family, '/status')).toMatch(
       /^Ich laufe seit .*\nAlles in Ordnung\.\nHier: Gerade ist nichts los\.$/s,
     );

@@ -322,7 +322,7 @@ describe('delivered', () => {
     const family = daemon.register('family');
     const task = daemon.add(family, '0 9 * * *');
     daemon.telegram.onSend = () => {
-      throw refusal(403, 'Forbidden: bot was kicked from the group chat');
+      throw refusal(400, 'Bad Request: not this one');
     };
     await daemon.start();
     await daemon.clock.advance(HOUR);

@@ -21,6 +21,7 @@ const DOCKER: Settings = {
   CONTAINER_RUNTIME: 'docker',
   AGENT_PROVIDER: 'offline',
   MAX_CONCURRENT_CONTAINERS: '3',
+  WARM_MEMORY_MB: '0',
   ...(process.env.DOCKER_HOST ? { DOCKER_HOST: process.env.DOCKER_HOST } : {}),
 };
 const AROUND_A_CONTAINER: readonly Step[] = [

@@ -87,7 +87,7 @@ describe.skipIf(whyNot)(`Claude in containers${whyNot ? ` (skipped: ${whyNot})` 
   beforeAll(async () => {
     model = await createMessagesApi({ script: () => 'unscripted' });
     api = await startBotApi();
-    home = new TestHome({ ...api.settings, ...ENGINE, MAX_CONCURRENT_CONTAINERS: '3' });
+    home = new TestHome({ ...api.settings, ...ENGINE, MAX_CONCURRENT_CONTAINERS: '3', WARM_MEMORY_MB: '0' });
     writeFileSync(home.file('.env'), `ANTHROPIC_API_KEY=${KEY}\nANTHROPIC_BASE_URL=${model.url}\n`);
     family = api.group('Family');
     daemon = await home.start();
