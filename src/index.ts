@@ -19,7 +19,22 @@ const SAME_SIGNAL_MS = 1000;
 /** EX_TEMPFAIL of sysexits(3). */
 const EXIT_WATCHDOG = 75;
 
-process.exitCode = await run();
+const [, program = '', argument] = process.argv;
+// `nanoclaw start` comes here, too, by way of the command line, which has read its arguments.
+const isOwn = path.basename(program).startsWith('index.');
+process.exitCode = isOwn && argument !== undefined ? usage(argument) : await run();
+
+/** The daemon takes no arguments: whoever gives one means the command line. */
+function usage(argument: string): number {
+  const text = `node dist/index.js starts the daemon and takes no arguments; its settings are in .env (docs/operations.md).
+For everything else: bin/nanoclaw --help\n`;
+  if (argument === '--help' || argument === '-h') {
+    process.stdout.write(text);
+    return 0;
+  }
+  process.stderr.write(`"${argument}" is no argument of the daemon; expected none.\n${text}`);
+  return 2;
+}
 
 async function run(): Promise<number> {
   let config: Config;

@@ -3,7 +3,7 @@
  * and hash that the manifest names, the database must be sound, and nothing may be missing.
  */
 import { createHash } from 'node:crypto';
-import { createReadStream, createWriteStream, mkdirSync, symlinkSync } from 'node:fs';
+import { createReadStream, createWriteStream, existsSync, mkdirSync, symlinkSync } from 'node:fs';
 import path from 'node:path';
 import { Transform, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -24,6 +24,10 @@ export async function readBackup(file: string, into: string | null): Promise<Man
     return await read(file, into);
   } catch (error) {
     if (error instanceof NanoClawError) throw error;
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT' && !existsSync(file))
+      throw new NanoClawError('BACKUP_INVALID', `There is no ${file}.`, {
+        fix: 'Name an archive: those that the daemon made lie in data/backups.',
+      });
     throw new NanoClawError('BACKUP_INVALID', `${file} is no whole backup: ${messageOf(error)}.`, {
       fix: 'Take another one from data/backups.',
       cause: error,
