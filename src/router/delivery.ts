@@ -145,26 +145,26 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     const mark = repeat && entry.editOf === null ? REPEAT_MARK : '';
     // What throws behind this line is caught below: a request that stays open would hold its chat up for ever.
     const answered = pacing.sent(entry.chatJid, clock.monotonic());
-    let messageId: number;
-    try {
-      messageId = await requestFor(telegram, options.home, entry, mark);
-    } catch (error) {
-      if (error instanceof TelegramError) refused(entry, error);
-      else unreachable(entry, error, repeat);
-      return;
-    } finally {
-      answered(clock.monotonic());
+    const outcome = await requestFor(telegram, options.home, entry, mark)
+      .then((messageId) => ({ messageId }))
+      .catch((error: unknown) => ({ error }))
+      .finally(() => answered(clock.monotonic()));
+    if ('error' in outcome) {
+      const { error } = outcome;
+      return noteSurely(entry, () =>
+        error instanceof TelegramError ? refused(entry, error) : unreachable(entry, error, repeat),
+      );
     }
     options.reach?.('send.answered');
-    await settleSurely(entry, messageId);
+    await noteSurely(entry, () => settle(entry, outcome.messageId));
     options.reach?.('send.noted');
   }
 
-  /** It arrived. Should noting that fail (a full disk), it is noted later: never is it sent again for that. */
-  async function settleSurely(entry: OutboxEntry, messageId: number): Promise<void> {
+  /** What became of it. Should noting that fail (a full disk), it is noted later: never is it sent again for that. */
+  async function noteSurely(entry: OutboxEntry, note: () => void): Promise<void> {
     for (let waitMs = 1000; ; waitMs = Math.min(2 * waitMs, 30_000)) {
       try {
-        return settle(entry, messageId);
+        return note();
       } catch (error) {
         if (stopped.signal.aborted || !db.sqlite.open) throw error;
         log.error({ event: 'sent_not_noted', chat: entry.chatJid, outbox: entry.id, err: error, waitMs });
@@ -233,14 +233,8 @@ export function createDelivery(options: DeliveryOptions): Delivery {
       return postpone(entry, waitMs, message);
     }
     if (pausedBy(entry, error)) return;
-    if (isAboutKind(entry, error)) {
-      db.outbox.sendAsDocument(entry.id);
-      return postpone(entry, 0, message);
-    }
-    if (isAboutFormatting(entry, error)) {
-      db.outbox.simplify(entry.id);
-      return postpone(entry, 0, message);
-    }
+    if (isAboutKind(entry, error)) return simplified(entry, db.outbox.sendAsDocument, message);
+    if (isAboutFormatting(entry, error)) return simplified(entry, db.outbox.simplify, message);
     // A refused token, another poller or an internal error at Telegram's side says nothing about this message.
     if (status >= 500 || status === 401 || status === 404 || status === 409)
       return postpone(entry, outageMs(entry), message);
@@ -254,6 +248,14 @@ export function createDelivery(options: DeliveryOptions): Delivery {
       { event: 'send_refused', chat: entry.chatJid, outbox: entry.id, status },
       `Telegram refuses a message: ${message}`,
     );
+  }
+
+  /** It goes once more, at once and in a simpler form. */
+  function simplified(entry: OutboxEntry, simplify: (id: number) => void, message: string): void {
+    db.transaction(() => {
+      simplify(entry.id);
+      postpone(entry, 0, message);
+    });
   }
 
   /** Nothing can be sent there: it waits until that is otherwise. A stranger's chat is nobody's business. */

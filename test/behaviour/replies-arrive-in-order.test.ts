@@ -21,7 +21,7 @@ const jid = chatJid(FAMILY);
 interface Harness extends World {
   telegram: ScriptedTelegram;
   delivery: Delivery;
-  faults: { settle: boolean };
+  faults: { settle: boolean; refuse: boolean };
   events: ReturnType<typeof createTestLog>['events'];
   /** Puts a reply into the outbox and wakes delivery. */
   reply(text: string, more?: Partial<Parameters<Db['outbox']['add']>[0]>): void;
@@ -33,12 +33,16 @@ function createHarness(): Harness {
   const world = createWorld();
   const { log, events } = createTestLog();
   const telegram = createScriptedTelegram(() => world.clock.monotonic());
-  const faults = { settle: false };
+  const faults = { settle: false, refuse: false };
   const outbox: Db['outbox'] = {
     ...world.db.outbox,
     markSent(...given) {
       if (faults.settle) throw new Error('database or disk is full');
       world.db.outbox.markSent(...given);
+    },
+    markUncertain(...given) {
+      if (faults.refuse) throw new Error('database or disk is full');
+      world.db.outbox.markUncertain(...given);
     },
   };
   const create = () =>
@@ -294,6 +298,22 @@ describe('delivery', () => {
     await clock.advance(60_000);
     expect(texts(telegram)).toEqual(['hello', 'next']);
     expect(states(db)).toEqual(['sent', 'sent']);
+  });
+
+  it('repeats once what may have arrived, when noting that fails for a while', async () => {
+    const { telegram, reply, clock, db, faults } = createHarness();
+    faults.refuse = true;
+    telegram.onSend = (_, arrive) => {
+      arrive();
+      throw timeout();
+    };
+    reply('hello');
+    await clock.advance(600_000);
+    expect(texts(telegram)).toEqual(['hello']);
+    faults.refuse = false;
+    await clock.advance(60_000);
+    expect(texts(telegram).slice(0, 2)).toEqual(['hello', '↻ hello']);
+    expect(states(db)[0]).toBe('failed');
   });
 
   it('fails a message that Telegram refuses for good, and goes on', async () => {
