@@ -173,9 +173,11 @@ export class InnerDaemon {
     await this.until(() => this.#polling.polls.length > count);
   }
 
-  /** What arrived in a group, in order. */
+  /** What arrived in a group, in order; messages about a turn's progress, which are silent, are none of it. */
   told(group: Group): string[] {
-    return this.telegram.arrived.filter(({ chatJid }) => chatJid === group.chatJid).map(({ text }) => text);
+    return this.telegram.arrived
+      .filter(({ chatJid, silent }) => chatJid === group.chatJid && !silent)
+      .map(({ text }) => text);
   }
 
   runs(task: Task): TaskRunRow[] {
