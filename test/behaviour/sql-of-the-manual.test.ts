@@ -63,7 +63,9 @@ beforeAll(async () => {
   api.sim.faults.failNext('sendMessage', { status: 429, retryAfter: 600 }, { times: 1000 });
   api.sim.say({ chat, from: 'you', text: '@Nina what did I say before' });
   api.sim.say({ chat: busy, from: 'you', text: '@Nina slow 300' });
-  await home.until(() => home.row("SELECT 1 FROM outbox WHERE state <> 'sent'"), 'a reply that waits');
+  // Refused once: before that it may be the answer to /register, whose success is not noted yet.
+  const refused = "SELECT 1 FROM outbox WHERE state = 'pending' AND attempts > 0 AND not_before IS NOT NULL";
+  await home.until(() => home.row(refused), 'a reply that waits');
   await home.until(
     () => home.row(`SELECT 1 FROM turns WHERE state = 'running' AND chat_jid = '${busy}'`),
     'a turn that goes on',
@@ -88,11 +90,14 @@ describe.each(queries)('$page, $title', ({ sql }) => {
   });
 
   it.skipIf(noSqlite)(`the same with sqlite3 -readonly${noSqlite ? ` (skipped: ${noSqlite})` : ''}`, () => {
-    const { status, stdout, stderr } = spawnSync('sqlite3', ['-readonly', databaseFile(home.dir), asked()], {
-      encoding: 'utf8',
-    });
+    const shell = () =>
+      spawnSync('sqlite3', ['-readonly', databaseFile(home.dir), asked()], { encoding: 'utf8' });
+    const lines = (text: string) => text.trim().split('\n').length;
+    const { status, stdout, stderr } = shell();
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
-    expect(stdout.trim().split('\n')).toHaveLength(home.rows(asked()).length);
+    // The daemon works on: what it wrote between the two is no difference of theirs, and then the next look is the same.
+    for (let tries = 0, shown = stdout; lines(shown) !== home.rows(asked()).length; shown = shell().stdout)
+      expect(tries++).toBeLessThan(20);
   });
 });
 
