@@ -8,6 +8,7 @@
 import { agentRepository } from './db/agents.ts';
 import { attachmentRepository } from './db/attachments.ts';
 import { auditRepository } from './db/audit.ts';
+import { correctionRepository } from './db/corrections.ts';
 import { exportRepository } from './db/exports.ts';
 import { groupRepository } from './db/groups.ts';
 import { inboxRepository } from './db/inbox.ts';
@@ -48,6 +49,7 @@ export function createDb(file: string, options: OpenOptions = {}) {
     pauses: pauseRepository(sqlite),
     messages: messageRepository(sqlite),
     attachments: attachmentRepository(sqlite),
+    corrections: correctionRepository(sqlite),
     turns: turnRepository(sqlite),
     outbox: outboxRepository(sqlite),
     inbox,

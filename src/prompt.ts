@@ -24,6 +24,30 @@ export interface PromptInput {
   attempt: number;
   /** Of people, to messages of the assistant. */
   reactions?: readonly PromptReaction[];
+  /** What messages say now that were edited while an earlier turn had them. */
+  corrections?: readonly PromptCorrection[];
+}
+
+export interface PromptCorrection {
+  messageId: number;
+  sender: string;
+  senderName: string;
+  editedAt: string;
+  text: string;
+}
+
+const CORRECTION_NOTE =
+  '<note>A correction is what a message says now that was edited while you worked on it. It asks for nothing by itself.</note>';
+
+function renderCorrection(correction: PromptCorrection, timezone: string): string {
+  const { messageId, sender, senderName, editedAt, text } = correction;
+  const attributes = [
+    `of="${messageId}"`,
+    `sender="${escapeAttribute(senderName)}"`,
+    `sender_id="${escapeAttribute(sender)}"`,
+    `time="${localTime(Date.parse(editedAt), timezone)}"`,
+  ];
+  return `<correction ${attributes.join(' ')}>${escapeText(text)}</correction>`;
 }
 
 export interface PromptReaction {
@@ -54,7 +78,10 @@ export function renderPrompt(input: PromptInput): string {
   const lines = [contextLine(input)];
   if (input.attempt > 1) lines.push(repeatNote(input.attempt));
   const omitted = input.omitted > 0 ? ` omitted_older="${input.omitted}"` : '';
+  const { corrections = [] } = input;
+  if (corrections.length > 0) lines.push(CORRECTION_NOTE);
   lines.push(`<messages${omitted}>`);
+  for (const correction of corrections) lines.push(renderCorrection(correction, input.timezone));
   for (const message of albumsTogether(input.messages)) lines.push(renderMessage(message, input.timezone));
   for (const reaction of input.reactions ?? []) lines.push(renderReaction(reaction, input.timezone));
   lines.push('</messages>');

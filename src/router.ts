@@ -14,6 +14,7 @@ import { runEach } from './lib/run-each.ts';
 import type { Logger } from './log.ts';
 import { type AttachedOptions, createAttached } from './router/attached.ts';
 import type { ChatAnswer, ChatCommandContext } from './router/chat-commands.ts';
+import { createEdits, isMove } from './router/edits.ts';
 import { createJudge, type JudgeOptions, type Verdict } from './router/judge.ts';
 import { asOfNow, moveGroup } from './router/moves.ts';
 import { createNewChats } from './router/new-chats.ts';
@@ -29,8 +30,7 @@ import {
   type IncomingReaction,
   parseUpdate,
 } from './telegram/update.ts';
-import { type ChatJid, type Group, type Iso, iso, type Seq, type TurnId } from './types.ts';
-import { REASONS } from './words.ts';
+import { type ChatJid, type Group, iso, type Seq, type TurnId } from './types.ts';
 
 export interface RouterOptions extends JudgeOptions, AttachedOptions {
   log: Logger;
@@ -89,6 +89,7 @@ export function createRouter(options: RouterOptions): Router {
   const stopButton = createStopButton({ ...options, record });
   const newChats = createNewChats({ ...options, record, questions, contextOf });
   const attached = createAttached(options);
+  const applyEdit = createEdits<Woken>({ db, judge, noteFiles });
   const pauseUpdates = createPauseUpdates(options);
 
   function accept(bot: BotIdentity, updates: readonly Update[], nextOffset: number): void {
@@ -168,7 +169,7 @@ export function createRouter(options: RouterOptions): Router {
       kind: incoming.kind === 'other' ? incoming.name : incoming.kind,
       chatJid: jid,
       at,
-      payload: group === null ? null : JSON.stringify(update),
+      payload: group === null || isMove(incoming) ? null : JSON.stringify(update),
     });
     if (!isNew) return;
     try {
@@ -339,54 +340,6 @@ export function createRouter(options: RouterOptions): Router {
     if (message.file || message.replyTo?.file) woken.files = true;
     if (forNina && kind !== 'album' && message.albumId !== null)
       db.messages.openAlbum(group.chatJid, message.albumId, message.sender);
-  }
-
-  /**
-   * Before an answer the edit is the message. Afterwards nothing runs again, unless the edit makes a message
-   * that was only context into one for Nina. An edit of a message we never had is none of our business.
-   */
-  function applyEdit(
-    bot: BotIdentity,
-    message: IncomingMessage,
-    editedAt: Iso,
-    group: Group,
-    woken: Woken,
-  ): void {
-    const known = db.messages.byMessageId(group.chatJid, message.messageId);
-    if (known === null) return;
-    const file = db.attachments.ofMessage(known.seq);
-    const hasNewFile = message.file !== null && file?.uniqueId !== message.file.uniqueId;
-    if (known.content === message.text && !hasNewFile) return;
-    // Offered again after a later one: the later one stays.
-    if (known.editedAt !== null && editedAt < known.editedAt) return;
-    const wasOpen = known.disposition === null;
-    const wasContext = known.disposition === 'not_for_nina';
-    const kind = judge.edited(bot, message, group, { seq: known.seq, wasContext });
-    if ((wasOpen && !known.claimed) || (wasContext && (kind !== null || !known.claimed))) {
-      const request = kind === null ? null : judge.requestFor(bot, message, group);
-      db.messages.replaceContent(
-        known.seq,
-        message.text,
-        editedAt,
-        kind === null ? 'not_for_nina' : null,
-        kind,
-        request,
-        kind !== null ? null : wasOpen ? REASONS.superseded : 'keep',
-      );
-      const isStranger = judge.isStranger(message, group);
-      const disposition = kind === null ? 'not_for_nina' : null;
-      const verdict = {
-        disposition,
-        ...(kind ? { kind } : {}),
-        ...(isStranger ? { isStranger } : {}),
-      } as const;
-      noteFiles(known.seq, message, group, verdict, woken);
-      if (kind === null && message.albumId !== null)
-        db.messages.closeAlbum(group.chatJid, message.albumId, message.sender, REASONS.superseded);
-      if (kind !== null) woken.queue.add(group.chatJid);
-    } else {
-      db.messages.noteEdit(known.seq, message.text, editedAt);
-    }
   }
 
   return { accept, record };

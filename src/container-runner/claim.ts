@@ -111,7 +111,8 @@ function claimMessages(context: ClaimContext, group: Group, topic: WaitingTopic)
     repeats: lastTry?.id ?? null,
   });
   if (group.reactions === 'on') db.reactions.work(id);
-  const reactions = db.reactions.showTo(id, group.chatJid);
+  const reactions = db.reactions.showTo(id, group.chatJid, conversation);
+  const corrections = db.corrections.takeFor(id, group.chatJid, conversation);
   const turn = stored(db, id);
   const prompt = renderPrompt({
     groupName: group.name,
@@ -121,6 +122,7 @@ function claimMessages(context: ClaimContext, group: Group, topic: WaitingTopic)
     omitted,
     attempt,
     reactions,
+    corrections,
   });
   const requests = messages
     .flatMap((m) => (m.forNina ? [m.request ?? m.content] : []))

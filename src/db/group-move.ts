@@ -43,6 +43,7 @@ export function groupMove(db: Sqlite): (from: ChatJid, to: ChatJid) => void {
     `INSERT INTO chats (chat_jid, name, type, username, is_forum, first_seen, last_activity, language)
        SELECT ?, name, 'supergroup', NULL, is_forum, first_seen, last_activity, language FROM chats WHERE chat_jid = ?
        ON CONFLICT (chat_jid) DO UPDATE SET language = coalesce(language, excluded.language)`,
+    'UPDATE corrections SET chat_jid = ? WHERE chat_jid = ? AND turn_id IS NULL',
     'UPDATE OR REPLACE topics SET chat_jid = ? WHERE chat_jid = ?',
     'UPDATE registered_groups SET former_jid = chat_jid, chat_jid = ? WHERE chat_jid = ?',
   ].map((sql) => db.prepare(sql));

@@ -68,14 +68,15 @@ export function messageRepository(db: Sqlite) {
        received_at, album_id)
      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (chat_jid, message_id) DO NOTHING`,
   );
-  const byId = db.prepare<[string, number], Row>(
-    `SELECT ${COLUMNS} FROM messages WHERE chat_jid = ? AND message_id = ?`,
+  const byId = db.prepare<[string, number], Row & { now: string }>(
+    `SELECT ${COLUMNS}, coalesce(edited_content, content) AS now FROM messages WHERE chat_jid = ? AND message_id = ?`,
   );
   const replace = db.prepare(
     `UPDATE messages SET content = ?, edited_at = ?, disposition = ?, trigger_kind = ?, request = ?,
        reason = iif(?, reason, ?), turn_id = NULL, edited_content = NULL WHERE seq = ?`,
   );
   const noteEdit = db.prepare('UPDATE messages SET edited_content = ?, edited_at = ? WHERE seq = ?');
+  const noteSame = db.prepare('UPDATE messages SET edited_at = ? WHERE seq = ? AND edited_at < ?');
   const firstOpen = db
     .prepare<[string], number | null>(
       'SELECT min(seq) FROM messages WHERE chat_jid = ? AND disposition IS NULL AND turn_id IS NULL',
@@ -192,13 +193,15 @@ export function messageRepository(db: Sqlite) {
       );
       return done.changes === 0 ? null : (Number(done.lastInsertRowid) as Seq);
     },
-    /** `claimed`: a turn has it or has had it. */
+    /** `claimed`: a turn has it or has had it. `now`: what it says by now, `content` what it said when it was claimed. */
     byMessageId(
       jid: ChatJid,
       messageId: number,
-    ): (StoredMessage & { claimed: boolean; disposition: string | null }) | null {
+    ): (StoredMessage & { claimed: boolean; disposition: string | null; now: string }) | null {
       const row = byId.get(jid, messageId);
-      return row ? { ...toMessage(row), claimed: row.turn_id !== null, disposition: row.disposition } : null;
+      if (row === undefined) return null;
+      const { disposition, now } = row;
+      return { ...toMessage(row), claimed: row.turn_id !== null, disposition, now };
     },
     /** An edit before any turn answered the message: the new text is the message, and no turn has it. */
     replaceContent(
@@ -216,6 +219,10 @@ export function messageRepository(db: Sqlite) {
     /** An edit afterwards is kept beside the text that was answered. */
     noteEdit(at: Seq, content: string, editedAt: Iso): void {
       noteEdit.run(content, editedAt, at);
+    },
+    /** An edit that changed no word: what was offered before it and comes late is not taken either. */
+    noteSameWords(at: Seq, editedAt: Iso): void {
+      noteSame.run(editedAt, at, editedAt);
     },
     /** The oldest message of the chat that waits for an answer and that no turn has. */
     firstOpen: (jid: ChatJid): Seq | null => (firstOpen.get(jid) ?? null) as Seq | null,

@@ -2,7 +2,7 @@
  * Reactions. Nina's: what a message is to show, and whether Telegram is still to be told; setting one twice is the same, so
  * there is no more to remember. People's, to messages of hers: until she was shown them, one of each person to each message.
  */
-import type { ChatJid, Iso, TurnId } from '../types.ts';
+import type { ChatJid, Conversation, Iso, TurnId } from '../types.ts';
 import type { Sqlite } from './open.ts';
 
 export interface OpenReaction {
@@ -70,9 +70,11 @@ export function reactionRepository(db: Sqlite) {
     `DELETE FROM heard_reactions WHERE chat_jid = ? AND turn_id IS NOT NULL
        AND coalesce((SELECT state FROM turns WHERE id = heard_reactions.turn_id), 'done') NOT IN ('retried', 'queued', 'running')`,
   );
-  const show = db.prepare(
+  const show = db.prepare<[string, string, Conversation]>(
     `UPDATE heard_reactions SET turn_id = ? WHERE chat_jid = ?
-       AND coalesce((SELECT state FROM turns WHERE id = heard_reactions.turn_id), 'retried') = 'retried'`,
+       AND coalesce((SELECT state FROM turns WHERE id = heard_reactions.turn_id), 'retried') = 'retried'
+       AND EXISTS (SELECT 1 FROM messages m WHERE m.chat_jid = heard_reactions.chat_jid
+         AND m.message_id = heard_reactions.message_id AND coalesce(m.thread_id, 0) IS coalesce(?, m.thread_id, 0))`,
   );
   const shown = db.prepare<[string, string], HeardReaction>(
     `SELECT h.message_id AS messageId, h.sender, h.sender_name AS senderName, h.emoji, h.at, m.content AS text
@@ -112,10 +114,10 @@ export function reactionRepository(db: Sqlite) {
     unhear(jid: ChatJid, messageId: number, sender: string): void {
       unhear.run(jid, messageId, sender);
     },
-    /** In the transaction that claims a turn: what it is to be shown, oldest first; a turn that is given back gives them back. */
-    showTo(turn: TurnId, jid: ChatJid): HeardReaction[] {
+    /** In the transaction that claims a turn: what of its conversation it is to be shown, oldest first; a turn that is given back gives them back. */
+    showTo(turn: TurnId, jid: ChatJid, of: Conversation): HeardReaction[] {
       forgetShown.run(jid);
-      show.run(turn, jid);
+      show.run(turn, jid, of);
       return shown.all(jid, turn);
     },
   };

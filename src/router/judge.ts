@@ -138,7 +138,9 @@ export function createJudge(options: JudgeOptions): Judge {
     judge,
     isStranger: (message, group) => !options.people.standing(group, message.sender).admitted,
     edited(bot, message, group, { seq, wasContext }) {
+      const command = commandOf(message.text, message.entities, bot.username);
       const isAdmitted = options.people.standing(group, message.sender).admitted;
+      if (command && isHostCommand(command.name)) return null;
       const own = isAdmitted ? kindOf(bot, message, group) : null;
       const kind = isAdmitted && own === null && joinsAlbum(message, group, seq) ? 'album' : own;
       // An edit that makes a question of it is a request like any other.

@@ -51,6 +51,8 @@ export interface IncomingMessage {
   file: IncomingFile | null;
   /** The same for all messages of one album, which come one by one. */
   albumId: string | null;
+  /** A place, perhaps a live one, which is edited whenever it moves. */
+  isPlace: boolean;
   /** A change in the chat (someone joined, a new title, …) rather than something that was said. */
   service: boolean;
   /** The group has become this supergroup. */
@@ -260,6 +262,7 @@ function toIncoming(m: Message): IncomingMessage {
         : null,
     file: fileOf(m),
     albumId: typeof m.media_group_id === 'string' && m.media_group_id !== '' ? m.media_group_id : null,
+    isPlace: m.location !== undefined,
     service: service !== null,
     migratedTo: jidOf(m.migrate_to_chat_id),
     migratedFrom: jidOf(m.migrate_from_chat_id),

@@ -71,5 +71,21 @@ CREATE INDEX heard_reactions_by_age ON heard_reactions (chat_jid, at, message_id
 ALTER TABLE registered_groups ADD COLUMN paused TEXT;
 ALTER TABLE registered_groups ADD COLUMN paused_detail TEXT;
 ALTER TABLE registered_groups ADD COLUMN paused_at TEXT;
+
+-- Messages that were edited while a turn had them: what they say now is told to the next turn of their conversation.
+-- turn_id: the turn that is told; NULL: none yet.
+CREATE TABLE corrections (
+  message_seq INTEGER PRIMARY KEY REFERENCES messages (seq) ON DELETE CASCADE, chat_jid TEXT NOT NULL, turn_id TEXT
+) STRICT;
+CREATE INDEX corrections_open ON corrections (chat_jid, message_seq) WHERE turn_id IS NULL;
+CREATE INDEX corrections_told ON corrections (turn_id) WHERE turn_id IS NOT NULL;
+-- A turn that is given back gives them back. What it did not answer itself is read anew, or not at all: no correction.
+CREATE TRIGGER corrections_over AFTER UPDATE OF state ON turns WHEN NEW.state IN ('done', 'retried', 'failed', 'stopped')
+BEGIN
+  DELETE FROM corrections WHERE turn_id = NEW.id AND NEW.state <> 'retried';
+  DELETE FROM corrections WHERE NEW.state <> 'done' AND turn_id IS NULL
+    AND message_seq IN (SELECT seq FROM messages WHERE turn_id = NEW.id);
+  UPDATE corrections SET turn_id = NULL WHERE turn_id = NEW.id;
+END;
 `,
 };
