@@ -255,7 +255,15 @@ const anyMessage = fc.record({
   senderName: words,
   content: words,
   forNina: fc.boolean(),
-  replyTo: fc.option(fc.record({ messageId: fc.nat(), name: words, text: words })),
+  replyTo: fc.option(
+    fc.record({
+      messageId: fc.option(fc.nat()),
+      name: words,
+      text: words,
+      isQuote: fc.boolean(),
+      chat: fc.option(words.filter((name) => name !== '')),
+    }),
+  ),
   forwardedFrom: fc.option(words),
   isEdited: fc.boolean(),
 });
@@ -301,7 +309,12 @@ describe('whatever people write', () => {
               : [
                   {
                     name: 'reply_to',
-                    attributes: { id: String(m.replyTo.messageId), sender: holdable(m.replyTo.name) },
+                    attributes: {
+                      ...(m.replyTo.messageId === null ? {} : { id: String(m.replyTo.messageId) }),
+                      sender: holdable(m.replyTo.name),
+                      ...(m.replyTo.chat ? { chat: holdable(m.replyTo.chat) } : {}),
+                      ...(m.replyTo.isQuote ? { quote: 'yes' } : {}),
+                    },
                     text: holdable(m.replyTo.text),
                     children: [],
                   },

@@ -6,7 +6,7 @@
 import { formatDuration } from './lib/duration.ts';
 import { localTime } from './lib/local-time.ts';
 import { escapeAttribute, escapeText } from './prompt/xml.ts';
-import type { MessageFile, StoredMessage } from './types.ts';
+import type { MessageFile, RepliedTo, StoredMessage } from './types.ts';
 
 /** Limits of one prompt: messages, and bytes of the rendered messages in UTF-8. */
 export const MAX_BATCH_MESSAGES = 200;
@@ -181,6 +181,16 @@ function formatBytes(bytes: number): string {
   return bytes < 1_048_576 ? `${Math.round(bytes / 1024)} KB` : `${(bytes / 1_048_576).toFixed(1)} MB`;
 }
 
+function renderReply({ messageId, name, text, isQuote, chat }: RepliedTo, quoted: string): string {
+  const attributes = [
+    ...(messageId === null ? [] : [`id="${messageId}"`]),
+    `sender="${escapeAttribute(name)}"`,
+    ...(chat ? [`chat="${escapeAttribute(chat)}"`] : []),
+    ...(isQuote ? ['quote="yes"'] : []),
+  ];
+  return `<reply_to ${attributes.join(' ')}>${escapeText(shorten(text))}${quoted}</reply_to>`;
+}
+
 /** One message; `for_you` marks those that are meant for the assistant, the others are context. */
 export function renderMessage(m: ShownMessage, timezone: string): string {
   const attributes = [
@@ -194,9 +204,7 @@ export function renderMessage(m: ShownMessage, timezone: string): string {
     ...(m.forwardedFrom === null ? [] : [`forwarded_from="${escapeAttribute(m.forwardedFrom)}"`]),
   ];
   const quoted = m.files?.quoted ? renderFile(m.files.quoted, '') : '';
-  const quote = m.replyTo
-    ? `<reply_to id="${m.replyTo.messageId}" sender="${escapeAttribute(m.replyTo.name)}">${escapeText(shorten(m.replyTo.text))}${quoted}</reply_to>`
-    : '';
+  const quote = m.replyTo ? renderReply(m.replyTo, quoted) : '';
   const own = m.album ?? (m.files?.own ? [m.files.own] : []);
   const files = own.map((file) => renderFile(file, m.content)).join('');
   return `<message ${attributes.join(' ')}>${quote}${escapeText(m.content)}${files}</message>`;

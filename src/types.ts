@@ -89,6 +89,18 @@ export const DISPOSITIONS = [
 ] as const;
 export type Disposition = (typeof DISPOSITIONS)[number];
 
+/** What a message replies to. */
+export interface RepliedTo {
+  /** Null: it is in another chat. */
+  messageId: number | null;
+  name: string;
+  text: string;
+  /** The text is a part of it that was picked out. */
+  isQuote?: boolean;
+  /** The other chat's name, where it is one. */
+  chat?: string | null;
+}
+
 export interface NewMessage {
   chatJid: ChatJid;
   messageId: number;
@@ -105,7 +117,7 @@ export interface NewMessage {
   triggerKind: string | null;
   /** The words without the mention, when it is meant for Nina. */
   request: string | null;
-  replyTo: { messageId: number; name: string; text: string } | null;
+  replyTo: RepliedTo | null;
   /** Whose words these are, when the sender only passed them on. */
   forwardedFrom: string | null;
   /** The same for all messages of one album. */
@@ -142,7 +154,7 @@ export interface StoredMessage {
   timestamp: Iso;
   forNina: boolean;
   request: string | null;
-  replyTo: { messageId: number; name: string; text: string } | null;
+  replyTo: RepliedTo | null;
   forwardedFrom: string | null;
   editedAt: Iso | null;
   /** The same for all messages of one album. */

@@ -30,13 +30,15 @@ interface Row {
   reply_to_message_id: number | null;
   reply_to_name: string | null;
   reply_to_text: string | null;
+  reply_to_quote: number;
+  reply_to_chat: string | null;
   forwarded_from: string | null;
   edited_at: string | null;
   album_id: string | null;
 }
 
 const COLUMNS = `seq, message_id, thread_id, sender, sender_name, content, timestamp, disposition, turn_id, request,
-  reply_to_message_id, reply_to_name, reply_to_text, forwarded_from, edited_at, album_id`;
+  reply_to_message_id, reply_to_name, reply_to_text, reply_to_quote, reply_to_chat, forwarded_from, edited_at, album_id`;
 
 const toMessage = (row: Row): StoredMessage => ({
   seq: row.seq as Seq,
@@ -49,9 +51,15 @@ const toMessage = (row: Row): StoredMessage => ({
   forNina: row.disposition === null,
   request: row.request,
   replyTo:
-    row.reply_to_message_id === null
+    row.reply_to_name === null
       ? null
-      : { messageId: row.reply_to_message_id, name: row.reply_to_name ?? '', text: row.reply_to_text ?? '' },
+      : {
+          messageId: row.reply_to_message_id,
+          name: row.reply_to_name,
+          text: row.reply_to_text ?? '',
+          isQuote: row.reply_to_quote === 1,
+          chat: row.reply_to_chat,
+        },
   forwardedFrom: row.forwarded_from,
   editedAt: row.edited_at as Iso | null,
   albumId: row.album_id,
@@ -64,9 +72,9 @@ export function messageRepository(db: Sqlite) {
   const topics = topicRepository(db);
   const insert = db.prepare(
     `INSERT INTO messages (chat_jid, message_id, thread_id, sender, sender_name, content, timestamp, is_bot_message,
-       turn_id, disposition, reason, trigger_kind, request, reply_to_message_id, reply_to_name, reply_to_text, forwarded_from,
-       received_at, album_id)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (chat_jid, message_id) DO NOTHING`,
+       turn_id, disposition, reason, trigger_kind, request, reply_to_message_id, reply_to_name, reply_to_text,
+       reply_to_quote, reply_to_chat, forwarded_from, received_at, album_id)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (chat_jid, message_id) DO NOTHING`,
   );
   const byId = db.prepare<[string, number], Row & { now: string }>(
     `SELECT ${COLUMNS}, coalesce(edited_content, content) AS now FROM messages WHERE chat_jid = ? AND message_id = ?`,
@@ -187,6 +195,8 @@ export function messageRepository(db: Sqlite) {
         m.replyTo?.messageId ?? null,
         m.replyTo?.name ?? null,
         m.replyTo?.text ?? null,
+        +(m.replyTo?.isQuote === true),
+        m.replyTo?.chat ?? null,
         m.forwardedFrom,
         m.receivedAt,
         m.albumId ?? null,

@@ -57,8 +57,8 @@ export function createAttached({ db, clock, maxFileBytes }: AttachedOptions): At
   }
 
   /** Whoever may ask points at it: so it is wanted now, and one that could not be fetched is tried once more. */
-  function addQuoted(seq: Seq, group: Group, messageId: number, file: IncomingFile): void {
-    const replied = db.messages.byMessageId(group.chatJid, messageId);
+  function addQuoted(seq: Seq, group: Group, messageId: number | null, file: IncomingFile): void {
+    const replied = messageId === null ? null : db.messages.byMessageId(group.chatJid, messageId);
     const known = replied === null ? null : db.attachments.ofMessage(replied.seq);
     if (known === null) return add(seq, group, file, true, false);
     db.attachments.refer(seq, known.id, now());

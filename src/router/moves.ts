@@ -43,6 +43,9 @@ function movedMessage(message: IncomingMessage, to: ChatJid): IncomingMessage {
     messageId: formerMessageId(message.messageId),
     // An administrator who writes as the group.
     sender: sender === chat.chatJid ? to : sender,
-    replyTo: replyTo && { ...replyTo, messageId: formerMessageId(replyTo.messageId) },
+    replyTo: replyTo && {
+      ...replyTo,
+      messageId: replyTo.messageId === null ? null : formerMessageId(replyTo.messageId),
+    },
   };
 }

@@ -59,6 +59,76 @@ describe('an update', () => {
     expect(parse({ text: 'x', reply_to_message: opened }).replyTo).toBeNull();
   });
 
+  it('has no topic in General, which is number 1', () => {
+    const chat = { id: -1, type: 'supergroup', title: 'T' };
+    expect(parse({ chat, text: 'x', message_thread_id: 1, is_topic_message: true }).threadId).toBeNull();
+  });
+
+  const ben = { id: 7, is_bot: false, first_name: 'Ben', last_name: 'Li' };
+  it.each([
+    [{ type: 'user', sender_user: ben }, 'Ben Li'],
+    [{ type: 'hidden_user', sender_user_name: 'Somebody Hidden' }, 'Somebody Hidden'],
+    [{ type: 'chat', sender_chat: { id: -5, type: 'group', title: 'Choir' } }, 'Choir'],
+    [
+      { type: 'chat', sender_chat: { id: -5, type: 'group', title: 'Choir' }, author_signature: 'Cantor' },
+      'Choir (Cantor)',
+    ],
+    [
+      {
+        type: 'channel',
+        chat: { id: -6, type: 'channel', title: 'News' },
+        message_id: 3,
+        author_signature: 'Ed',
+      },
+      'News (Ed)',
+    ],
+    [{ type: 'of a later year' }, 'somebody'],
+  ])('is passed on from %j', (origin, name) => {
+    expect(parse({ text: 'x', forward_origin: { date: 0, ...origin } }).forwardedFrom).toBe(name);
+  });
+
+  it('replies to a part of a message, where one was picked out', () => {
+    const reply_to_message = { message_id: 3, from: ben, date: 0, chat: { id: -1 }, text: 'eggs and milk' };
+    const quote = { text: 'milk', position: 9 };
+    expect(parse({ text: 'x', reply_to_message }).replyTo).toMatchObject({
+      text: 'eggs and milk',
+      isQuote: false,
+    });
+    expect(parse({ text: 'x', reply_to_message, quote }).replyTo).toMatchObject({
+      messageId: 3,
+      name: 'Ben Li',
+      text: 'milk',
+      isQuote: true,
+      chat: null,
+    });
+  });
+
+  it('replies to a message of another chat, which is none of ours, or of another topic of this one', () => {
+    const origin = { type: 'user', sender_user: ben, date: 0 };
+    const here = { id: -1, type: 'supergroup', title: 'T' };
+    const elsewhere = { id: -9, type: 'supergroup', title: 'Elsewhere' };
+    const reply = (external_reply: object, quote?: object) =>
+      parse({
+        chat: here,
+        text: 'x',
+        external_reply: { origin, ...external_reply },
+        ...(quote ? { quote } : {}),
+      }).replyTo;
+    expect(reply({ chat: elsewhere, message_id: 3 }, { text: 'milk', position: 0 })).toMatchObject({
+      messageId: null,
+      name: 'Ben Li',
+      text: 'milk',
+      chat: 'Elsewhere',
+      senderId: '',
+    });
+    expect(reply({ photo: [{ file_id: 'f', width: 1, height: 1 }] })).toMatchObject({
+      messageId: null,
+      text: '[photo]',
+      chat: 'another chat',
+    });
+    expect(reply({ chat: here, message_id: 3 })).toMatchObject({ messageId: 3, chat: null, senderId: '7' });
+  });
+
   it('has entities only where they lie in its text', () => {
     const entity = (offset: unknown, length: unknown) => ({ type: 'code', offset, length });
     const given = [

@@ -5,7 +5,7 @@
 import type { CallbackQuery, Message, MessageEntity, Update } from 'grammy/types';
 import { messageOf } from '../errors.ts';
 import type { Entity } from '../trigger.ts';
-import { type ChatInfo, type ChatJid, chatJid, type Iso, iso } from '../types.ts';
+import { type ChatInfo, type ChatJid, chatJid, type Iso, iso, type RepliedTo } from '../types.ts';
 import { fileOf, type IncomingFile, inBrackets, mediaText } from './media.ts';
 
 /** What the poller asks for. Sticky at Telegram's side, so it is sent with every poll. */
@@ -40,13 +40,7 @@ export interface IncomingMessage {
   entities: readonly Entity[];
   /** Who wrote it, when the sender only passed it on. */
   forwardedFrom: string | null;
-  replyTo: {
-    messageId: number;
-    name: string;
-    text: string;
-    senderId: string;
-    file: IncomingFile | null;
-  } | null;
+  replyTo: (RepliedTo & { senderId: string; file: IncomingFile | null }) | null;
   /** What came with it, if a bot can fetch it. */
   file: IncomingFile | null;
   /** The same for all messages of one album, which come one by one. */
@@ -233,7 +227,6 @@ function toIncoming(m: Message): IncomingMessage {
   const said = m.text ?? m.caption ?? '';
   const prefix = service ?? mediaText(m);
   const shift = prefix === null ? 0 : prefix.length + (said === '' ? 0 : 1);
-  const reply = m.reply_to_message;
   return {
     chat,
     isPrivate: chat.type === 'private',
@@ -249,17 +242,7 @@ function toIncoming(m: Message): IncomingMessage {
     ownFrom: shift,
     entities: entitiesOf(m, shift),
     forwardedFrom: forwardedFrom(m),
-    // In a topic, every message "replies" to the one that opened the topic; that is no reply.
-    replyTo:
-      reply && !('forum_topic_created' in reply && reply.forum_topic_created)
-        ? {
-            messageId: reply.message_id,
-            name: senderOf(reply).name,
-            text: m.quote?.text ?? reply.text ?? reply.caption ?? mediaText(reply) ?? '',
-            senderId: senderOf(reply).id,
-            file: fileOf(reply),
-          }
-        : null,
+    replyTo: repliedTo(m),
     file: fileOf(m),
     albumId: typeof m.media_group_id === 'string' && m.media_group_id !== '' ? m.media_group_id : null,
     isPlace: m.location !== undefined,
@@ -297,15 +280,63 @@ function topicName(m: Message): IncomingMessage['topicName'] {
     : null;
 }
 
-/** Its kinds have grown before: whatever comes, it is somebody's. */
-function forwardedFrom(m: Message): string | null {
-  const origin = m.forward_origin as
-    | { sender_user?: Person; sender_user_name?: unknown; sender_chat?: unknown; chat?: unknown }
-    | undefined;
+/** `quote` is the part that was picked out. A message of another topic, or chat, comes as an `external_reply`. */
+function repliedTo(m: Message): IncomingMessage['replyTo'] {
+  const { reply_to_message: reply, external_reply: external, quote } = m;
+  const picked = typeof quote?.text === 'string' ? quote.text : null;
+  if (external) {
+    const isHere = external.chat?.id === m.chat.id && Number.isSafeInteger(external.message_id);
+    const like = external as unknown as Message;
+    const by = (external.origin as Origin | undefined)?.sender_user;
+    return {
+      messageId: isHere ? (external.message_id ?? null) : null,
+      name: originName(external.origin) ?? 'somebody',
+      text: picked ?? mediaText(like) ?? '',
+      isQuote: picked !== null,
+      chat: isHere ? null : (titleOf(external.chat) ?? 'another chat'),
+      // What Nina wrote elsewhere is nothing that is asked of her here.
+      senderId: isHere && by ? String(by.id) : '',
+      file: fileOf(like),
+    };
+  }
+  // In a topic, every message "replies" to the one that opened the topic; that is no reply.
+  if (!reply || ('forum_topic_created' in reply && reply.forum_topic_created)) return null;
+  return {
+    messageId: reply.message_id,
+    name: senderOf(reply).name,
+    text: picked ?? reply.text ?? reply.caption ?? mediaText(reply) ?? '',
+    isQuote: picked !== null,
+    chat: null,
+    senderId: senderOf(reply).id,
+    file: fileOf(reply),
+  };
+}
+
+interface Origin {
+  sender_user?: Person;
+  sender_user_name?: unknown;
+  sender_chat?: unknown;
+  chat?: unknown;
+  author_signature?: unknown;
+}
+
+const forwardedFrom = (m: Message): string | null => originName(m.forward_origin);
+
+const titleOf = (chat: unknown): string | null => {
+  const { title, first_name: name } = (chat ?? {}) as { title?: unknown; first_name?: unknown };
+  return typeof title === 'string' ? title : typeof name === 'string' ? name : null;
+};
+
+/** Whose a message was. The kinds of an origin have grown before: whatever comes, it is somebody's. */
+function originName(given: unknown): string | null {
+  const origin = given as Origin | undefined;
   if (!origin) return null;
   if (origin.sender_user) return nameOf(origin.sender_user);
   const chat = origin.sender_chat ?? origin.chat;
-  if (chat) return toChat(chat as Message['chat']).name;
+  if (chat) {
+    const name = titleOf(chat) ?? 'somebody';
+    return typeof origin.author_signature === 'string' ? `${name} (${origin.author_signature})` : name;
+  }
   return typeof origin.sender_user_name === 'string' ? origin.sender_user_name : 'somebody';
 }
 

@@ -19,6 +19,10 @@ CREATE INDEX messages_open_by_topic ON messages (chat_jid, thread_id, seq, turn_
 -- A line before the text, about where it was meant to go.
 ALTER TABLE outbox ADD COLUMN preface TEXT;
 
+-- reply_to_text is a part that was picked out; and the name of the chat it is in, where that is another one.
+ALTER TABLE messages ADD COLUMN reply_to_quote INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE messages ADD COLUMN reply_to_chat TEXT;
+
 -- Words as types.ts names them; the default is the first there, too.
 ALTER TABLE registered_groups ADD COLUMN topics TEXT NOT NULL DEFAULT 'separate';
 ALTER TABLE registered_groups ADD COLUMN progress TEXT NOT NULL DEFAULT 'progress';
