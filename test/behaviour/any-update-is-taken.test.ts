@@ -40,7 +40,7 @@ const documented = {
   old_chat_member: member('member'),
   new_chat_member: member('member'),
 };
-const deep = Array.from({ length: 50 }).reduce<unknown>((inner) => ({ chat: inner, message: [inner] }), null);
+const deep = Array.from({ length: 500 }).reduce<unknown>((inner) => ({ chat: { message: [inner] } }), null);
 const BROKEN: readonly unknown[] = [
   null,
   true,
@@ -124,6 +124,18 @@ describe('an update', () => {
         Object.keys(documented).flatMap((key) =>
           [null, {}, 'word', [null]].map((broken) => ({ [kind]: { ...documented, [key]: broken } })),
         ),
+      ),
+      ...FIELDS.flatMap((field, index) =>
+        BROKEN.map((broken, each) => ({
+          message: {
+            message_id: 100_000 + 100 * index + each,
+            date: 1_793_606_400,
+            chat,
+            from: anna,
+            text: 'hi',
+            [field]: broken,
+          },
+        })),
       ),
       { message: { ...documented, chat: { ...chat, id: 'word' } } },
       { message: { ...documented, chat: { ...chat, id: deep } } },
