@@ -24,12 +24,8 @@ import { createQuestions } from './router/questions.ts';
 import { createStopButton, type Stopping } from './router/stop-button.ts';
 import { createStrangers } from './router/strangers.ts';
 import type { BotIdentity } from './telegram/api.ts';
-import {
-  type Incoming,
-  type IncomingMessage,
-  type IncomingReaction,
-  parseUpdate,
-} from './telegram/update.ts';
+import type { IncomingMessage } from './telegram/message.ts';
+import { type Incoming, type IncomingReaction, parseUpdate } from './telegram/update.ts';
 import { type ChatJid, type Group, iso, type Seq, type TurnId } from './types.ts';
 
 export interface RouterOptions extends JudgeOptions, AttachedOptions {

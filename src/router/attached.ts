@@ -7,7 +7,7 @@ import type { Db } from '../db.ts';
 import type { Clock } from '../lib/clock.ts';
 import { tooLarge } from '../telegram/download.ts';
 import type { IncomingFile } from '../telegram/media.ts';
-import type { IncomingMessage } from '../telegram/update.ts';
+import type { IncomingMessage } from '../telegram/message.ts';
 import { type Group, iso, type Seq } from '../types.ts';
 
 const HOUR_MS = 3_600_000;

@@ -5,7 +5,8 @@
  */
 import type { Db } from '../db.ts';
 import type { BotIdentity } from '../telegram/api.ts';
-import type { Incoming, IncomingMessage } from '../telegram/update.ts';
+import type { IncomingMessage } from '../telegram/message.ts';
+import type { Incoming } from '../telegram/update.ts';
 import type { ChatJid, Group, Iso, Seq } from '../types.ts';
 import { REASONS } from '../words.ts';
 import type { Judge, Verdict } from './judge.ts';

@@ -7,7 +7,7 @@ import type { Clock } from '../lib/clock.ts';
 import type { RegistryOptions } from '../registry.ts';
 import type { TaskRules } from '../tasks.ts';
 import type { BotIdentity } from '../telegram/api.ts';
-import type { IncomingMessage } from '../telegram/update.ts';
+import type { IncomingMessage } from '../telegram/message.ts';
 import { commandOf, requestOf, type TriggerKind, triggerOf } from '../trigger.ts';
 import { type Disposition, type Group, iso, type Seq } from '../types.ts';
 import { REASONS, type Words } from '../words.ts';

@@ -5,7 +5,8 @@
  * is taken as the new chat's.
  */
 import { formerMessageId } from '../db/group-move.ts';
-import type { Incoming, IncomingMessage } from '../telegram/update.ts';
+import type { IncomingMessage } from '../telegram/message.ts';
+import type { Incoming } from '../telegram/update.ts';
 import type { ChatJid } from '../types.ts';
 import { type PauseContext, pauseGroup } from './pauses.ts';
 

@@ -1,5 +1,6 @@
 /** What updates tell of whether the bot may write in a group's chat: it is paused, or goes on. In the router's transaction. */
-import type { Incoming, IncomingMessage } from '../telegram/update.ts';
+import type { IncomingMessage } from '../telegram/message.ts';
+import type { Incoming } from '../telegram/update.ts';
 import type { ChatJid, Group } from '../types.ts';
 import type { Words } from '../words.ts';
 import { type PauseContext, pauseGroup, resumeGroup } from './pauses.ts';

@@ -8,7 +8,7 @@ import type { Clock } from '../lib/clock.ts';
 import { createWindowLimit } from '../lib/window-limit.ts';
 import { tryPairing } from '../pairing.ts';
 import { type RegistryOptions, registerGroup } from '../registry.ts';
-import type { IncomingMessage } from '../telegram/update.ts';
+import type { IncomingMessage } from '../telegram/message.ts';
 import { commandOf } from '../trigger.ts';
 import { iso } from '../types.ts';
 import type { Words } from '../words.ts';

@@ -1,11 +1,12 @@
 /**
- * Edits while the whole daemon runs: during a turn they are told to the next one of that conversation, begin none, and are told
+ * Edits and replies while the whole daemon runs: during a turn they are told to the next one of that conversation, begin none, and are told
  * once, also when that turn has to be tried again; live places that move leave nothing behind.
  */
 import { expect, it } from 'vitest';
 import type { Group } from '../../src/types.ts';
 import { InnerDaemon } from '../support/inner-daemon.ts';
 import { failing } from '../support/scripted-agent.ts';
+import { BOT } from '../support/world.ts';
 
 const DATE = 1_793_606_400;
 
@@ -140,4 +141,47 @@ it('a live place that moves runs nothing and leaves nothing', async () => {
     .get();
   expect(kept).toBe(0);
   expect(daemon.db.sqlite.prepare('SELECT count(*) FROM corrections').pluck().get()).toBe(0);
+});
+
+it('what a message replies to is told as what it is: a part that was picked out, or a message of another chat', async () => {
+  const { daemon, group, turns } = await chat();
+  daemon.agent.answer = () => 'hold';
+  const ben = { id: 1002, is_bot: false, first_name: 'Ben' };
+  const from = { id: Number(group.chatJid), type: 'supergroup', title: 'Family' };
+  const whole = { message_id: 3, date: DATE, chat: from, from: ben, text: 'eggs & milk' };
+  await daemon.say(group, 'yes', undefined, {
+    reply_to_message: whole,
+    quote: { text: '& milk', position: 5, is_manual: true },
+  });
+  const external_reply = {
+    origin: { type: 'user', sender_user: ben, date: DATE },
+    chat: { id: -1009, type: 'supergroup', title: 'Else "where"' },
+    message_id: 3,
+  };
+  await daemon.say(group, '@Nina is that so?', undefined, {
+    external_reply,
+    quote: { text: 'all shops are shut', position: 0 },
+  });
+  const prompt = (await turns(1))?.prompt ?? '';
+  expect(prompt.match(/<reply_to .*<\/reply_to>/g)).toEqual([
+    '<reply_to id="3" sender="Ben" quote="yes">&amp; milk</reply_to>',
+    '<reply_to sender="Ben" chat="Else &quot;where&quot;" quote="yes">all shops are shut</reply_to>',
+  ]);
+});
+
+it('a reply, in another chat, to what she wrote elsewhere does not ask her here', async () => {
+  const { daemon, group } = await chat();
+  const external_reply = {
+    origin: { type: 'user', sender_user: { id: BOT.id, is_bot: true, first_name: 'Nina' }, date: DATE },
+    chat: { id: -1009, type: 'supergroup', title: 'Elsewhere' },
+    message_id: 3,
+  };
+  const said = await daemon.say(group, 'look what she wrote there', undefined, { external_reply });
+  await daemon.clock.advance(60_000);
+  expect(daemon.agent.turns).toHaveLength(0);
+  expect(daemon.db.messages.byMessageId(group.chatJid, said)?.disposition).toBe('not_for_nina');
+  await daemon.say(group, 'and this was here, in another topic', undefined, {
+    external_reply: { ...external_reply, chat: { ...external_reply.chat, id: Number(group.chatJid) } },
+  });
+  await daemon.until(() => daemon.agent.turns.length === 1);
 });

@@ -140,3 +140,40 @@ it("people's reactions to her messages come with the next question, once, and as
   await daemon.until(() => daemon.agent.turns.length === 3);
   expect(daemon.agent.turns[2]?.prompt).not.toContain('<reaction');
 });
+
+it("people's reactions are told in the topic where the message stands; all of them where the group is one conversation", async () => {
+  const daemon = new Reacting();
+  const group = await daemon.begin();
+  const inTopic = (id: number) => ({ is_topic_message: true, message_thread_id: id });
+  const answerIn = async (text: string, more: Record<string, unknown> = {}) => {
+    const count = daemon.agent.turns.length;
+    await daemon.say(group, `@Nina ${text}`, undefined, more);
+    const turn = await daemon.until(() => daemon.agent.turns[count]);
+    daemon.agent.finish(turn, { text: `to ${text}` });
+    await daemon.until(() => daemon.db.turns.open().length === 0 && daemon.db.outbox.backlog().count === 0);
+    return {
+      told: turn?.prompt.match(/>to .*<\/reaction>/g) ?? [],
+      answer: 5000 + daemon.telegram.arrived.length,
+    };
+  };
+  const thumb = (messageId: number, date: number) =>
+    daemon.happens({
+      message_reaction: {
+        ...{
+          chat: { id: Number(group.chatJid), type: 'supergroup', title: 'family' },
+          message_id: messageId,
+        },
+        ...{ date: 1_793_606_500 + date, user: { id: 1002, is_bot: false, first_name: 'Ben' } },
+        ...{ old_reaction: [], new_reaction: [{ type: 'emoji', emoji: '👍' }] },
+      },
+    });
+  const general = await answerIn('general');
+  const plans = await answerIn('plans', inTopic(7));
+  const errands = await answerIn('errands', inTopic(9));
+  for (const { answer } of [general, plans, errands]) await thumb(answer, answer);
+  expect((await answerIn('more plans', inTopic(7))).told).toEqual(['>to plans</reaction>']);
+  expect((await answerIn('more', {})).told).toEqual(['>to general</reaction>']);
+  await thumb(plans.answer, 10_000);
+  daemon.db.groups.update({ ...group, topics: 'together' });
+  expect((await answerIn('all')).told).toEqual(['>to errands</reaction>', '>to plans</reaction>']);
+});
