@@ -75,8 +75,10 @@ export const turnFileSchema = z.object({
       }),
     )
     .optional(),
-  /** A task's gate: run by bash before the agent is woken; its last line decides (gateSchema). */
+  /** A task's script, run by bash before the agent is woken; its last line decides (gateSchema). */
   gate_script: z.string().optional(),
+  /** The script is all there is to do: no agent is woken, what it prints is the reply. */
+  script_only: z.boolean().optional(),
   /** Somebody watches it being written: progress events are to bear drafts. */
   drafts: z.boolean().optional(),
 });
@@ -210,6 +212,8 @@ export const eventSchema = z.discriminatedUnion('type', [
     status: z.enum(['ok', 'error', 'interrupted']),
     /** The gate script said that there is nothing to do: the agent was not woken. */
     gated: z.boolean().optional(),
+    /** The task was only a script: its output came as text, and no agent was woken. */
+    scripted: z.boolean().optional(),
     /** `resets_at`: when the limit that was hit is lifted, ISO 8601, if the model said so. */
     error: z
       .object({

@@ -8,7 +8,7 @@
 import type { Turn } from './db/turns.ts';
 import type { Db } from './db.ts';
 import { NanoClawError } from './errors.ts';
-import { runTaskNow, type TaskRules } from './tasks.ts';
+import { runTaskNow, type TaskRules, titleOf } from './tasks.ts';
 import { type ChatJid, type Group, type Iso, iso, type TurnId } from './types.ts';
 import type { Sentence } from './words.ts';
 
@@ -94,7 +94,7 @@ function failedRun(db: Db, turn: Turn): { taskId: string; prompt: string; wasOnc
   const wasOnce = task.status === 'done' && task.scheduleType === 'once';
   if (task.status !== 'active' && task.status !== 'paused' && !wasOnce) return null;
   if (db.taskRuns.ofTask(task.id, 1)[0]?.id !== run.id) return null;
-  return { taskId: task.id, prompt: task.prompt, wasOnce };
+  return { taskId: task.id, prompt: titleOf(task), wasOnce };
 }
 
 function retryRun(rules: TaskRules, turn: Turn, actor: string): string {

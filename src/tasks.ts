@@ -34,7 +34,8 @@ export interface TaskRules {
 }
 
 export interface TaskInput {
-  prompt: string;
+  /** Empty: the script is all, and its output is posted. */
+  prompt?: string | undefined;
   scheduleType: Task['scheduleType'];
   scheduleValue: string;
   timezone?: string | undefined;
@@ -63,7 +64,7 @@ export function scheduleTask(
     id: newId(db, rules.random ?? systemRandom),
     folder: group.folder,
     chatJid: group.chatJid,
-    prompt: checkedPrompt(input.prompt),
+    prompt: checkedPrompt(input.prompt ?? ''),
     scheduleType: input.scheduleType,
     scheduleValue: input.scheduleValue.trim(),
     timezone: input.timezone ?? group.timezone ?? rules.defaultTimezone,
@@ -81,6 +82,7 @@ export function scheduleTask(
     createdBy,
     createdAt: iso(now),
   };
+  checkedWork(task);
   task.nextRun = firstRun(rules, task, now);
   db.tasks.insert(task);
   return task;
@@ -100,6 +102,7 @@ export function updateTask(rules: TaskRules, task: Task, patch: Partial<TaskInpu
     misfire: patch.misfire === undefined ? task.misfire : checkedMisfire(patch.misfire),
     script: patch.script === undefined ? task.script : patch.script.trim() === '' ? null : patch.script,
   };
+  checkedWork(changed);
   const moved =
     changed.scheduleType !== task.scheduleType ||
     changed.scheduleValue !== task.scheduleValue ||
@@ -236,6 +239,10 @@ export const taskRecord = (t: Task) => ({
   last_result: t.lastResult,
 });
 
+/** What a task does, in words for people: its prompt, or the first line of the script that is all of it. */
+export const titleOf = ({ prompt, script }: Pick<Task, 'prompt' | 'script'>): string =>
+  prompt !== '' || script === null ? prompt : `script: ${script.trim().split('\n')[0]}`;
+
 export const scheduleOf = (
   task: Pick<Task, 'scheduleType' | 'scheduleValue' | 'timezone' | 'anchor'>,
 ): Schedule => ({
@@ -287,13 +294,17 @@ function guarded<T>(work: () => T): T {
 
 function checkedPrompt(prompt: string): string {
   const text = prompt.trim();
-  if (text === '') throw invalid('a task needs words that say what to do');
   if (text.length > MAX_PROMPT_LENGTH) {
     throw invalid(
       `what to do has ${text.length} characters; expected at most ${MAX_PROMPT_LENGTH} (put long texts into a file)`,
     );
   }
   return text;
+}
+
+function checkedWork({ prompt, script }: Task): void {
+  if (prompt === '' && script === null)
+    throw invalid('a task needs words that say what to do, or a script whose output is posted');
 }
 
 function checkedMisfire(misfire: string): string {

@@ -28,6 +28,7 @@ import {
   scheduleTask,
   type TaskRules,
   taskRecord,
+  titleOf,
 } from '../tasks.ts';
 import { iso } from '../types.ts';
 import { REASONS } from '../words.ts';
@@ -72,7 +73,7 @@ function listCommands(tasks: Command): void {
           describeSchedule(t),
           describeNext(t),
           t.lastResult ?? '-',
-          oneLine(t.prompt, 50),
+          oneLine(titleOf(t), 50),
         ]);
         const text =
           rows.length === 0
@@ -123,13 +124,16 @@ function addCommand(tasks: Command): void {
   tasks
     .command('add')
     .description('schedule a task')
-    .argument('<prompt...>', 'what to do, in words')
+    .argument('[prompt...]', 'what to do, in words; none: the script is all, and its output is posted')
     .requiredOption('--group <group>', 'chat id or folder')
     .requiredOption('--schedule <when>', '"0 9 * * 1-5", "2h" or "2026-12-24T18:00"')
     .option('--tz <zone>', "IANA zone (default: the group's)")
     .option('--context <mode>', 'group or isolated', 'group')
     .option('--misfire <choice>', 'run_once, skip or within:<duration>', 'run_once')
-    .option('--script <text>', 'gate script')
+    .option(
+      '--script <text>',
+      'run before the agent is woken, which it decides; without a prompt, instead of it',
+    )
     .option('--json', 'machine-readable')
     .action((words: string[], options: AddOptions) =>
       change((db, rules) => {

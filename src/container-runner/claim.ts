@@ -8,7 +8,7 @@ import type { Db } from '../db.ts';
 import type { Random } from '../lib/random.ts';
 import { renderPrompt, renderTaskPrompt } from '../prompt.ts';
 import { PROTOCOL_VERSION, type TurnFile } from '../protocol.ts';
-import { describeSchedule } from '../tasks.ts';
+import { describeSchedule, titleOf } from '../tasks.ts';
 import { conversationOf, type Group, iso, type TurnId, turnId } from '../types.ts';
 import { pickBatch } from './batch.ts';
 import { isCounted } from './failure.ts';
@@ -77,14 +77,18 @@ function claimTask(context: ClaimContext, group: Group, run: TaskRun): Claimed |
     timezone,
     nowMs,
     taskId: task.id,
-    prompt: task.prompt,
+    prompt: titleOf(task),
     schedule: describeSchedule(task),
     dueMs,
     missed: run.missed,
     attempt,
   });
-  const file = turnFile({ ...context, timezone }, group, stored(db, id), { prompt, requests: [task.prompt] });
+  const file = turnFile({ ...context, timezone }, group, stored(db, id), {
+    prompt,
+    requests: [titleOf(task)],
+  });
   if (task.script !== null) file.gate_script = task.script;
+  if (task.prompt === '') file.script_only = true;
   return { turn: stored(db, id), file };
 }
 

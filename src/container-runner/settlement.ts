@@ -57,6 +57,9 @@ function addition(reply: string, text: string, words: () => Words): string {
     : `${added.slice(0, room).toWellFormed()}\n\n${words().cut(MAX_REPLY_LENGTH)}`;
 }
 
+/** Whether a script was all, or said that there is nothing to do: then the model was not asked. */
+type Woken = Pick<Extract<AgentEvent, { type: 'turn_finished' }>, 'gated' | 'scripted'>;
+
 /** The model has said or done something. */
 const isOutput = (event: AgentEvent): boolean =>
   event.type === 'text' || (event.type === 'progress' && !SILENT_ACTIVITIES.has(event.activity));
@@ -73,7 +76,7 @@ export function createSettlement(options: SettlementOptions): Settlement {
       if (event.type === 'session') noteSession(turn, event.session_id, event.fresh);
       if (event.type !== 'turn_finished') return null;
       const usage = event.usage ?? null;
-      if (event.status === 'ok') return succeed(turn, usage, event.gated === true);
+      if (event.status === 'ok') return succeed(turn, usage, event);
       if (event.status === 'interrupted') return stop(turn, usage);
       const { code = 'agent', message = 'no reason given', resets_at: at } = event.error ?? {};
       return fail(turn, { code, message, resetsAt: at === undefined ? undefined : Date.parse(at) }, usage);
@@ -89,14 +92,14 @@ export function createSettlement(options: SettlementOptions): Settlement {
     tell(turn, wordsOf(turn).freshSession);
   }
 
-  function succeed(turn: Turn, usage: Usage | null, gated: boolean): RunResult {
+  function succeed(turn: Turn, usage: Usage | null, { gated, scripted }: Woken): RunResult {
     const { chatJid, threadId, id, toSeq } = turn;
     const text = db.turns.byId(id)?.reply ?? '';
     const others = toSeq !== null && db.messages.hasNewer(chatJid, threadId, toSeq);
     const replyTo = others ? db.turns.triggerMessageId(id) : null;
     const parts = options.record({ chatJid, threadId, turnId: id, replyTo, text, markdown: true });
     taskEnded(outcomes(), turn, gated ? 'gated' : parts === 0 ? 'quiet' : 'ok', usage);
-    if (!gated) {
+    if (!gated && !scripted) {
       options.problems.solved('credential');
       options.problems.solved('quota');
     }

@@ -10,7 +10,7 @@ import type { Turn } from '../db/turns.ts';
 import type { Db } from '../db.ts';
 import type { Usage } from '../protocol.ts';
 import type { Router } from '../router.ts';
-import { describeNext, tooLate } from '../tasks.ts';
+import { describeNext, titleOf, tooLate } from '../tasks.ts';
 import { type ChatJid, type Iso, iso } from '../types.ts';
 import { REASONS, type Sentence, type Words } from '../words.ts';
 import { type Attempt, type Failure, isCounted, type Next, nextStep } from './failure.ts';
@@ -102,7 +102,7 @@ export function taskFailed(
   db.tasks.noteResult(task.id, at, `failed: ${failure.code}`, failures);
   endOnce(db, task);
   const words = db.languages.wordsFor(turn.chatJid);
-  const prompt = excerpt(task.prompt);
+  const prompt = excerpt(titleOf(task));
   const tell = (chatJid: Task['chatJid'], threadId: number | null, text: string) =>
     record({ chatJid, threadId, turnId: turn.id, replyTo: null, text });
   if (failures < MAX_FAILED_RUNS || task.status !== 'active' || task.scheduleType === 'once') {

@@ -69,7 +69,8 @@ export function overviewRepository(db: Sqlite) {
   );
   const tasks = db.prepare<[number], NextTask>(
     `SELECT id, group_folder AS "group", next_run AS nextRun, schedule_type AS scheduleType,
-       schedule_value AS scheduleValue, timezone, prompt
+       schedule_value AS scheduleValue, timezone,
+         CASE prompt WHEN '' THEN 'script: ' || substr(script, 1, 300) ELSE prompt END AS prompt
      FROM scheduled_tasks INDEXED BY scheduled_tasks_due
      WHERE status = 'active' AND next_run IS NOT NULL ORDER BY next_run LIMIT ?`,
   );

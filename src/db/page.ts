@@ -44,7 +44,7 @@ export function pageRepository(db: Sqlite) {
      FROM messages LEFT JOIN registered_groups USING (chat_jid) WHERE seq > 0 ORDER BY seq DESC LIMIT ?`,
   );
   const tasks = db.prepare<[number], PageTask>(
-    `SELECT id, group_folder AS "group", substr(prompt, 1, 300) AS prompt, schedule_type AS scheduleType,
+    `SELECT id, group_folder AS "group", substr(CASE prompt WHEN '' THEN 'script: ' || script ELSE prompt END, 1, 300) AS prompt, schedule_type AS scheduleType,
        schedule_value AS scheduleValue, timezone, anchor, next_run AS nextRun, last_result AS lastResult, failures
      FROM scheduled_tasks INDEXED BY scheduled_tasks_due
      WHERE status = 'active' AND next_run IS NOT NULL ORDER BY next_run LIMIT ?`,

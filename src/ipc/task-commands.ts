@@ -122,7 +122,7 @@ function inputOf<T extends object>(
   },
 ): TaskInput {
   return {
-    prompt: command.prompt as string,
+    prompt: command.prompt,
     scheduleType: command.schedule_type as TaskInput['scheduleType'],
     scheduleValue: command.schedule_value as string,
     timezone: command.timezone,

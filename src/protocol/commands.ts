@@ -48,11 +48,8 @@ const adminCommands = [
 
 /** What a task is made of; the daemon checks the schedule itself and says what it expected. */
 const taskFields = {
-  prompt: z
-    .string()
-    .trim()
-    .min(1, 'expected what to do, in words')
-    .max(8000, 'expected at most 8,000 characters'),
+  /** May be left out, or empty, where the script is all: its output is posted, and no agent is woken. */
+  prompt: z.string().trim().max(8000, 'expected at most 8,000 characters'),
   /** cron: five fields; interval: 15m, 2h, 1d or milliseconds; once: 2026-12-24T18:00, read in the zone. */
   schedule_type: z.enum(['cron', 'interval', 'once']),
   schedule_value: z.string().trim().max(200),
@@ -67,7 +64,7 @@ const taskFields = {
       /^(run_once|skip|within:.{1,20})$/,
       'expected run_once, skip or within:<duration>, like within:2h',
     ),
-  /** Runs in the container before the agent is woken; empty removes it. */
+  /** Runs in the container before the agent is woken, or instead of it; empty removes it. */
   script: z.string().max(16_000),
 };
 const taskId = z.string().min(1).max(64);
@@ -79,7 +76,7 @@ const taskCommands = [
     type: z.literal('schedule_task'),
     /** Main only: the group the task is for. */
     chat_jid: chat.optional(),
-    prompt: taskFields.prompt,
+    prompt: taskFields.prompt.optional(),
     schedule_type: taskFields.schedule_type,
     schedule_value: taskFields.schedule_value,
     timezone: taskFields.timezone.optional(),

@@ -5,7 +5,7 @@
 import type { Db } from '../db.ts';
 import { NanoClawError } from '../errors.ts';
 import type { RegistryOptions } from '../registry.ts';
-import { describeNext, describeSchedule, stopWaitingRuns, type TaskRules } from '../tasks.ts';
+import { describeNext, describeSchedule, stopWaitingRuns, type TaskRules, titleOf } from '../tasks.ts';
 import type { BotCommand } from '../trigger.ts';
 import { type ChatJid, conversationOf, type Group, iso } from '../types.ts';
 import { explainMessage } from '../why.ts';
@@ -148,7 +148,7 @@ function listTasks({ db, group, words }: ChatCommandContext): string {
     .slice(0, 50)
     .map(
       (t) =>
-        `${t.id}${group.isMain ? ` [${t.folder}]` : ''}: ${describeSchedule(t, words)}, ${describeNext(t, words)} – ${excerpt(t.prompt)}`,
+        `${t.id}${group.isMain ? ` [${t.folder}]` : ''}: ${describeSchedule(t, words)}, ${describeNext(t, words)} – ${excerpt(titleOf(t))}`,
     )
     .concat(open.length > 50 ? [words.andMore(open.length - 50)] : [])
     .join('\n');

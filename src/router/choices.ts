@@ -6,7 +6,7 @@ import type { Task } from '../db/tasks.ts';
 import { NanoClawError } from '../errors.ts';
 import { proposeFolder } from '../registry/propose-folder.ts';
 import { recentFailures, retryTurn } from '../retry.ts';
-import { describeSchedule, findTask } from '../tasks.ts';
+import { describeSchedule, findTask, titleOf } from '../tasks.ts';
 import { type ChatJid, chatJid, type Group, iso } from '../types.ts';
 import type { CommandName, Sentence, Words } from '../words.ts';
 import type { ChatAnswer, ChatCommandContext } from './chat-commands.ts';
@@ -134,7 +134,7 @@ function isOpen({ status }: Task): boolean {
 }
 
 const describeTask = (task: Task, words: Words): string =>
-  `${task.id} [${task.folder}] ${describeSchedule(task, words)}: ${task.prompt.replace(/\s+/g, ' ').slice(0, 200)}`;
+  `${task.id} [${task.folder}] ${describeSchedule(task, words)}: ${titleOf(task).replace(/\s+/g, ' ').slice(0, 200)}`;
 
 function registeredGroup({ db }: ChatCommandContext, value: string): Group {
   const group = db.groups.find(chatJid(value));

@@ -240,7 +240,7 @@ export const DE: Words = {
     },
     stalled:
       'Ich bin nicht fertig geworden: Das Modell verstummte mitten in der Arbeit, zweimal. Bitte frag später noch einmal.',
-    gate: 'Das Skript, das entscheidet, ob es etwas zu tun gibt, ist fehlgeschlagen.',
+    gate: 'Das Skript der Aufgabe ist fehlgeschlagen.',
     workspace:
       'Ich konnte nicht anfangen: Ich darf nicht in den Ordner dieser Gruppe schreiben. Wer mich betreibt, muss nachsehen, wem er gehört.',
     network:

@@ -223,7 +223,7 @@ export const EN = {
     },
     stalled:
       'I could not finish: the model fell silent in the middle of the work, twice. Please ask again later.',
-    gate: 'The script that decides whether there is something to do has failed.',
+    gate: 'The script of the task has failed.',
     workspace:
       'I could not begin: I may not write into this group’s folder. The operator has to look at its owner.',
     network:

@@ -10,7 +10,7 @@ import { groupPaths } from '../../src/mailbox/layout.ts';
 import { type CurrentTasks, currentTasksSchema } from '../../src/protocol.ts';
 import { removeGroup } from '../../src/registry.ts';
 import { LOOK_MS } from '../../src/task-scheduler.ts';
-import { cancelTask, pauseTask } from '../../src/tasks.ts';
+import { cancelTask, pauseTask, updateTask } from '../../src/tasks.ts';
 import { type Group, iso } from '../../src/types.ts';
 import { InnerDaemon } from '../support/inner-daemon.ts';
 import { failing } from '../support/scripted-agent.ts';
@@ -280,6 +280,31 @@ describe('nothing to say', () => {
     expect(daemon.telegram.asked).toEqual([]);
   });
 
+  it('a script without a prompt is all: its output is the reply, or there is none', async () => {
+    const daemon = new InnerDaemon();
+    const family = daemon.register('family');
+    const task = daemon.add(family, '1h', { prompt: '', script: 'df -h /\ndate' });
+    const outputs = ['*42 %*', ''];
+    daemon.agent.answer = () => ({ text: outputs.shift() ?? '', scripted: true });
+    await daemon.start();
+    await daemon.clock.advance(HOUR);
+    await daemon.until(() => daemon.runs(task)[0]?.delivered === 1);
+    expect(daemon.agent.turns[0]).toMatchObject({
+      gate_script: 'df -h /\ndate',
+      script_only: true,
+      requests: ['script: df -h /'],
+    });
+    expect(daemon.told(family)).toEqual(['42 %']);
+    await daemon.clock.advance(HOUR);
+    await daemon.until(() => daemon.runs(task)[1]?.state === 'finished');
+    expect(daemon.runs(task)).toMatchObject([{ outcome: 'ok' }, { outcome: 'quiet', delivered: null }]);
+    // With words again, it is a gate.
+    updateTask(daemon.rules, daemon.task(task), { prompt: 'look at it' });
+    await daemon.clock.advance(HOUR);
+    await daemon.until(() => daemon.agent.turns.length === 3);
+    expect(daemon.agent.turns[2]).not.toHaveProperty('script_only');
+  });
+
   it('a gate that fails is a failed run, and is told', async () => {
     const daemon = new InnerDaemon();
     const family = daemon.register('family');
@@ -292,9 +317,7 @@ describe('nothing to say', () => {
       await daemon.clock.advance(delayMs);
     }
     await daemon.until(() => daemon.told(family).length === 1);
-    expect(daemon.told(family)[0]).toContain(
-      'The script that decides whether there is something to do has failed.',
-    );
+    expect(daemon.told(family)[0]).toContain('The script of the task has failed.');
     expect(daemon.runs(task)).toMatchObject([{ outcome: 'failed', reason: 'gate', error: 'exit code 3' }]);
   });
 });

@@ -89,8 +89,8 @@ describe('from an agent', () => {
 
   it.each([
     ['an unknown zone', { timezone: 'Mars/Base' }, /no time zone; expected an IANA name like Europe\/Berlin/],
-    ['no words', { prompt: '' }, /expected what to do, in words/],
-    ['blank words', { prompt: ' \n ' }, /expected what to do, in words/],
+    ['no words', { prompt: '' }, /needs words that say what to do, or a script/],
+    ['blank words', { prompt: ' \n ' }, /needs words that say what to do, or a script/],
     ['a megabyte of words', { prompt: 'x'.repeat(MB) }, /expected at most 8,000 characters/],
     ['an unknown type', { schedule_type: 'hourly' }, /schedule_type: .*expected/],
     ['an unknown context', { context_mode: 'shared' }, /context_mode: .*expected/],
@@ -213,7 +213,7 @@ describe('from the command line', () => {
         home.nanoclaw('tasks', 'add', 'look', '--group', 'no', '--schedule', '@daily'),
       ],
       [/--schedule/, 2, add('look')],
-      [/prompt/, 2, add('--schedule', '@daily')],
+      [/needs words that say what to do, or a script/, 1, add('--schedule', '@daily')],
       ...['pause', 'resume', 'cancel', 'run', 'runs'].map(
         (verb): [RegExp, number, ReturnType<typeof add>] => [
           /there is no task "tnosuch"; expected the id of one of the listed tasks/,

@@ -94,8 +94,8 @@ async function bundleImpatientRunner(directory: string): Promise<void> {
   const file = await bundleRunner(directory, {
     stallMs: STALL_MS,
     commandTimeoutMs: COMMAND_TIMEOUT_MS,
-    gateLimitMs: GATE_LIMIT_MS,
-    gateFolder: '/workspace/group',
+    scriptLimitMs: GATE_LIMIT_MS,
+    scriptFolder: '/workspace/group',
   });
   chmodSync(directory, 0o755);
   chmodSync(file, 0o644);

@@ -87,6 +87,16 @@ describe.skipIf(unavailable !== null)(
       expect(events.some((event) => event.type === 'text')).toBe(false);
     });
 
+    test('a script may be all of a task: its output is the reply, and no model is asked', async () => {
+      api().use(() => 'asked all the same');
+      start();
+      const script = 'echo "it is $(TZ=UTC date -d @0 +%H:%M), in $(pwd)"';
+      const alone = await task('', { gate_script: script, script_only: true });
+      expect(alone.text).toBe('it is 00:00, in /workspace/group');
+      expect(alone.end).toMatchObject({ status: 'ok', scripted: true });
+      expect(api().requests).toEqual([]);
+    });
+
     test('the gate script decides whether Claude is asked, and knows no credential', async () => {
       api().use((request) => (request.userText.includes('<gate_data>') ? 'seen' : 'not seen'));
       start();
@@ -102,7 +112,7 @@ describe.skipIf(unavailable !== null)(
       expect(api().main()[0]?.userText).toContain('<gate_data>{"mails":3}</gate_data>');
       expect((await task('Look.', { gate_script: 'exit 7' })).end).toMatchObject({
         status: 'error',
-        error: { code: 'gate', message: 'the gate script ended with exit code 7' },
+        error: { code: 'gate', message: 'the script ended with exit code 7' },
       });
     });
   },

@@ -246,22 +246,25 @@ export class AgentProcess {
 export interface Patience {
   stallMs: number;
   commandTimeoutMs: number;
-  gateLimitMs: number;
-  /** Where gate scripts run; without it in any folder, as if each were a container's. */
-  gateFolder?: string;
+  scriptLimitMs: number;
+  /** Where scripts run; without it in any folder, as if each were a container's. */
+  scriptFolder?: string;
 }
 
 /** Bundles the runner with the patience of a test, main.ts has minutes. Gives the file. */
-export async function bundleRunner(directory: string, { gateFolder, ...limits }: Patience): Promise<string> {
+export async function bundleRunner(
+  directory: string,
+  { scriptFolder, ...limits }: Patience,
+): Promise<string> {
   const entry = join(directory, 'entry.ts');
   const file = join(directory, 'agent-runner.js');
   const folder =
-    gateFolder === undefined ? "process.env.NANOCLAW_GROUP_DIR ?? ''" : JSON.stringify(gateFolder);
+    scriptFolder === undefined ? "process.env.NANOCLAW_GROUP_DIR ?? ''" : JSON.stringify(scriptFolder);
   writeFileSync(
     entry,
     `import { runAgent } from ${JSON.stringify(RUN_SOURCE)};
 const limits = ${JSON.stringify(limits)};
-runAgent({ variables: process.env, ...limits, gateFolder: ${folder} });
+runAgent({ variables: process.env, ...limits, scriptFolder: ${folder} });
 `,
   );
   const bundle = await rolldown({

@@ -29,6 +29,7 @@ export interface Answer {
   status?: 'ok' | 'error' | 'interrupted';
   error?: { code: AgentErrorCode; message: string; resets_at?: string };
   gated?: boolean;
+  scripted?: boolean;
   usage?: Usage;
 }
 
@@ -121,7 +122,7 @@ export function createScriptedAgent(): ScriptedAgent {
 
   function finish(turn: TurnFile | undefined, answer: Answer = {}): void {
     if (!turn) throw new Error('no such turn');
-    const { text, session, status = 'ok', error, gated, usage } = answer;
+    const { text, session, status = 'ok', error, gated, scripted, usage } = answer;
     const bodies: EventBody[] = [
       ...(numbers.has(turn.id) ? [] : [{ type: 'turn_started' as const }]),
       ...(session === undefined ? [] : [{ type: 'session' as const, session_id: session, fresh: false }]),
@@ -131,6 +132,7 @@ export function createScriptedAgent(): ScriptedAgent {
         status,
         ...(error === undefined ? {} : { error }),
         ...(gated === undefined ? {} : { gated }),
+        ...(scripted === undefined ? {} : { scripted }),
         ...(usage === undefined ? {} : { usage }),
       },
     ];

@@ -10,6 +10,6 @@ runAgent({
   variables: process.env,
   commandTimeoutMs: 60_000,
   stallMs: 10 * 60_000,
-  gateLimitMs: 60_000,
-  gateFolder: '/workspace/group',
+  scriptLimitMs: 60_000,
+  scriptFolder: '/workspace/group',
 });

@@ -17,8 +17,8 @@ export interface TurnReport {
 }
 
 export type TurnOutcome =
-  /** `gated`: a task's gate script said that there is nothing to do; the provider was not asked. */
-  | { status: 'ok'; usage?: Usage; gated?: true }
+  /** `gated`: a task's gate script said that there is nothing to do. `scripted`: a script was all. No provider was asked. */
+  | { status: 'ok'; usage?: Usage; gated?: true; scripted?: true }
   | { status: 'interrupted'; usage?: Usage }
   /** `resetsAt`: when the limit that was hit is lifted, milliseconds since the epoch. */
   | { status: 'error'; code: AgentErrorCode; message: string; usage?: Usage; resetsAt?: number };

@@ -10,10 +10,10 @@ import {
 } from '../../../src/protocol.ts';
 import { createClaudeProvider } from './claude.ts';
 import { CommandClient } from './commands.ts';
-import { createGate } from './gate.ts';
 import { Mailbox } from './mailbox.ts';
 import { createOfflineProvider } from './offline.ts';
 import type { Provider } from './provider.ts';
+import { scriptRunner } from './script.ts';
 import { TurnLoop } from './turn-loop.ts';
 import { workspaceProblem } from './workspace.ts';
 
@@ -24,10 +24,10 @@ export interface RunOptions {
   commandTimeoutMs: number;
   /** How long a turn may go without any sign of life from Claude. */
   stallMs: number;
-  /** How long a task's gate script may take. */
-  gateLimitMs: number;
-  /** Gate scripts only run where the group's folder is this one: where a container gives it, and no host does. */
-  gateFolder: string;
+  /** How long a task's script may take. */
+  scriptLimitMs: number;
+  /** Scripts only run where the group's folder is this one: where a container gives it, and no host does. */
+  scriptFolder: string;
 }
 
 /** Runs the agent and ends the process. */
@@ -69,12 +69,12 @@ async function run(options: RunOptions): Promise<number> {
     mailbox,
     commands: new CommandClient(mailbox, commandTimeoutMs),
     provider,
-    gate: createGate({
+    script: scriptRunner({
       groupDir: environment.NANOCLAW_GROUP_DIR,
       home: environment.HOME,
       variables,
-      limitMs: options.gateLimitMs,
-      allowed: environment.NANOCLAW_GROUP_DIR === options.gateFolder,
+      limitMs: options.scriptLimitMs,
+      allowed: environment.NANOCLAW_GROUP_DIR === options.scriptFolder,
     }),
     container: environment.NANOCLAW_CONTAINER,
     idleExitMs: environment.NANOCLAW_IDLE_EXIT_MS,

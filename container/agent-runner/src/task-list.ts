@@ -29,7 +29,7 @@ export function describeTask(task: ListedTask, showGroup: boolean): string {
     ...(task.last_result === null ? [] : [`last result ${task.last_result}`]),
     ...(showGroup ? [`group ${task.group_folder}`] : []),
   ];
-  return `- ${task.id}: ${facts.join(', ')}: “${excerpt(task.prompt)}”`;
+  return `- ${task.id}: ${facts.join(', ')}: ${task.prompt === '' ? 'a script alone' : `“${excerpt(task.prompt)}”`}`;
 }
 
 /** The next to run first; those without a next run last. */

@@ -18,8 +18,9 @@ export interface TaskToolsOptions {
 
 const prompt = z
   .string()
-  .min(1)
-  .describe('What to do at each run, complete in itself: the run sees this text, not the talk around it.');
+  .describe(
+    'What to do at each run, complete in itself: the run sees this text, not the talk around it. Left out where the script is all.',
+  );
 const schedule_type = z.enum(['cron', 'interval', 'once']);
 const schedule_value = z
   .string()
@@ -48,8 +49,9 @@ const misfire = z
 const script = z
   .string()
   .describe(
-    'Optional bash script that runs in the workspace before you are woken, at most 60 seconds, to save needless ' +
-      'runs. Its last line of output must be {"wakeAgent": true|false, "data": …}: false ends the run quietly, true ' +
+    'Optional bash script that runs in the workspace, at most 60 seconds. Without a prompt it is the whole task: what ' +
+      'it prints is posted to the chat as it is, nothing printed means nothing posted, and you are not woken. With a ' +
+      'prompt it runs before you are woken, to save needless runs: its last line of output must be {"wakeAgent": true|false, "data": …}: false ends the run quietly, true ' +
       'wakes you and shows you the data. Anything else counts as a failed run; try it out with Bash first.',
   );
 const task_id = z.string().min(1).describe('as list_tasks shows it, such as "t2k4m9"');
@@ -69,9 +71,10 @@ export function createTaskTools({ send, mailbox, isMain }: TaskToolsOptions): To
     define(
       'schedule_task',
       'Schedules work for later or again and again; you are woken with `prompt` at each run, and your answer is sent ' +
-        'to the chat. The result names the task and its next five runs: check that they are what was meant, and tell ' +
+        'to the chat. Work that needs no thinking (a reminder with a fixed text, a check, a report) is a script without a prompt. ' +
+        'The result names the task and its next five runs: check that they are what was meant, and tell ' +
         'people the next run from the result, never from your own reckoning. If it was refused, say so.',
-      z.object({ prompt, ...schedule, ...optional, ...target }),
+      z.object({ prompt: prompt.optional(), ...schedule, ...optional, ...target }),
       (args) => send({ type: 'schedule_task', ...args }),
     ),
     define(
@@ -87,12 +90,12 @@ export function createTaskTools({ send, mailbox, isMain }: TaskToolsOptions): To
       'Changes a task; what is left out stays. A changed schedule counts from now. The result names the next run.',
       z.object({
         task_id,
-        prompt: prompt.optional(),
+        prompt: prompt.optional().describe('as in schedule_task; "" leaves the script alone'),
         schedule_type: schedule_type.optional().describe('give schedule_value as well'),
         schedule_value: schedule_value.optional(),
         timezone: timezone.optional(),
         ...optional,
-        script: script.optional().describe('a new gate script, as in schedule_task; "" removes it'),
+        script: script.optional().describe('a new script, as in schedule_task; "" removes it'),
       }),
       (args) => send({ type: 'update_task', ...args }),
     ),

@@ -126,6 +126,8 @@ export class TurnEvents implements TurnReport {
 function finishedBody(outcome: TurnOutcome): EventBody {
   const usage: { usage?: Usage } = outcome.usage ? { usage: outcome.usage } : {};
   if (outcome.status === 'ok' && outcome.gated) return { type: 'turn_finished', status: 'ok', gated: true };
+  if (outcome.status === 'ok' && outcome.scripted)
+    return { type: 'turn_finished', status: 'ok', scripted: true };
   if (outcome.status !== 'error') return { type: 'turn_finished', status: outcome.status, ...usage };
   const resets =
     outcome.resetsAt === undefined ? {} : { resets_at: new Date(outcome.resetsAt).toISOString() };

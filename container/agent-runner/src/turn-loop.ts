@@ -5,10 +5,10 @@
  */
 import { controlFileSchema, type TurnFile, turnFileSchema } from '../../../src/protocol.ts';
 import type { CommandClient } from './commands.ts';
-import type { RunGate } from './gate.ts';
-import { withGateData } from './gate-verdict.ts';
 import type { Mailbox } from './mailbox.ts';
 import type { Provider, TurnOutcome } from './provider.ts';
+import type { RunScript } from './script.ts';
+import { gateVerdict, scriptReply, withGateData } from './script-end.ts';
 import { createTools } from './tools.ts';
 import { TurnEvents } from './turn-events.ts';
 
@@ -16,7 +16,7 @@ export interface TurnLoopOptions {
   mailbox: Mailbox;
   commands: CommandClient;
   provider: Provider;
-  gate: RunGate;
+  script: RunScript;
   /** This container's name; turns and control files that name another are not ours. */
   container: string;
   /** Ends the loop after so long without a turn. */
@@ -168,16 +168,26 @@ export class TurnLoop {
     }
   }
 
-  /** The gate, when there is one, then the provider. */
+  /** The script, when there is one, and the provider, unless the script is all or says that there is nothing to do. */
   async #think(turn: TurnFile, events: TurnEvents, signal: AbortSignal): Promise<TurnOutcome> {
     if (signal.aborted) return { status: 'interrupted' };
-    const { commands, mailbox, provider, gate } = this.#options;
+    const { commands, mailbox, provider } = this.#options;
     let { prompt } = turn;
     if (turn.gate_script !== undefined) {
-      const { gate_script, timezone } = turn;
-      const verdict = await gate({ gate_script, timezone }, () => events.alive('gate script'), signal);
-      if (verdict.kind === 'interrupted') return { status: 'interrupted' };
+      const { gate_script: script, timezone } = turn;
+      const result = await this.#options.script(
+        { script, timezone },
+        () => events.alive('gate script'),
+        signal,
+      );
+      if (result.kind === 'interrupted') return { status: 'interrupted' };
+      if (result.kind === 'failed') return { status: 'error', code: 'gate', message: result.message };
+      const verdict = turn.script_only === true ? scriptReply(result.end) : gateVerdict(result.end);
       if (verdict.kind === 'failed') return { status: 'error', code: 'gate', message: verdict.message };
+      if (verdict.kind === 'reply') {
+        await events.text(verdict.text);
+        return { status: 'ok', scripted: true };
+      }
       if (verdict.kind === 'quiet') return { status: 'ok', gated: true };
       prompt = withGateData(prompt, verdict.data);
     }

@@ -1,16 +1,16 @@
 /**
- * Runs a task's gate script before the agent is woken. The script came from an agent, so it runs only where the wall
+ * Runs a task's script: its gate, or all of it. The script came from an agent, so it runs only where the wall
  * of a container is around it, with a small environment of its own that holds no credential, for a limited time, and
  * with its output cut to the end. Whatever becomes of it, nothing that it started in its process group goes on.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { TurnFile } from '../../../src/protocol.ts';
-import { type GateVerdict, gateFailure, gateVerdict } from './gate-verdict.ts';
 import { inherited } from './inherited.ts';
+import { type ScriptEnd, scriptFailure } from './script-end.ts';
 import { errorCode } from './workspace.ts';
 
-export interface GateOptions {
+export interface ScriptOptions {
   /** Where the script runs, and its home. */
   groupDir: string;
   home: string;
@@ -22,30 +22,37 @@ export interface GateOptions {
   allowed: boolean;
 }
 
-export type RunGate = (
-  turn: Pick<TurnFile, 'timezone'> & { gate_script: string },
+/** What became of a script: how it ended, or why it has no end of its own. */
+export type ScriptResult =
+  | { kind: 'ended'; end: ScriptEnd }
+  | { kind: 'failed'; message: string }
+  | { kind: 'interrupted' };
+
+export type RunScript = (
+  task: Pick<TurnFile, 'timezone'> & { script: string },
   /** Called while the script runs. */
   alive: () => void,
   signal: AbortSignal,
-) => Promise<GateVerdict | { kind: 'interrupted' }>;
+) => Promise<ScriptResult>;
 
 const SHELLS = ['bash', 'sh'] as const;
-/** The last line must fit, with as much data as an agent is shown. */
+/** The last line must fit, with as much data as an agent is shown; and a reply. */
 const STDOUT_KEPT = 64 * 1024;
 const STDERR_KEPT = 4 * 1024;
 const ALIVE_EVERY_MS = 1_000;
 /** After the script's end its pipes are read to theirs; what escaped its group may not hold that up. */
 const DRAIN_MS = 500;
 
-export function createGate(options: GateOptions): RunGate {
-  return async (turn, alive, signal) => {
+export function scriptRunner(options: ScriptOptions): RunScript {
+  return async (task, alive, signal) => {
     if (!options.allowed) {
       const why = 'was not run: without a container it could do anything to this machine';
-      return gateFailure(why, '');
+      return { kind: 'failed', message: scriptFailure(why, '') };
     }
-    const env = { ...inherited(options.variables), HOME: options.home, TZ: turn.timezone };
-    const child = await started(turn.gate_script, options.groupDir, env);
-    if (child instanceof Error) return gateFailure(`could not be started: ${child.message}`, '');
+    const env = { ...inherited(options.variables), HOME: options.home, TZ: task.timezone };
+    const child = await started(task.script, options.groupDir, env);
+    if (child instanceof Error)
+      return { kind: 'failed', message: scriptFailure(`could not be started: ${child.message}`, '') };
     return watch(child, options.limitMs, alive, signal);
   };
 }
@@ -72,7 +79,7 @@ async function watch(
   limitMs: number,
   alive: () => void,
   signal: AbortSignal,
-): ReturnType<RunGate> {
+): Promise<ScriptResult> {
   const stdout = tailOf(child.stdout, STDOUT_KEPT);
   const stderr = tailOf(child.stderr, STDERR_KEPT);
   const closed = once(child, 'close').catch(() => {});
@@ -94,8 +101,14 @@ async function watch(
     kill();
     await orAfter(DRAIN_MS, closed);
     if (signal.aborted) return { kind: 'interrupted' };
-    if (timedOut) return gateFailure(`was ended after its limit of ${limitMs / 1000} seconds`, stderr());
-    return gateVerdict({ exitCode, signal: killedBy, stdout: stdout(), stderr: stderr() });
+    const { text, cut } = stdout();
+    const complaint = stderr().text;
+    if (timedOut) {
+      const what = `was ended after its limit of ${limitMs / 1000} seconds`;
+      return { kind: 'failed', message: scriptFailure(what, complaint) };
+    }
+    const end = { exitCode, signal: killedBy, stdout: text, stdoutCut: cut, stderr: complaint };
+    return { kind: 'ended', end };
   } finally {
     clearTimeout(limit);
     clearInterval(life);
@@ -132,10 +145,13 @@ function killGroup(child: ChildProcess): void {
 }
 
 /** Reads a stream to its end and keeps only the last bytes. */
-function tailOf(stream: NodeJS.ReadableStream | null, limit: number): () => string {
+function tailOf(stream: NodeJS.ReadableStream | null, limit: number): () => { text: string; cut: boolean } {
   let kept = Buffer.alloc(0);
+  let cut = false;
   stream?.on('data', (data: Buffer) => {
-    kept = Buffer.concat([kept, data]).subarray(-limit);
+    const all = Buffer.concat([kept, data]);
+    if (all.length > limit) cut = true;
+    kept = all.subarray(-limit);
   });
-  return () => kept.toString('utf8');
+  return () => ({ text: kept.toString('utf8'), cut });
 }

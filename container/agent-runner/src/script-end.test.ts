@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { GATE_DATA_BYTES, gateFailure, gateVerdict, withGateData } from './gate-verdict.ts';
+import { GATE_DATA_BYTES, gateVerdict, scriptFailure, scriptReply, withGateData } from './script-end.ts';
 
-const end = { exitCode: 0, signal: null, stdout: '', stderr: '' };
+const end = { exitCode: 0, signal: null, stdout: '', stdoutCut: false, stderr: '' };
 
 test.each([
   ['{"wakeAgent": false}', { kind: 'quiet' }],
@@ -29,13 +29,13 @@ test('an exit code counts more than the line, a signal is named, of stderr the l
   const stdout = '{"wakeAgent":false}';
   expect(gateVerdict({ ...end, exitCode: 3, stdout })).toEqual({
     kind: 'failed',
-    message: 'the gate script ended with exit code 3',
+    message: 'the script ended with exit code 3',
   });
   expect(gateVerdict({ ...end, exitCode: null, signal: 'SIGSEGV' })).toMatchObject({
-    message: 'the gate script ended with signal SIGSEGV',
+    message: 'the script ended with signal SIGSEGV',
   });
-  expect(gateFailure('failed', `${'a'.repeat(900)}${'b'.repeat(500)}`).message).toBe(
-    `the gate script failed; its stderr ends: ${'b'.repeat(500)}`,
+  expect(scriptFailure('failed', `${'a'.repeat(900)}${'b'.repeat(500)}`)).toBe(
+    `the script failed; its stderr ends: ${'b'.repeat(500)}`,
   );
 });
 
@@ -58,4 +58,20 @@ test('data is JSON that cannot leave its element, and is cut off at a limit', ()
 
 test('hidden characters in the data are shown', () => {
   expect(withGateData('p', 'a\u202eb\u{e0041}')).toBe('p\n<gate_data>"a&#x202E;b&#xE0041;"</gate_data>');
+});
+
+test('as the whole task: its output is the reply, of a flood the end, and a failure is no reply', () => {
+  expect(scriptReply({ ...end, stdout: '  two lines\n*as they are*\n\n' })).toEqual({
+    kind: 'reply',
+    text: '  two lines\n*as they are*',
+  });
+  expect(scriptReply(end)).toEqual({ kind: 'reply', text: '' });
+  expect(scriptReply({ ...end, stdout: '\ufffd\ufffdend\n', stdoutCut: true })).toEqual({
+    kind: 'reply',
+    text: '…end',
+  });
+  expect(scriptReply({ ...end, exitCode: 1, stdout: 'half', stderr: 'no route' })).toEqual({
+    kind: 'failed',
+    message: 'the script ended with exit code 1; its stderr ends: no route',
+  });
 });

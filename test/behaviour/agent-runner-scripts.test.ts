@@ -1,4 +1,4 @@
-/** Gate scripts, with the real runner as a process: what each end of a script means, and that nothing of it stays. */
+/** Scripts of tasks, with the real runner as a process: what each end of a script means, and that nothing of it stays. */
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -16,7 +16,7 @@ beforeAll(async () => {
   runner = await bundleRunner(directory, {
     stallMs: 60_000,
     commandTimeoutMs: 5_000,
-    gateLimitMs: GATE_LIMIT_MS,
+    scriptLimitMs: GATE_LIMIT_MS,
   });
 });
 
@@ -150,4 +150,20 @@ test('without a container around it no script is run', async () => {
   expect(end).toMatchObject({ status: 'error', error: { code: 'gate' } });
   expect(end.error?.message).toContain('without a container');
   expect(existsSync(join(mailbox.groupDir, 'was-here'))).toBe(false);
+});
+
+test('a script without a prompt is the whole task: what it prints is the reply, and nobody is woken', async () => {
+  const alone = (script: string) => run(script, { prompt: '', script_only: true });
+  const { end, text, events } = await alone('printf "disk: *%s*\\n{\\"wakeAgent\\": true}\\n" 42%');
+  expect(end).toEqual(expect.objectContaining({ status: 'ok', scripted: true }));
+  expect(text).toBe('disk: *42%*\n{"wakeAgent": true}');
+  expect(events.some(({ type }) => type === 'session')).toBe(false);
+  const silent = await alone('true');
+  expect({ ...silent.end, text: silent.text }).toMatchObject({ status: 'ok', scripted: true, text: '' });
+  expect((await alone('echo half; echo broke >&2; exit 4')).end).toMatchObject({
+    status: 'error',
+    error: { code: 'gate', message: 'the script ended with exit code 4; its stderr ends: broke' },
+  });
+  const flood = await alone('yes é | head -c 3000000; echo last');
+  expect(flood.text).toMatch(/^…(\n)?(é\n)+last$/);
 });
