@@ -52,7 +52,8 @@ async function doctor(flags: Flags): Promise<void> {
 function summary(findings: readonly Finding[]): string {
   const failed = findings.filter(({ state }) => state === 'fail').length;
   const warned = findings.filter(({ state }) => state === 'warn').length;
-  const warnings = warned === 0 ? '' : ` ${warned} ${warned === 1 ? 'warning' : 'warnings'}.`;
-  if (failed > 0) return `${failed} of ${findings.length} failed.${warnings}`;
-  return `All ${findings.length} passed.${warnings}`;
+  const warnings = warned === 0 ? '' : `, ${warned} ${warned === 1 ? 'warning' : 'warnings'}`;
+  if (failed > 0) return `${failed} of ${findings.length} failed${warnings}.`;
+  if (warned > 0) return `${findings.length - warned} of ${findings.length} passed${warnings}; none failed.`;
+  return `All ${findings.length} passed.`;
 }

@@ -12,6 +12,8 @@ interface Failure {
   error: { code: ErrorCode; message: string; fix: string | null } | null;
 }
 
+/** What was asked for, or set, cannot be, whatever the state of the home. */
+const WRONG_USAGE: ReadonlySet<ErrorCode> = new Set(['CONFIG_INVALID', 'COMMAND_INVALID', 'GROUP_INVALID']);
 /** Also an error that another process caused: files and devices that cannot be used. */
 const NO_ACCESS = /^(EACCES|EPERM|EROFS|ENOSPC|EDQUOT|ENOTDIR|EISDIR)$/;
 
@@ -29,7 +31,7 @@ export function failureOf(error: unknown, program: Command, args: readonly strin
   }
   if (error instanceof NanoClawError) {
     const { code, message, fix } = error;
-    const isUsage = code === 'CONFIG_INVALID' || code === 'COMMAND_INVALID';
+    const isUsage = WRONG_USAGE.has(code);
     return { exitCode: isUsage ? 2 : 1, error: { code, message, fix: fix ?? null } };
   }
   const denied = NO_ACCESS.test((error as { code?: string } | null)?.code ?? '');

@@ -6,7 +6,9 @@ import { LOG_LEVELS as LEVELS } from '../config/settings.ts';
 import { homeOf } from '../config.ts';
 import { NanoClawError } from '../errors.ts';
 import { readable } from '../log.ts';
-import type { Output } from './context.ts';
+import { groupPaths } from '../mailbox/layout.ts';
+import { FOLDER_PATTERN } from '../types.ts';
+import { findGroup, type Output, readDb } from './context.ts';
 import { limitOf, oneOf } from './listing.ts';
 import { oneLine } from './table.ts';
 
@@ -25,7 +27,7 @@ export function logsCommand(program: Command): void {
     .option('--lines <n>', 'how many of the newest', '50')
     .option('--level <level>', `at least: ${LEVELS.join(', ')}`, 'info')
     .option('--event <event>', 'only this event')
-    .option('--group <folder>', 'only of this group')
+    .option('--group <folder>', 'only of this group (folder or chat id)')
     .option('--follow', 'go on with new ones, also over a rotation')
     .option('--json', 'as they are in the file')
     .action(run);
@@ -33,6 +35,7 @@ export function logsCommand(program: Command): void {
 
 async function run(options: LogFlags): Promise<void> {
   const wanted = limitOf(options.lines, '--lines');
+  const folder = options.group === undefined ? undefined : await folderOf(options.group);
   const least = LEVELS.indexOf(oneOf('--level', options.level, LEVELS));
   const file = path.join(homeOf(), 'nanoclaw.log');
   const passes = (line: string): boolean => {
@@ -40,7 +43,7 @@ async function run(options: LogFlags): Promise<void> {
     return (
       LEVELS.indexOf((level ?? 'info') as (typeof LEVELS)[number]) >= least &&
       (options.event === undefined || event === options.event) &&
-      (options.group === undefined || group === options.group)
+      (folder === undefined || group === folder)
     );
   };
   const show = (line: string) =>
@@ -65,6 +68,20 @@ async function run(options: LogFlags): Promise<void> {
     await new Promise(() => {});
   }
   tail.close();
+}
+
+/**
+ * By folder, also of a group that is registered no more and has left its folder, or by chat id. Throws GROUP_UNKNOWN. The log
+ * is what one reads when the database cannot be: then the name is taken as it is.
+ */
+async function folderOf(which: string): Promise<string> {
+  if (FOLDER_PATTERN.test(which) && existsSync(groupPaths(homeOf(), which).groupDir)) return which;
+  try {
+    return await readDb((db) => findGroup(db, which).folder);
+  } catch (error) {
+    if (error instanceof NanoClawError && error.code === 'GROUP_UNKNOWN') throw error;
+    return which;
+  }
 }
 
 /** The whole lines that were added since the last look. After a rotation first the rest of the old file, then the new one. */

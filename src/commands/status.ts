@@ -69,7 +69,9 @@ async function ask(url: string, signal = new AbortController().signal): Promise<
 
 function withoutStatus({ pid, started_at: startedAt, url }: DaemonInfo, why: string): Look {
   const value = { running: true, connected: false, pid, startedAt, url, problem: why };
-  return { value, text: `The daemon (process ${pid}, since ${startedAt}) ${why}.` };
+  const fix =
+    '→ nanoclaw logs tells what it does; if it stays so: nanoclaw service restart, or stop that process and start it.';
+  return { value, text: `The daemon (process ${pid}, since ${startedAt}) ${why}.\n${fix}` };
 }
 
 function stopped(): Promise<Look> {

@@ -52,6 +52,7 @@ export function describeStopped(
     ...listed(overview.turns, (turn) => `${turn.group}: since ${age(nowMs - Date.parse(turn.queuedAt))}`),
     ...describeOverview(overview, nowMs),
     ...problems.map((p) => `Problem for ${age(nowMs - Date.parse(p.since))}: ${describeProblem(p)}`),
+    '→ nanoclaw start starts it here; where it runs as a service: nanoclaw service start.',
   ].join('\n');
 }
 

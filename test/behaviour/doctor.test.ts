@@ -39,6 +39,13 @@ describe('nanoclaw doctor', () => {
     });
     const { stdout } = await home.nanoclaw('doctor');
     expect(stdout).toMatch(/^warn {2}engine .*\n {6}→ /m);
+    const count = (state: string) => stdout.match(new RegExp(`^${state} {2}`, 'gm'))?.length ?? 0;
+    const [ok, warned] = [count('ok {2}'), count('warn')];
+    const warnings = `${warned} ${warned === 1 ? 'warning' : 'warnings'}`;
+    expect(warned).toBeGreaterThan(0);
+    expect(stdout.trimEnd().split('\n').at(-1)).toBe(
+      `${ok} of ${ok + warned} passed, ${warnings}; none failed.`,
+    );
   });
 
   it('says that network rules are not enforced, and fails where a group has some', async () => {

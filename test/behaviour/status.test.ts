@@ -188,6 +188,7 @@ describe('nanoclaw status', () => {
     const people = await home.nanoclaw('status');
     expect(people).toMatchObject({ code: 1, stderr: '' });
     expect(people.stdout).toContain(`The daemon is stopped (home ${home.dir}).`);
+    expect(people.stdout).toContain('→ nanoclaw start');
     expect(people.stdout).toContain('Today (UTC): messages: 1 answered');
     expect(people.stdout).toMatch(/• family: .* ago, has a session/);
     const { code, stdout } = await home.nanoclaw('status', '--json');

@@ -1,8 +1,12 @@
 /** What is misunderstood is answered with what was expected, and starts nothing. */
 import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { databaseFile } from '../../src/db/open.ts';
+import { createDb } from '../../src/db.ts';
+import { registerGroup } from '../../src/registry.ts';
+import { iso } from '../../src/types.ts';
 import { runCli } from '../support/cli.ts';
 import { tempFolder } from '../support/world.ts';
 
@@ -40,4 +44,46 @@ it('restoring what is not there says so', async () => {
   expect(code).toBe(1);
   expect(stderr).toContain('There is no /nope.tar.gz.');
   expect(stderr).not.toContain('ENOENT');
+});
+
+it('a folder that cannot be is wrong usage, and nothing is made', async () => {
+  const home = tempFolder();
+  const environment = () => ({ PATH: process.env.PATH ?? '', NANOCLAW_HOME: home });
+  const args = ['groups', 'add', '--chat', '-1001', '--name', 'Kin', '--folder'];
+  const { code, stderr } = await runCli({ environment }, {}, ...args, '../kin');
+  expect(code).toBe(2);
+  expect(stderr).toContain('folder: expected');
+  expect(existsSync(path.join(home, 'kin')) || existsSync(path.join(home, '..', 'kin'))).toBe(false);
+  const json = await runCli({ environment }, {}, ...args, '../kin', '--json');
+  expect([json.code, JSON.parse(json.stdout)]).toMatchObject([2, { error: { code: 'GROUP_INVALID' } }]);
+  expect((await runCli({ environment }, {}, ...args, 'kin')).code).toBe(0);
+});
+
+it('"nanoclaw logs --group" shows the lines of a group; of one that there is not, it says so', async () => {
+  const home = tempFolder();
+  const logs = (group: string) => {
+    const environment = () => ({ PATH: process.env.PATH ?? '', NANOCLAW_HOME: home });
+    return runCli({ environment }, {}, 'logs', '--group', group);
+  };
+  const line = (group: string) => JSON.stringify({ level: 'info', event: 'said', group, msg: `of ${group}` });
+  writeFileSync(path.join(home, 'nanoclaw.log'), `${line('family')}\n${line('gone')}\n`);
+  // While there is no database to ask, the log can be read.
+  expect(await logs('family')).toMatchObject({ code: 0, stdout: expect.stringContaining('of family') });
+  const db = createDb(databaseFile(home));
+  const now = () => iso(Date.now());
+  const group = { chatJid: '-1001', name: 'Family', folder: 'family' };
+  registerGroup({ db, home, assistantName: 'Nina', now }, group, 'test');
+  db.close();
+  for (const which of ['family', '-1001']) {
+    const { code, stdout } = await logs(which);
+    expect([code, stdout]).toEqual([0, expect.stringMatching(/^(?!.*of gone).*of family/s)]);
+  }
+  const typo = await logs('famly');
+  expect([typo.code, typo.stdout]).toEqual([1, '']);
+  expect(typo.stderr).toContain('No registered group has the chat id or folder "famly"');
+  expect((await logs('../family')).code).toBe(1);
+  // Registered no more, it has left its folder.
+  expect((await logs('gone')).code).toBe(1);
+  mkdirSync(path.join(home, 'groups', 'gone'));
+  expect(await logs('gone')).toMatchObject({ code: 0, stdout: expect.stringContaining('of gone') });
 });
