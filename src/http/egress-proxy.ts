@@ -8,13 +8,13 @@
  * nothing is kept, cached or looked into. A refusal is a 403 with one plain line.
  */
 import http, { type IncomingMessage, type ServerResponse } from 'node:http';
-import net, { isIP, type Socket } from 'node:net';
-import { networkInterfaces } from 'node:os';
+import { isIP } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { type Clock, systemClock } from '../lib/clock.ts';
 import type { Rate } from '../lib/token-bucket.ts';
 import type { Logger } from '../log.ts';
+import { dialFirst, interfaceAddresses, joined } from './dial.ts';
 import { type Door, type DoorLimits, SERVER_LIMITS } from './door.ts';
 import { createEntrances } from './entrances.ts';
 import { withoutHopHeaders } from './hop-headers.ts';
@@ -270,46 +270,4 @@ function authority(text: string, defaultPort: number | null): { host: string; po
 
 function refusalOf(error: unknown): Refused {
   return error instanceof Refused ? error : new Refused(502, 'the server cannot be reached');
-}
-
-async function dialFirst(addresses: readonly string[], port: number, timeoutMs: number): Promise<Socket> {
-  for (const address of addresses.slice(0, -1)) {
-    const socket = await dial(address, port, timeoutMs).catch(() => null);
-    if (socket) return socket;
-  }
-  return dial(addresses.at(-1) ?? '', port, timeoutMs);
-}
-
-function dial(host: string, port: number, timeoutMs: number): Promise<Socket> {
-  return new Promise((resolve, reject) => {
-    const socket = net.connect({ host, port, noDelay: true, allowHalfOpen: true });
-    socket.setTimeout(timeoutMs, () => socket.destroy(new Error('timeout')));
-    socket.once('error', reject);
-    socket.once('connect', () => {
-      socket.setTimeout(0);
-      socket.removeListener('error', reject);
-      resolve(socket);
-    });
-  });
-}
-
-/** Both directions until both have ended, one breaks, or nothing moves. The idle timer sees either direction. */
-function joined(client: Duplex, remote: Socket, idleTimeoutMs: number): void {
-  const end = () => {
-    client.destroy();
-    remote.destroy();
-  };
-  remote.setTimeout(idleTimeoutMs, end);
-  remote.on('error', end);
-  client.on('error', end);
-  client.once('close', end);
-  remote.once('close', end);
-  client.pipe(remote);
-  remote.pipe(client);
-}
-
-function interfaceAddresses(): string[] {
-  return Object.values(networkInterfaces()).flatMap((list) =>
-    (list ?? []).map((each) => each.cidr ?? each.address),
-  );
 }

@@ -8,7 +8,6 @@
  */
 import http, { type IncomingMessage, type ServerResponse } from 'node:http';
 import https from 'node:https';
-import { pipeline } from 'node:stream/promises';
 import { messageOf } from '../errors.ts';
 import { type Clock, systemClock } from '../lib/clock.ts';
 import type { Rate } from '../lib/token-bucket.ts';
@@ -20,7 +19,7 @@ import { ownToken, type ProxyCredential, requestHeaders, responseHeaders, routeO
 import { type ResolveToken, resolveAt, type TokenHolder } from './proxy-token.ts';
 import { createRates } from './rates.ts';
 import { createRefusalLog } from './refusal-log.ts';
-import { watchedStream } from './secret-filter.ts';
+import { relayBody } from './relay-body.ts';
 import { UsageSniffer } from './usage-sniffer.ts';
 
 export const MAX_MODEL_BODY_BYTES = 64 * 1024 * 1024;
@@ -168,7 +167,7 @@ export function createModelProxy(options: ModelProxyOptions): ModelProxy {
     else request.pipe(out);
   }
 
-  /** Streams the answer. Never rejects: a side that breaks off has both destroyed by the pipeline. */
+  /** Streams the answer. Never rejects. */
   async function relay(
     from: IncomingMessage,
     to: ServerResponse,
@@ -191,16 +190,10 @@ export function createModelProxy(options: ModelProxyOptions): ModelProxy {
     const sniffer =
       from.headers['content-encoding'] === undefined ? new UsageSniffer(from.headers['content-type']) : null;
     to.writeHead(status, responseHeaders(from.headers, credential));
-    to.flushHeaders();
-    try {
-      await pipeline(
-        from,
-        watchedStream(credential?.value ?? null, (chunk) => sniffer?.push(chunk)),
-        to,
-      );
-    } catch {
-      // One side went away; nothing is left to say to the other.
-    }
+    await relayBody(from, to, {
+      secret: credential?.value ?? null,
+      see: sniffer ? (piece) => sniffer.push(piece) : undefined,
+    });
     const seen = sniffer?.usage();
     use.inputTokens = seen?.inputTokens ?? 0;
     use.outputTokens = seen?.outputTokens ?? 0;

@@ -2,8 +2,6 @@
  * Blanks a secret in a byte stream, also where it is cut across chunks. Same length, so that Content-Length stays
  * true. Holds bytes back only while the end of what came could be the beginning of the secret.
  */
-import { Transform, type TransformCallback } from 'node:stream';
-
 export class SecretFilter {
   readonly #secret: Buffer;
   readonly #blank: Buffer;
@@ -39,18 +37,4 @@ export class SecretFilter {
       from = at + 1;
     }
   }
-}
-
-/** A transform that blanks `secret` (nothing when null) and shows each chunk to `onData`. */
-export function watchedStream(secret: string | null, onData: (chunk: Buffer) => void): Transform {
-  const filter = secret ? new SecretFilter(secret) : null;
-  return new Transform({
-    transform(chunk: Buffer, _encoding, done: TransformCallback) {
-      onData(chunk);
-      done(null, filter ? filter.push(chunk) : chunk);
-    },
-    flush(done: TransformCallback) {
-      done(null, filter?.end());
-    },
-  });
 }

@@ -8,10 +8,13 @@ export interface TokenUsage {
 }
 
 const LONGEST_LINE = 64 * 1024;
+const NEWLINE = 10;
+const USAGE = '"usage"';
 
 export class UsageSniffer {
   readonly #sse: boolean;
-  #line = '';
+  /** Of the line that has not ended yet; of one JSON document, all that came. */
+  #line: Buffer = Buffer.alloc(0);
   #skipping = false;
   #usage: TokenUsage = { inputTokens: 0, outputTokens: 0 };
 
@@ -22,34 +25,39 @@ export class UsageSniffer {
 
   push(chunk: Buffer): void {
     if (!this.#sse) {
-      if (this.#line.length < 4 * LONGEST_LINE) this.#line += chunk.toString('latin1');
+      if (this.#line.length < 4 * LONGEST_LINE) this.#line = Buffer.concat([this.#line, chunk]);
       return;
     }
-    let at = 0;
-    for (;;) {
-      const end = chunk.indexOf(10, at);
-      if (end < 0) break;
-      if (!this.#skipping) this.#take(this.#line + chunk.toString('latin1', at, end));
-      this.#line = '';
+    const first = chunk.indexOf(NEWLINE);
+    if (first >= 0) {
+      if (!this.#skipping) this.#takeLines(Buffer.concat([this.#line, chunk.subarray(0, first + 1)]));
+      const last = chunk.lastIndexOf(NEWLINE);
+      this.#takeLines(chunk.subarray(first + 1, last + 1));
+      this.#line = Buffer.from(chunk.subarray(last + 1));
       this.#skipping = false;
-      at = end + 1;
-    }
-    if (this.#skipping) return;
-    this.#line += chunk.toString('latin1', at);
-    if (this.#line.length > LONGEST_LINE) {
-      this.#line = '';
-      this.#skipping = true;
-    }
+    } else if (!this.#skipping) this.#line = Buffer.concat([this.#line, chunk]);
+    if (this.#line.length <= LONGEST_LINE) return;
+    this.#line = Buffer.alloc(0);
+    this.#skipping = true;
   }
 
   /** What was seen so far; of one JSON document, all of it. */
   usage(): TokenUsage {
-    if (!this.#sse && this.#line) this.#take(`data: ${this.#line}`);
+    if (!this.#sse && this.#line.length > 0) this.#take(`data: ${this.#line.toString('latin1')}`);
     return { ...this.#usage };
   }
 
+  /** Whole lines. Only those that bear the word are made into text. */
+  #takeLines(lines: Buffer): void {
+    for (let at = lines.indexOf(USAGE); at >= 0; ) {
+      const end = lines.indexOf(NEWLINE, at);
+      this.#take(lines.toString('latin1', lines.lastIndexOf(NEWLINE, at) + 1, end));
+      at = lines.indexOf(USAGE, end);
+    }
+  }
+
   #take(line: string): void {
-    if (!line.startsWith('data:') || !line.includes('"usage"')) return;
+    if (!line.startsWith('data:')) return;
     let event: { usage?: unknown; message?: { usage?: unknown } };
     try {
       event = JSON.parse(line.slice(5));
