@@ -25,8 +25,9 @@ import { createStopButton, type Stopping } from './router/stop-button.ts';
 import { createStrangers } from './router/strangers.ts';
 import type { BotIdentity } from './telegram/api.ts';
 import type { IncomingMessage } from './telegram/message.ts';
-import { type Incoming, type IncomingReaction, parseUpdate } from './telegram/update.ts';
+import { type Incoming, type IncomingReaction, type Press, parseUpdate } from './telegram/update.ts';
 import { type ChatJid, type Group, iso, type Seq, type TurnId } from './types.ts';
+import { DEFAULT_LANGUAGE, languageOf, wordsOf } from './words.ts';
 
 export interface RouterOptions extends JudgeOptions, AttachedOptions {
   log: Logger;
@@ -209,6 +210,7 @@ export function createRouter(options: RouterOptions): Router {
     }
     if (incoming.kind === 'callback_query') {
       woken.answers = true;
+      if (isTooMany(incoming.press, group)) return;
       if (group !== null) woken.delivery.add(group.chatJid);
       if (stopButton.isPressed(incoming.press))
         return followStop(stopButton.press(incoming.press, group), woken);
@@ -231,6 +233,23 @@ export function createRouter(options: RouterOptions): Router {
     if (message.migratedTo !== null && migrate(group.chatJid, message.migratedTo, woken)) return;
     pauseUpdates.heard(message, group, woken);
     store(bot, message, group, woken);
+  }
+
+  /** Somebody presses without end: what is beyond has no effect, and they are told so once a minute. */
+  function isTooMany(press: Press, group: Group | null): boolean {
+    const over = options.limits.press(press.sender);
+    if (over === null || stopButton.wouldStop(press, group)) return false;
+    if (over.tell !== null) {
+      const language = languageOf(press.language) ?? DEFAULT_LANGUAGE;
+      const words = group === null ? wordsOf(language) : db.languages.wordsFor(group.chatJid);
+      db.questions.addAnswer({
+        id: press.id,
+        text: over.tell(words),
+        alert: true,
+        createdAt: iso(clock.now()),
+      });
+    }
+    return true;
   }
 
   /** Said in the chat that the group was before it became a supergroup. */

@@ -19,7 +19,7 @@ import {
   ScheduleError,
   type ScheduleLimits,
 } from './next-run.ts';
-import { type ChatJid, type Conversation, type Group, type Iso, iso } from './types.ts';
+import { type Group, type Iso, iso } from './types.ts';
 import { ENGLISH, inWords, type Sentence, type Words } from './words.ts';
 
 export interface TaskRules {
@@ -251,29 +251,6 @@ export const scheduleOf = (
   timezone: task.timezone,
   anchor: Date.parse(task.anchor),
 });
-
-/** Runs of this chat, or of one conversation of it, that wait for their turn or to be tried again end as `stopped`. Returns how many. */
-export function stopWaitingRuns(
-  rules: TaskRules,
-  jid: ChatJid,
-  reason: string,
-  of: Conversation = null,
-): number {
-  const { db } = rules;
-  const at = iso(rules.now());
-  const waiting = db.taskRuns
-    .waiting(jid)
-    .map((run) => ({ run, task: db.tasks.byId(run.taskId) }))
-    .filter(({ task }) => of === null || (task?.threadId ?? 0) === of);
-  for (const { run, task } of waiting) {
-    db.taskRuns.finish(run.id, 'stopped', at, { reason });
-    if (!task) continue;
-    db.tasks.noteResult(task.id, at, 'stopped', task.failures);
-    if (task.scheduleType === 'once' && task.status === 'active' && task.nextRun === null)
-      db.tasks.setStatus(task.id, 'done', null);
-  }
-  return waiting.length;
-}
 
 function firstRun(rules: TaskRules, task: Task, now: number): Iso {
   return guarded(() => {

@@ -35,6 +35,7 @@ export function explainMessage(
   const lines = [
     w.messageFrom(messageId, message.senderName, at(message.timestamp), at(message.receivedAt)),
     meaning(message, w),
+    ...paused(db, group, trace, at, w),
     ...limited(db, group?.chatJid ?? jid, message, (until) => w.turnsUsedUp(at(until))),
   ];
   if (viewer && !viewer.isMain && turns.some(({ folder }) => folder !== viewer.folder))
@@ -54,7 +55,7 @@ export function explainMessage(
   for (const reply of sent) {
     const arrived =
       reply.sentAt === null ? w.replyStates[reply.state] : w.sentAs(at(reply.sentAt), reply.sentMessageId);
-    const error = reply.error === null || reply.sentAt !== null ? '' : ` (${reply.error})`;
+    const error = reply.error === null || reply.sentAt !== null ? '' : ` (${inWords(w, reply.error)})`;
     const tries = reply.attempts > 1 ? `, ${w.tries(reply.attempts)}` : '';
     lines.push(ended(w.replyIs(reply.id, `${arrived}${tries}${error}`)));
   }
@@ -71,6 +72,20 @@ function traceOf(db: Db, jid: ChatJid, messageId: number, group: Group | null): 
   if (group === null || group.formerJid === null) return db.trace(jid, messageId);
   const before = () => db.trace(group.chatJid, formerMessageId(messageId));
   return jid === group.formerJid ? before() : (db.trace(jid, messageId) ?? before());
+}
+
+/** Where it, or a reply to it, waits since the chat takes nothing now. */
+function paused(
+  db: Db,
+  group: Group | null,
+  { message, sent }: Trace,
+  at: (time: string) => string,
+  w: Words,
+): string[] {
+  const waits =
+    message.disposition === null || sent.some(({ state }) => state !== 'sent' && state !== 'failed');
+  const pause = group === null || !waits ? null : db.pauses.of(group.chatJid);
+  return pause === null ? [] : [w.waitsForPause(w.pauses[pause.reason], at(pause.since))];
 }
 
 function limited(db: Db, jid: ChatJid, message: Trace['message'], line: (until: string) => string): string[] {

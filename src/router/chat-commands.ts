@@ -5,7 +5,8 @@
 import type { Db } from '../db.ts';
 import { NanoClawError } from '../errors.ts';
 import type { RegistryOptions } from '../registry.ts';
-import { describeNext, describeSchedule, stopWaitingRuns, type TaskRules, titleOf } from '../tasks.ts';
+import { stopWaitingRuns } from '../tasks/waiting-runs.ts';
+import { describeNext, describeSchedule, type TaskRules, titleOf } from '../tasks.ts';
 import type { BotCommand } from '../trigger.ts';
 import { type ChatJid, conversationOf, type Group, iso } from '../types.ts';
 import { explainMessage } from '../why.ts';

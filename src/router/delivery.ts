@@ -20,7 +20,7 @@ import type { Reach } from '../lib/failpoint.ts';
 import type { Logger } from '../log.ts';
 import { NetworkError, type Telegram, TelegramError } from '../telegram/api.ts';
 import { type ChatJid, chatJid, type Iso, iso, type TurnId } from '../types.ts';
-import { isSaid } from '../words.ts';
+import { isSaid, REASONS } from '../words.ts';
 import { moveGroup } from './moves.ts';
 import { prefaced, requestFor } from './outbox-request.ts';
 import type { Pacing } from './pacing.ts';
@@ -299,7 +299,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     }
     if (repeat) {
       db.transaction(() => {
-        fail(entry, `result unknown twice, it may have arrived: ${reason}`);
+        fail(entry, REASONS.resultUnknown(reason));
         tellLost(entry);
       });
       return;

@@ -6,7 +6,7 @@ import { NanoClawError } from '../errors.ts';
 import { registerGroup, unregisterGroup } from '../registry.ts';
 import { type Retried, retryMessage } from '../retry.ts';
 import { cancelTask, describeNext, findTask, pauseTask, resumeTask, runTaskNow } from '../tasks.ts';
-import { chatJid, iso } from '../types.ts';
+import { chatJid, type Group, iso } from '../types.ts';
 import { type CommandName, REASONS } from '../words.ts';
 import type { ChatAnswer, ChatCommandContext, Handler } from './chat-commands.ts';
 
@@ -36,12 +36,22 @@ export const MAIN_COMMANDS: Partial<Record<CommandName, Handler>> = {
   audit: { listed: 'main', mainOnly: true, run: audit },
 };
 
-function groups({ db, words }: ChatCommandContext): string {
+function groups({ db, words, group, tasks }: ChatCommandContext): string {
+  const zone = group.timezone ?? tasks.defaultTimezone;
+  const pauseOf = new Map(db.pauses.all().map((pause) => [pause.chatJid, pause]));
+  const lineOf = (g: Group): string => {
+    const pause = pauseOf.get(g.chatJid);
+    const more = [
+      ...(g.isMain ? [words.mainGroup] : []),
+      ...(pause
+        ? [words.pausedSince(words.pauses[pause.reason], words.minute(Date.parse(pause.since), zone))]
+        : []),
+    ];
+    return [`${g.folder}: ${g.name} (${g.chatJid})`, ...more].join(', ');
+  };
   const known = db.groups.knownChats().filter((chat) => chat.folder === null);
   return [
-    ...db.groups
-      .all()
-      .map((g) => `${g.folder}: ${g.name} (${g.chatJid})${g.isMain ? `, ${words.mainGroup}` : ''}`),
+    ...db.groups.all().map(lineOf),
     ...known.slice(0, 20).map((c) => `– ${c.name} (${c.chatJid}, ${c.type}), ${words.notRegistered}`),
     ...(known.length > 20 ? [words.andMore(known.length - 20)] : []),
   ].join('\n');

@@ -13,9 +13,10 @@ import { messageOf } from '../errors.ts';
 import type { Clock } from '../lib/clock.ts';
 import { repeat } from '../lib/repeat.ts';
 import type { Logger } from '../log.ts';
+import { skipRun } from '../tasks/waiting-runs.ts';
 import { type Telegram, TelegramError } from '../telegram/api.ts';
 import { type ChatJid, chatJid, type Group, iso } from '../types.ts';
-import type { Words } from '../words.ts';
+import { REASONS, type Words } from '../words.ts';
 import { MOST_TOLD, oneLine, timesTold } from './told.ts';
 
 export interface PauseContext {
@@ -30,7 +31,6 @@ export const PATIENCE_MS = 7 * 86_400_000;
 export const LOOK_MS = 15 * 60_000;
 /** Between two looks since somebody has written there. */
 const HEARD_MS = 60_000;
-const GIVEN_UP = 'I could not write here for a week';
 
 /** Why a refused send means that nothing can be sent there at all; null where it means something else. */
 export function pauseReasonOf({ status, message }: TelegramError): PauseReason | null {
@@ -134,10 +134,10 @@ export function createPauseLook(options: PauseLookOptions): PauseLook {
 
   function expire({ chatJid: jid }: Pause): void {
     const before = iso(clock.now() - PATIENCE_MS);
-    for (const turn of db.pauses.giveUp(jid, before, GIVEN_UP)) db.taskRuns.noteDelivery(turn);
+    const { pausedTooLong } = REASONS;
+    for (const turn of db.pauses.giveUp(jid, before, pausedTooLong)) db.taskRuns.noteDelivery(turn);
     for (const run of db.taskRuns.waiting(jid))
-      if (run.due < before)
-        db.taskRuns.skip(run.id, GIVEN_UP, iso(clock.now()), clock.now() - Date.parse(run.due));
+      if (run.due < before) skipRun(db, run, pausedTooLong, clock.now());
   }
 
   async function lookAt(jid: ChatJid): Promise<void> {

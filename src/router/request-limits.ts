@@ -1,7 +1,7 @@
 /**
  * How much one person, and one group together, may ask within a minute. What is beyond that is not answered, and
  * whoever wrote it is told so once in a while, not each time. /stop always works. Main is not limited. Kept in memory: a
- * restart forgives.
+ * restart forgives. Presses of buttons are counted apart, also in main and in chats that are none of ours.
  */
 import type { Clock } from '../lib/clock.ts';
 import { createWindowLimit, type WindowLimit } from '../lib/window-limit.ts';
@@ -11,6 +11,8 @@ import { REASONS, type Sentence } from '../words.ts';
 const MINUTE_MS = 60_000;
 /** Between two answers that say so, to the same person or group. */
 const TELL_EVERY_MS = 10 * MINUTE_MS;
+/** Of buttons, by one person within a minute: more than anybody means to. */
+export const MOST_PRESSES = 40;
 
 export interface RequestLimitsOptions {
   clock: Clock;
@@ -25,6 +27,8 @@ export type OverLimit = { reason: string; tell: Sentence | null };
 export interface RequestLimits {
   /** Counts one request; null when it may be answered. */
   check(group: Group, sender: string): OverLimit | null;
+  /** Counts one press of a button; null when it is to be taken. */
+  press(sender: string): Pick<OverLimit, 'tell'> | null;
   /** After a batch: what was checked since then counts, or, when the batch could not be stored, does not. */
   settle(isStored: boolean): void;
 }
@@ -33,6 +37,8 @@ export function createRequestLimits({ clock, perSender, perGroup }: RequestLimit
   const bySender = createWindowLimit<string>(perSender, MINUTE_MS);
   const byGroup = createWindowLimit<string>(perGroup, MINUTE_MS);
   const told = createWindowLimit<string>(1, TELL_EVERY_MS);
+  const presses = createWindowLimit<string>(MOST_PRESSES, MINUTE_MS);
+  const toldPresser = createWindowLimit<string>(1, MINUTE_MS);
 
   /** How to undo what was counted for this batch. */
   const undo: (() => void)[] = [];
@@ -62,6 +68,11 @@ export function createRequestLimits({ clock, perSender, perGroup }: RequestLimit
       if (!take(bySender, person, now)) return over(person, perSender, 'tooManyByOne', now);
       if (!take(byGroup, folder, now)) return over(folder, perGroup, 'tooManyHere', now);
       return null;
+    },
+    press(sender) {
+      const now = clock.monotonic();
+      if (take(presses, sender, now)) return null;
+      return { tell: take(toldPresser, sender, now) ? (words) => words.tooManyPresses : null };
     },
     settle(isStored) {
       if (!isStored) for (const each of undo) each();

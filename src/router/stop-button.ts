@@ -31,6 +31,8 @@ export interface Stopping {
 export interface StopButton {
   /** The press is of such a button. */
   isPressed(press: Press): boolean;
+  /** It would end a turn that goes on: such a press counts however often somebody presses. */
+  wouldStop(press: Press, group: Group | null): boolean;
   /** Takes a press, once; Telegram is to be told of it. */
   press(press: Press, group: Group | null): Stopping;
   /** Telegram's own button under the draft with this number, which only the one person of a private chat can press. */
@@ -65,8 +67,7 @@ export function createStopButton({ db, clock, people, record }: StopButtonOption
       group === null
         ? wordsOf(languageOf(press.language) ?? DEFAULT_LANGUAGE)
         : db.languages.wordsFor(group.chatJid);
-    const id = PRESSED.exec(press.data)?.[1];
-    const turn = id === undefined ? null : db.turns.byId(id);
+    const turn = turnOf(press);
     if (group === null || turn?.chatJid !== group.chatJid) return { told: words.turnIsOver };
     const standing = people.standing(group, press.sender);
     if (!standing.admitted) {
@@ -85,13 +86,29 @@ export function createStopButton({ db, clock, people, record }: StopButtonOption
     }
     // Its id was not known to us. A message of any other kind is stored, and stays.
     const known = db.messages.byMessageId(group.chatJid, press.messageId) !== null;
-    if (known) return { told: words.turnIsOver };
+    // Below zero: it stayed behind in the chat that the group was before, where nothing can be taken away.
+    if (known || press.messageId < 0) return { told: words.turnIsOver };
     db.progress.found(turn.id, group.chatJid, press.messageId, iso(clock.now()));
     return { told: words.turnIsOver, effect: { over: turn.id } };
   }
 
+  const turnOf = ({ data }: Press): Turn | null => {
+    const id = PRESSED.exec(data)?.[1];
+    return id === undefined ? null : db.turns.byId(id);
+  };
+
   return {
     isPressed: ({ data }) => data.startsWith('stop.'),
+    wouldStop(press, group) {
+      const turn = turnOf(press);
+      return (
+        turn !== null &&
+        turn.chatJid === group?.chatJid &&
+        isOpen(turn) &&
+        turn.stoppedBy === null &&
+        people.standing(group, press.sender).admitted
+      );
+    },
     press(press, group) {
       const { told, effect = {} } = take(press, group);
       const createdAt = iso(clock.now());

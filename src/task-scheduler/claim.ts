@@ -10,6 +10,7 @@ import type { Task } from '../db/tasks.ts';
 import type { Db } from '../db.ts';
 import { messageOf } from '../errors.ts';
 import { nextRun } from '../next-run.ts';
+import { skippedOnce, skipRun } from '../tasks/waiting-runs.ts';
 import { GRACE_MS, scheduleOf, tooLate } from '../tasks.ts';
 import { type ChatJid, type Iso, iso } from '../types.ts';
 import { REASONS } from '../words.ts';
@@ -67,7 +68,7 @@ export function claimDue(db: Db, task: Task, now: number, catchUpAt: () => Iso):
     missed,
     ...(reason === null ? { notBefore: late ? catchUpAt() : null } : { skipped: skipped(reason, last) }),
   });
-  if (reason !== null) skippedOnce(db, task, now, reason);
+  if (reason !== null) skippedOnce(db, { ...task, nextRun: next === null ? null : iso(next) }, reason, now);
   return { runs: added && reason === null, late };
 }
 
@@ -80,19 +81,9 @@ export function judgeWaiting(db: Db, now: number, jid?: ChatJid): void {
   for (const run of db.taskRuns.neverBegun()) {
     if (jid !== undefined && run.chatJid !== jid) continue;
     const task = db.tasks.byId(run.taskId);
-    const latenessMs = now - Date.parse(run.due);
-    const reason = task === null ? null : tooLate(task, latenessMs);
-    if (task === null || reason === null) continue;
-    db.taskRuns.skip(run.id, reason, iso(now), latenessMs);
-    if (task.nextRun === null) skippedOnce(db, task, now, reason);
+    const reason = task === null ? null : tooLate(task, now - Date.parse(run.due));
+    if (reason !== null) skipRun(db, run, reason, now);
   }
-}
-
-/** The only time it had has passed. */
-function skippedOnce(db: Db, task: Task, now: number, reason: string): void {
-  if (task.scheduleType !== 'once') return;
-  db.tasks.setStatus(task.id, 'done', reason);
-  db.tasks.noteResult(task.id, iso(now), `skipped: ${reason}`, task.failures);
 }
 
 function pause(db: Db, task: Task, now: number, reason: string): Claim {

@@ -117,6 +117,8 @@ export const DE: Words = {
   stopIt: 'Anhalten',
   turnIsOver: 'Das ist schon vorbei.',
   mayNotStop: 'Du darfst das nicht anhalten.',
+  tooManyPresses:
+    'Das war sehr oft innerhalb einer Minute. Bitte warte einen Moment und drück dann noch einmal.',
 
   whichTask: {
     pause: 'Welche Aufgabe soll angehalten werden?',
@@ -172,6 +174,7 @@ export const DE: Words = {
     restricted: 'mir fehlt das Recht dazu',
     gone: 'den Chat gibt es nicht mehr',
   },
+  pausedSince: (why, time) => `ruht seit ${time}: ${why}`,
   cannotWriteIn: (name, why) =>
     `In „${name}“ kann ich nicht mehr schreiben: ${why}. Die Gruppe ruht; was dort wartet, wartet eine Woche lang, und ich mache von selbst weiter, sobald ich kann.`,
   canWriteIn: (name) => `In „${name}“ kann ich wieder schreiben und mache dort weiter.`,
@@ -317,6 +320,7 @@ export const DE: Words = {
     album: 'ihr Album ist für sie',
     voice: 'ihr Name kommt darin vor',
   },
+  waitsForPause: (why, time) => `Die Gruppe ruht seit ${time}: ${why}.`,
   waitsForTurn: (because) => `Für Nina bestimmt${because}; sie wartet, bis sie an der Reihe ist.`,
   beingAnswered: (because) => `Für Nina bestimmt${because}; sie wird gerade beantwortet.`,
   answered: (because) => `Für Nina bestimmt${because}; beantwortet.`,
@@ -349,6 +353,8 @@ export const DE: Words = {
     notRegistered: 'der Chat ist nicht angemeldet',
     groupGone: 'die Gruppe ist nicht mehr angemeldet',
     badSchedule: (why) => `ihr Zeitplan lässt sich nicht berechnen: ${why}`,
+    pausedTooLong: 'ich konnte hier eine Woche lang nicht schreiben',
+    resultUnknown: (why) => `zweimal ohne Antwort, vielleicht ist sie angekommen: ${why}`,
     failedOften: (times) => `${times}-mal hintereinander fehlgeschlagen`,
   },
 

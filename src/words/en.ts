@@ -95,6 +95,7 @@ export const EN = {
   stopIt: 'Stop',
   turnIsOver: 'That is over already.',
   mayNotStop: 'You may not stop this.',
+  tooManyPresses: 'That was very many presses within a minute. Please wait a moment, then press again.',
 
   // Questions with buttons
   whichTask: {
@@ -152,6 +153,8 @@ export const EN = {
     restricted: 'I lack the right to',
     gone: 'the chat is not there any more',
   },
+  /** `why` out of pauses. */
+  pausedSince: (why: string, time: string) => `paused since ${time}: ${why}`,
   cannotWriteIn: (name: string, why: string) =>
     `I cannot write in “${name}” any more: ${why}. It is paused; what waits there waits for a week, and I go on by myself as soon as I can.`,
   canWriteIn: (name: string) => `I can write in “${name}” again and go on there.`,
@@ -307,6 +310,8 @@ export const EN = {
     album: 'its album is for her',
     voice: 'her name is spoken in it',
   },
+  /** `why` out of pauses. */
+  waitsForPause: (why: string, time: string) => `The group is paused since ${time}: ${why}.`,
   waitsForTurn: (because: string) => `Meant for Nina${because}; it waits for its turn.`,
   beingAnswered: (because: string) => `Meant for Nina${because}; it is being answered.`,
   answered: (because: string) => `Meant for Nina${because}; answered.`,
@@ -341,6 +346,8 @@ export const EN = {
     notRegistered: 'the chat is not registered',
     groupGone: 'its group is not registered any more',
     badSchedule: (why: string) => `its schedule cannot be computed: ${why}`,
+    pausedTooLong: 'I could not write here for a week',
+    resultUnknown: (why: string) => `result unknown twice, it may have arrived: ${why}`,
     failedOften: (times: string) => `failed ${times} times in a row`,
   },
 

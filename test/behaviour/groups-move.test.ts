@@ -6,16 +6,18 @@ import { describe, expect, it } from 'vitest';
 import type { Db } from '../../src/db.ts';
 import { createGroupQueue } from '../../src/group-queue.ts';
 import { silentLogger } from '../../src/log.ts';
-import { registerGroup } from '../../src/registry.ts';
+import { type NewGroup, registerGroup } from '../../src/registry.ts';
 import { retryTurn } from '../../src/retry.ts';
 import { createDelivery } from '../../src/router/delivery.ts';
 import { createPacing } from '../../src/router/pacing.ts';
 import { createTyping } from '../../src/router/typing.ts';
+import { scheduleTask } from '../../src/tasks.ts';
 import { chatJid, iso, turnId } from '../../src/types.ts';
 import { explainMessage } from '../../src/why.ts';
 import { createScriptedTelegram, refusal } from '../support/scripted-telegram.ts';
 import {
   BOT,
+  commandText,
   createTestLog,
   createWorld,
   editUpdate,
@@ -34,16 +36,18 @@ const moved = (id: number) => messageUpdate(id, { more: { migrate_to_chat_id: NE
 const arrived = (id: number) =>
   messageUpdate(id, { chat: NEW, messageId: 1, more: { migrate_from_chat_id: FAMILY } });
 
-function createHarness(perSender = 0) {
+function createHarness(perSender = 0, group: Partial<NewGroup> = {}) {
   const world = createWorld();
   const moves: string[] = [];
   const woken: string[] = [];
+  const stops: string[] = [];
   const router = routerOf(world, {
+    stopTurn: (jid, only) => void stops.push(`${jid} ${only}`),
     chatMoved: (a, b) => void moves.push(`${a} ${b}`),
     wakeQueue: (jid) => void woken.push(jid),
     ...peopleOf(world, undefined, { perSender, perGroup: 0 }),
   });
-  world.register();
+  world.register(group);
   let offset = 0;
   const accept = (...batch: Parameters<typeof router.accept>[1][number][]) => {
     offset += 1;
@@ -53,13 +57,13 @@ function createHarness(perSender = 0) {
     messageRows(world.db, chat)
       .filter((row) => row.disposition !== 'service')
       .map((row) => [row.message_id, row.content, row.disposition]);
-  return { ...world, router, accept, moves, woken, said };
+  return { ...world, router, accept, moves, woken, said, stops };
 }
 
 const turn = (
   db: Db,
   id: string,
-  state: 'failed' | 'retried',
+  state: 'failed' | 'retried' | 'running',
   messages: ReturnType<typeof storeMessage>[],
 ) => {
   const [first, last] = [messages[0] ?? 0, messages.at(-1) ?? 0];
@@ -79,6 +83,7 @@ const turn = (
   });
   const found = db.turns.byId(id);
   if (!found) throw new Error('no turn');
+  if (state === 'running') return;
   const failure = { code: 'agent', message: 'as the test says' };
   db.turns.finish(found.id, state, iso(1000), failure, null, iso(60_000));
   if (state === 'retried') db.turns.releaseMessages(found);
@@ -182,6 +187,69 @@ describe('a group that has moved', () => {
     accept(arrived(2));
     accept(moved(3));
     expect(db.groups.all().map(({ chatJid: jid, folder }) => [jid, folder])).toEqual([[to, 'family']]);
+  });
+});
+
+describe('a button of a message that stayed behind', () => {
+  const TURN = '11111111-2222-4333-8444-555555555555';
+  const press = (update_id: number, data: string, chat = FAMILY) =>
+    ({
+      update_id,
+      callback_query: {
+        id: `press-${update_id}`,
+        from: { id: 1001, is_bot: false, first_name: 'Anna' },
+        chat_instance: 'x',
+        message: { message_id: 40, date: 1, chat: { id: chat, type: 'group', title: 'Family' } },
+        data,
+      },
+    }) as never;
+  const told = (db: Db) => db.questions.answers().map(({ text }) => text);
+
+  it('“Stop” ends the turn that goes on in the new chat, once; later it is over, and nothing is to be taken away', () => {
+    const { db, accept, stops } = createHarness();
+    turn(db, TURN, 'running', [storeMessage(db, from, 2)]);
+    accept(moved(3));
+    accept(press(4, `stop.${TURN}`), press(5, `stop.${TURN}`));
+    expect(new Set(stops)).toEqual(new Set([`${to} ${TURN}`]));
+    expect(outboxRows(db)).toMatchObject([{ chat_jid: to, text: 'Stopped.' }]);
+    const found = db.turns.byId(TURN);
+    if (!found) throw new Error('no turn');
+    expect(found.stoppedBy).toBe('by telegram:1001');
+    db.turns.finish(found.id, 'stopped', iso(1000), null, null, null);
+    accept(press(6, `stop.${TURN}`));
+    expect(told(db)).toEqual(['', '', 'That is over already.']);
+    expect(db.progress.ofTurn(found.id)).toBeNull();
+    // One that was sent again (↻) just before the move has another id, and the same button.
+    accept(press(7, `stop.${TURN}`, NEW));
+    expect(told(db).at(-1)).toBe('That is over already.');
+    expect(db.progress.ofTurn(found.id)).toMatchObject({ chatJid: to, messageId: 40 });
+  });
+
+  it('of a question has its effect, and the new chat is told', () => {
+    const { db, accept } = createHarness(0, { isMain: true, folder: 'main' });
+    const rules = { db, now: () => 0, defaultTimezone: 'UTC' };
+    const schedule = {
+      prompt: 'water the flowers',
+      scheduleType: 'cron',
+      scheduleValue: '0 9 * * *',
+    } as const;
+    const group = db.groups.byJid(from);
+    if (!group) throw new Error('no group');
+    const { id } = scheduleTask(rules, group, schedule, 'test');
+    accept(messageUpdate(2, commandText('/pause')));
+    const keyboard = JSON.parse(
+      db.sqlite.prepare<[], string>('SELECT keyboard FROM outbox WHERE keyboard IS NOT NULL').pluck().get() ??
+        '',
+    ) as { inline_keyboard: { callback_data: string }[][] };
+    accept(moved(3));
+    accept(press(4, keyboard.inline_keyboard[0]?.[0]?.callback_data ?? ''));
+    expect(db.tasks.byId(id)?.status).toBe('paused');
+    expect(outboxRows(db).at(-1)).toMatchObject({
+      chat_jid: to,
+      text: `Task ${id} is paused.`,
+      state: 'pending',
+    });
+    expect(told(db)).toEqual(['']);
   });
 });
 

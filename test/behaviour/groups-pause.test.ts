@@ -8,11 +8,16 @@ import { createDelivery } from '../../src/router/delivery.ts';
 import { createPacing } from '../../src/router/pacing.ts';
 import { createPauseLook, LOOK_MS, PATIENCE_MS, pauseReasonOf } from '../../src/router/pauses.ts';
 import { MAIN_CHAT_ID } from '../../src/simulator/simulator.ts';
+import { claimDue } from '../../src/task-scheduler/claim.ts';
+import { scheduleTask, updateTask } from '../../src/tasks.ts';
 import { chatJid, iso } from '../../src/types.ts';
+import { explainMessage } from '../../src/why.ts';
+import { wordsOf } from '../../src/words.ts';
 import { type BotApi, startBotApi, TestHome } from '../support/daemon.ts';
 import { createScriptedTelegram, refusal } from '../support/scripted-telegram.ts';
 import {
   BOT,
+  commandText,
   createWorld,
   FAMILY,
   messageRows,
@@ -63,6 +68,7 @@ function createHarness() {
   let offset = 0;
   return {
     ...world,
+    router,
     telegram,
     refuse(error: typeof refused) {
       refused = error;
@@ -134,10 +140,60 @@ describe('a send that is refused', () => {
     ]);
     expect(messageRows(db, jid)).toMatchObject([{ disposition: 'failed' }]);
     expect(db.pauses.of(jid)).toMatchObject({ reason: 'removed' });
+    const why = explainMessage(db, jid, 5, 'UTC', undefined, wordsOf('de')).lines.join('\n');
+    expect(why).toContain('fehlgeschlagen: ich konnte hier eine Woche lang nicht schreiben.');
   });
 });
 
 describe('a paused group', () => {
+  it('is named with the reason and since when: by /groups in main, by “why” for what waits there', async () => {
+    const { reply, refuse, clock, db, router, arrived, say } = createHarness();
+    refuse(refusal(400, MUTE));
+    const since = new Date(clock.now()).toISOString().slice(0, 16).replace('T', ' ');
+    reply('the answer');
+    await clock.advance(90_000);
+    say('@Nina are you there?');
+    const why = () => explainMessage(db, jid, 1, 'UTC').lines.join('\n');
+    expect(why()).toMatch(new RegExp(`^The group is paused since ${since}.*: I lack the right to\\.$`, 'm'));
+    router.accept(BOT, [messageUpdate(50, { chat: Number(main), ...commandText('/groups') })], 51);
+    await clock.advance(5000);
+    expect(arrived(main).at(-1)?.split('\n')).toEqual([
+      'main: Main (1001), main',
+      `family: Family (${FAMILY}), paused since ${since}: I lack the right to`,
+    ]);
+    refuse(null);
+    await clock.advance(LOOK_MS + 10_000);
+    expect(why()).not.toContain('paused');
+  });
+
+  it('settles after a week the runs that waited: a task of one run is over, and says why', async () => {
+    const { refuse, reply, clock, db } = createHarness();
+    const group = db.groups.byJid(jid);
+    if (!group) throw new Error('no group');
+    const rules = { db, now: () => clock.now(), defaultTimezone: 'UTC' };
+    const at = (ms: number) => iso(clock.now() + ms);
+    const words = { prompt: 'water the flowers', scheduleType: 'once' } as const;
+    const schedule = (value: string) =>
+      scheduleTask(rules, group, { ...words, scheduleValue: value }, 'test');
+    const [due, moved] = [schedule(at(60_000)), schedule(at(60_000))];
+    await clock.advance(120_000);
+    db.transaction(() => {
+      for (const task of [due, moved]) claimDue(db, task, clock.now(), () => at(0));
+    });
+    updateTask(rules, db.tasks.byId(moved.id) ?? moved, { scheduleValue: at(30 * 86_400_000) });
+    refuse(refusal(403, 'Forbidden: bot was kicked from the group chat'));
+    reply('the answer');
+    await clock.advance(PATIENCE_MS + 2 * LOOK_MS);
+    const reason = 'I could not write here for a week';
+    expect(db.taskRuns.ofTask(due.id, 5)).toMatchObject([{ outcome: 'skipped', reason }]);
+    expect(db.tasks.byId(due.id)).toMatchObject({
+      status: 'done',
+      statusReason: reason,
+      lastResult: `skipped: ${reason}`,
+    });
+    expect(db.tasks.byId(moved.id)).toMatchObject({ status: 'active', nextRun: expect.any(String) });
+  });
+
   it('goes on as soon as somebody writes there, but not by what was written before', async () => {
     const { reply, refuse, clock, arrived, db, say } = createHarness();
     refuse(refusal(403, 'Forbidden: bot was kicked from the group chat'));
