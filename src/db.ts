@@ -29,6 +29,8 @@ import { questionRepository } from './db/questions.ts';
 import { reactionRepository } from './db/reactions.ts';
 import { reportRepository } from './db/reports.ts';
 import { retentionRepository } from './db/retention.ts';
+import { searchRepository } from './db/search.ts';
+import { searchIndexRepository } from './db/search-index.ts';
 import { taskRunRepository } from './db/task-runs.ts';
 import { taskRepository } from './db/tasks.ts';
 import { topicRepository } from './db/topics.ts';
@@ -72,6 +74,8 @@ export function createDb(file: string, options: OpenOptions = {}) {
     progress: progressRepository(sqlite),
     reactions: reactionRepository(sqlite),
     retention: retentionRepository(sqlite),
+    search: searchRepository(sqlite),
+    searchIndex: searchIndexRepository(sqlite),
     /** Runs `work` in one IMMEDIATE transaction; nested calls join it. Throws what `work` throws, after a rollback. */
     transaction<T>(work: () => T): T {
       if (sqlite.inTransaction) return work();

@@ -16,6 +16,7 @@ import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import { type RegistryOptions, writeMirror } from '../registry.ts';
 import { createRetention } from '../retention.ts';
+import { createSearchIndexer } from '../search-indexer.ts';
 import { describeBriefly, describeStatus } from '../status/describe.ts';
 import type { TaskRules } from '../tasks.ts';
 import type { Telegram, TelegramLink } from '../telegram/api.ts';
@@ -151,6 +152,9 @@ export function wire(parts: WireParts): Wired {
   poller.start();
   scheduler.start();
   retention.start();
+  const searchIndexer = createSearchIndexer({ db, clock, log: child('search') });
+  searchIndexer.start();
+  releasers.add(() => searchIndexer.stop());
   const backups = openBackups({ config, db, clock, log: child('backup'), problems });
   backups?.start();
   releasers.add(() => backups?.stop());

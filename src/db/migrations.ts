@@ -6,6 +6,7 @@ import { SPINE } from './migrations/1-spine.ts';
 import { SCHEDULED_TASKS } from './migrations/2-scheduled-tasks.ts';
 import { PHASES_QUESTIONS_FORMATTING } from './migrations/3-phases-questions-formatting.ts';
 import { GROUP_CHOICES_STEP } from './migrations/4-group-choices.ts';
+import { AGENTS_WORLD } from './migrations/5-agents-world.ts';
 import type { Migration } from './migrations/migration.ts';
 
 export const MIGRATIONS: readonly Migration[] = [
@@ -13,4 +14,5 @@ export const MIGRATIONS: readonly Migration[] = [
   SCHEDULED_TASKS,
   PHASES_QUESTIONS_FORMATTING,
   GROUP_CHOICES_STEP,
+  AGENTS_WORLD,
 ];

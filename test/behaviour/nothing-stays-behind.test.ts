@@ -98,6 +98,7 @@ it('every table that names a chat is moved with its group, or says why not', () 
     'questions.chat_jid',
     'registered_groups.chat_jid',
     'scheduled_tasks.chat_jid',
+    'search_chats.chat_jid',
     'task_runs.chat_jid',
     'topics.chat_jid',
     'turns.chat_jid',

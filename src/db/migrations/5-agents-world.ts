@@ -1,0 +1,24 @@
+/** Search in what was said. */
+import type { Migration } from './migration.ts';
+
+export const AGENTS_WORLD: Migration = {
+  id: 5,
+  name: 'search in messages',
+  sql: `
+-- The words of messages, by their seq, each as <key of its chat>·<word> (lib/fold.ts): a word of one chat is none of another.
+-- Only the daemon writes here. What is removed leaves no trace in it.
+CREATE VIRTUAL TABLE search_words USING fts5 (words, who, tokenize = 'ascii');
+INSERT INTO search_words (search_words, rank) VALUES ('secure-delete', 1);
+CREATE TABLE search_chats (key INTEGER PRIMARY KEY, chat_jid TEXT NOT NULL UNIQUE) STRICT;
+-- All messages from low to high are in search_words, but for those in search_due, which have changed or gone since.
+-- Below low: old ones, which the daemon reads bit by bit; above high: the newest.
+CREATE TABLE search_state (id INTEGER PRIMARY KEY CHECK (id = 1), low INTEGER NOT NULL, high INTEGER NOT NULL) STRICT;
+INSERT INTO search_state SELECT 1, coalesce(max(seq), 0) + 1, coalesce(max(seq), 0) FROM messages;
+CREATE TABLE search_due (seq INTEGER PRIMARY KEY) STRICT;
+-- Triggers that need nothing but plain tables: whatever sqlite3 an operator has may change messages.
+CREATE TRIGGER message_words_changed AFTER UPDATE OF content, edited_content, sender_name ON messages
+BEGIN INSERT OR IGNORE INTO search_due VALUES (NEW.seq); END;
+CREATE TRIGGER message_words_gone AFTER DELETE ON messages
+BEGIN INSERT OR IGNORE INTO search_due VALUES (OLD.seq); END;
+`,
+};
