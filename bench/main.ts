@@ -18,6 +18,7 @@ import { lateness } from './figures/lateness.ts';
 import { memory } from './figures/memory.ts';
 import { outbox } from './figures/outbox.ts';
 import { proxy } from './figures/proxy.ts';
+import { search } from './figures/search.ts';
 import { startUp } from './figures/start.ts';
 import { throughput } from './figures/throughput.ts';
 import { outbound, warm } from './figures/warm.ts';
@@ -42,6 +43,7 @@ const FIGURES: Record<string, Figure> = {
   formatting,
   commands,
   outbox,
+  search,
 };
 
 const [first = '', ...rest] = process.argv.slice(2);

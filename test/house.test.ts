@@ -45,6 +45,7 @@ const LEVELS: readonly (readonly string[])[] = [
     'ipc',
     'task-scheduler',
     'retention',
+    'search-indexer',
     'backup-schedule',
     'attachments',
     'status',

@@ -1,10 +1,12 @@
-/** nanoclaw messages <chat>: what was said, and what became of it. */
+/** nanoclaw messages <chat>: what was said, and what became of it; or what was said with these words. */
 import type { Command } from 'commander';
 import { formerMessageId } from '../db/group-move.ts';
 import type { ListedMessage } from '../db/reports.ts';
+import type { Found } from '../db/search.ts';
+import type { Db } from '../db.ts';
 import { NanoClawError } from '../errors.ts';
 import { localTime } from '../lib/local-time.ts';
-import { chatJid, DISPOSITIONS } from '../types.ts';
+import { type ChatJid, chatJid, DISPOSITIONS } from '../types.ts';
 import { type Output, print, readDb } from './context.ts';
 import { follow, limitOf, oneOf, PAGE, SINCE_HELP, sinceOf } from './listing.ts';
 import { oneLine, table } from './table.ts';
@@ -12,6 +14,7 @@ import { oneLine, table } from './table.ts';
 interface MessageFlags extends Output {
   limit: string;
   disposition?: string;
+  search?: string;
   since?: string;
   follow?: boolean;
 }
@@ -24,6 +27,10 @@ export function messagesCommand(program: Command): void {
     .option('--limit <n>', 'how many', '20')
     .option('--disposition <d>', 'only these: answered, failed, stopped, not_for_nina, … or open')
     .option('--since <time>', SINCE_HELP)
+    .option(
+      '--search <words>',
+      'the best matches instead, in any script; "words between quotes" stand together',
+    )
     .option('--follow', 'go on with new ones; with --json one line each')
     .option('--json', 'machine-readable')
     .action((chat: string, options: MessageFlags) =>
@@ -44,6 +51,7 @@ export function messagesCommand(program: Command): void {
         const zone = group?.timezone ?? config.timezone;
         const disposition =
           options.disposition === undefined ? null : oneOf('--disposition', options.disposition, KINDS);
+        if (options.search !== undefined) return search(db, jid, zone, options, options.search);
         if (!options.follow) {
           const found = db.reports.messages(jid, disposition, { afterSeq: 0, limit, since });
           print(
@@ -70,6 +78,46 @@ export function messagesCommand(program: Command): void {
       }),
     );
 }
+
+function search(db: Db, jid: ChatJid, zone: string, options: MessageFlags, query: string): void {
+  if (options.follow || options.disposition !== undefined)
+    throw new NanoClawError('COMMAND_INVALID', '--search goes with --limit, --since and --json only.');
+  const limit = limitOf(options.limit);
+  const result = db.search.messages(jid, { query, limit, since: sinceOf(options.since) });
+  if (result === null)
+    throw new NanoClawError('COMMAND_INVALID', `--search is "${query}"; expected at least one word.`);
+  const { found, index } = result;
+  if (!index.complete)
+    process.stderr.write(
+      `The index is still being made${index.since === null ? '' : `, back to ${localTime(Date.parse(index.since), zone)} so far`}: older messages may be missing.\n`,
+    );
+  print(
+    options,
+    found.map(listed),
+    found.length > 0 ? table([FOUND, ...found.map((m) => hit(m, zone))]) : 'None.',
+  );
+}
+
+const FOUND = ['TIME', 'MESSAGE', 'FROM', 'TEXT'];
+
+const hit = (m: Found, zone: string): string[] => [
+  localTime(Date.parse(m.timestamp), zone),
+  idOf(m.messageId),
+  oneLine(m.senderName, 24),
+  oneLine(m.content),
+];
+
+const listed = (m: Found) => ({
+  seq: m.seq,
+  message_id: m.messageId,
+  thread_id: m.threadId,
+  sender: m.sender,
+  sender_name: m.senderName,
+  content: m.content,
+  timestamp: m.timestamp,
+  disposition: m.disposition,
+  has_all_words: m.all,
+});
 
 const KINDS = [...DISPOSITIONS, 'open'] as const;
 

@@ -30,6 +30,7 @@ export interface Found {
   senderName: string;
   content: string;
   timestamp: Iso;
+  disposition: string | null;
   /** It has all that was asked for, not only some of it. */
   all: boolean;
 }
@@ -231,6 +232,7 @@ function rank(
       senderName: row.sender_name,
       content: row.edited_content ?? row.content,
       timestamp: row.timestamp as Iso,
+      disposition: row.disposition,
       all,
     }));
 }

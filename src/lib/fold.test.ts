@@ -11,6 +11,7 @@ const has = (said: string, asked: string): boolean => {
 describe('the words of a text', () => {
   it.each([
     ['Grüße aus der Straße', 'STRASSE'],
+    ['Mr. Sørensen, Łódź', 'sorensen lodz'],
     ['Ça va, l’été?', 'ca va'],
     ['我们明天去北京吃饭', '北京'],
     ['明日、東京タワーへ行く', 'タワー'],

@@ -38,11 +38,24 @@ export function fold(text: string): string[] {
     .normalize('NFKD')
     .replace(MARKS, '')
     .normalize('NFC')
-    .replace(/[ßſςı]/g, (letter) => ONE_FORM[letter] ?? letter);
+    .replace(/[ßſςıøłđðþæœħ]/g, (letter) => ONE_FORM[letter] ?? letter);
   return plain.match(WORD) ?? [];
 }
 
-const ONE_FORM: Record<string, string> = { ß: 'ss', ſ: 's', ς: 'σ', ı: 'i' };
+const ONE_FORM: Record<string, string> = {
+  ß: 'ss',
+  ſ: 's',
+  ς: 'σ',
+  ı: 'i',
+  ø: 'o',
+  ł: 'l',
+  đ: 'd',
+  ð: 'd',
+  þ: 'th',
+  æ: 'ae',
+  œ: 'oe',
+  ħ: 'h',
+};
 
 const SINGLE = new RegExp(`^[${UNSPACED}]$`, 'u');
 

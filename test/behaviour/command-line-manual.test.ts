@@ -151,6 +151,7 @@ const CASES: Case[] = [
   ['pair', () => [], { home: () => stopped }],
   ['audit', () => []],
   ['messages', () => ['family']],
+  ['messages', () => ['family', '--search', 'ping'], { of: '--search' }],
   ['turns', () => []],
   ['logs', () => [], { lines: true }],
   [
