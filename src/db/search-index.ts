@@ -108,5 +108,3 @@ export function searchIndexRepository(db: Sqlite) {
     },
   };
 }
-
-export type SearchIndex = ReturnType<typeof searchIndexRepository>;
