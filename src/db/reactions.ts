@@ -97,8 +97,10 @@ export function reactionRepository(db: Sqlite) {
     },
     /** Telegram has taken this. What has changed meanwhile stays open. */
     told({ chatJid, messageId, emoji, isWorking }: OpenReaction): void {
-      told.run(chatJid, messageId, emoji, +isWorking);
-      forget.run(chatJid, messageId);
+      db.transaction(() => {
+        told.run(chatJid, messageId, emoji, +isWorking);
+        forget.run(chatJid, messageId);
+      })();
     },
     /** Telegram will never take it. */
     drop({ chatJid, messageId }: Pick<OpenReaction, 'chatJid' | 'messageId'>): void {

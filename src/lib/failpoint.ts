@@ -33,6 +33,8 @@ export const STEPS = [
   'progress.noted',
   'progress.removing',
   'progress.removed',
+  'reaction.begun',
+  'reaction.answered',
   'recover.drained',
   'recover.turn',
   'recover.ended',

@@ -7,6 +7,7 @@ import type { OpenReaction } from '../db/reactions.ts';
 import type { Db } from '../db.ts';
 import { messageOf } from '../errors.ts';
 import { type Clock, sleep } from '../lib/clock.ts';
+import type { Reach } from '../lib/failpoint.ts';
 import type { Logger } from '../log.ts';
 import { type Telegram, TelegramError } from '../telegram/api.ts';
 import type { Pacing } from './pacing.ts';
@@ -17,6 +18,7 @@ export interface ReactionsOptions {
   log: Logger;
   telegram: Pick<Telegram, 'react'>;
   pacing: Pick<Pacing, 'action' | 'block'>;
+  reach?: Reach | undefined;
 }
 
 export interface Reactions {
@@ -30,7 +32,8 @@ const WORKING = '👀';
 const RETRY_MS = 1000;
 const LONGEST_WAIT_MS = 60_000;
 
-export function createReactions({ db, clock, log, telegram, pacing }: ReactionsOptions): Reactions {
+export function createReactions(options: ReactionsOptions): Reactions {
+  const { db, clock, log, telegram, pacing, reach } = options;
   const stopped = new AbortController();
   const isOver = () => stopped.signal.aborted || !db.sqlite.open;
   let isRunning = false;
@@ -72,7 +75,9 @@ export function createReactions({ db, clock, log, telegram, pacing }: ReactionsO
     const { chatJid, messageId, emoji, isWorking } = reaction;
     if (!pacing.action(chatJid, clock.monotonic())) return RETRY_MS;
     try {
+      reach?.('reaction.begun');
       await telegram.react(chatJid, messageId, emoji ?? (isWorking ? WORKING : null));
+      reach?.('reaction.answered');
     } catch (error) {
       log.debug({ event: 'reaction_not_shown', chat: chatJid, message: messageId }, messageOf(error));
       if (isOver()) return 0;

@@ -1,22 +1,24 @@
 /**
  * SIGKILL at each named step of docs/durability.md, and an exception at each: a real daemon, a message with a reply, one
- * with a command, a file, a task, an edit and a topic on their way. The next daemon, or the same one, brings all to its
+ * with a command, a file, a task, an edit, a topic and a reaction, and a long one, on their way. The next daemon, or the same one, brings all to its
  * end: nothing lost, nothing doubled without the mark.
  */
 import { rmSync } from 'node:fs';
 import { afterEach, describe, expect, it } from 'vitest';
-import { STEPS as ALL_STEPS, type Step } from '../../src/lib/failpoint.ts';
+import { STEPS, type Step } from '../../src/lib/failpoint.ts';
 import { Load } from '../support/load.ts';
 
 const LIMIT_MS = 30_000;
-/** Those of messages about progress are reached by turns that take their time: progress-survives-kills.test.ts. */
-const STEPS = ALL_STEPS.filter((step) => !step.startsWith('progress.'));
 /** Reached before anything can be asked. */
 const AT_START: readonly Step[] = ['migration.applied', 'mirror.written'];
 
 const AT_BOOT = (step: Step) => step.startsWith('recover.');
 const RECOVERS = STEPS.filter(AT_BOOT);
 const LONG = process.env.NANOCLAW_FAULTS === 'long';
+
+/** A turn of two seconds is shown. */
+const create = (options: { groups: number; registered?: boolean }) =>
+  Load.create({ ...options, settings: { PROGRESS_AFTER: '1000' } });
 
 let load: Load;
 afterEach(async () => {
@@ -37,6 +39,8 @@ function sayAll(): void {
     'ping',
     'late',
     'context',
+    'slow',
+    'react',
   ] as const;
   const first = Math.floor(load.random() * load.groups.length);
   kinds.forEach((kind, n) => {
@@ -74,7 +78,7 @@ async function expectAllWell(limitMs: number): Promise<void> {
 
 describe('SIGKILL', () => {
   it('while the database is made', async () => {
-    load = await Load.create({ groups: 5, registered: false });
+    load = await create({ groups: 5, registered: false });
     await killAt('migration.applied');
     load.register();
     await expectAllWell(LIMIT_MS);
@@ -83,7 +87,7 @@ describe('SIGKILL', () => {
   const steps = STEPS.filter((step) => step !== 'migration.applied');
   if (LONG) {
     it.each(steps)('at %s', async (step) => {
-      load = await Load.create({ groups: 5 });
+      load = await create({ groups: 5 });
       await killAt(step);
       await expectAllWell(LIMIT_MS);
     });
@@ -91,7 +95,7 @@ describe('SIGKILL', () => {
     it(
       'at each other step, one after the other',
       async () => {
-        load = await Load.create({ groups: 15 });
+        load = await create({ groups: 15 });
         for (const step of steps) await killAt(step);
         await expectAllWell(3 * LIMIT_MS);
       },
@@ -104,7 +108,7 @@ describe('an exception', () => {
   const steps = STEPS.filter((step) => !AT_START.includes(step) && !RECOVERS.includes(step));
 
   async function survives(failpoints: string): Promise<void> {
-    load = await Load.create({ groups: 5 });
+    load = await create({ groups: 5 });
     const daemon = await load.home.start({ FAILPOINTS: failpoints });
     sayAll();
     sayAll();
@@ -127,7 +131,7 @@ describe('an exception', () => {
   it(
     "while an earlier daemon's turns are taken up is tried again",
     async () => {
-      load = await Load.create({ groups: 5 });
+      load = await create({ groups: 5 });
       await dieInATurn();
       const failpoints = RECOVERS.map((step) => `${step}=error`).join(',');
       const daemon = load.home.spawn({ FAILPOINTS: failpoints });
@@ -140,7 +144,7 @@ describe('an exception', () => {
 });
 
 it('a daemon that stands still is ended from outside, and the next one goes on', async () => {
-  load = await Load.create({ groups: 5 });
+  load = await create({ groups: 5 });
   const daemon = load.home.spawn({ FAILPOINTS: 'event.taken=wedge@3' });
   sayAll();
   await load.home.until(

@@ -20,7 +20,8 @@ import { seeded } from './random.ts';
 /**
  * echo: a question and a reply. topic: the same in a topic. say, file: the agent sends something by a tool, and replies.
  * attach: a question with a file. remember: it writes a file. remind: it makes a task that comes due soon. edit: a question that is changed at once.
- * late: a remark that an edit makes a question. context: a remark. ping: a command for the daemon itself.
+ * late: a remark that an edit makes a question. context: a remark. ping: a command for the daemon itself. Besides, only where asked for:
+ * react: the agent reacts to the question. slow: its turn takes so long that a message shows how it goes.
  */
 export const KINDS = [
   'echo',
@@ -35,7 +36,7 @@ export const KINDS = [
   'context',
   'ping',
 ] as const;
-export type Kind = (typeof KINDS)[number];
+export type Kind = (typeof KINDS)[number] | 'react' | 'slow';
 
 interface Group {
   chat: number;
@@ -76,6 +77,8 @@ const OPEN = `SELECT
   (SELECT count(*) FROM outbox WHERE state NOT IN ('sent', 'failed')) +
   (SELECT count(*) FROM attachments WHERE state = 'pending') +
   (SELECT count(*) FROM task_runs WHERE state <> 'finished') +
+  (SELECT count(*) FROM reactions WHERE open = 1 OR working = 1) +
+  (SELECT count(*) FROM progress_messages) +
   (SELECT count(*) FROM scheduled_tasks WHERE schedule_type = 'once' AND status = 'active') AS open,
   (SELECT count(*) FROM messages WHERE is_bot_message = 0 AND disposition IS NOT 'service') AS stored`;
 
@@ -117,10 +120,15 @@ export class Load {
     this.groups.push({ chat, folder: `g-${n}`, topics });
   }
 
+  /** Every second one shows by a reaction what is worked on. */
   register(): void {
     this.home.registerAll(
       this.groups.map(({ chat, folder }) => ({ chatJid: String(chat), name: folder, folder })),
     );
+    const db = createDb(databaseFile(this.home.dir));
+    for (const [n, group] of db.groups.all().entries())
+      if (n % 2 === 0) db.groups.update({ ...group, reactions: 'on' });
+    db.close();
   }
 
   /** A task of this group that is due every so often; before the daemon starts. */
@@ -172,6 +180,8 @@ export class Load {
       late: `only ${word}`,
       context: `only ${word}`,
       ping: '/ping',
+      react: '@Nina react 👍',
+      slow: '@Nina slow 2',
     };
     const file = { kind: 'document', name: `${word}.bin`, bytes: attachedBytes(word) } as const;
     const { message_id: messageId } = this.api.sim.say({
@@ -211,6 +221,9 @@ export class Load {
 
     for (const said of this.#said) this.#judge(said, givenUp, bad);
     for (const group of this.groups) this.#order(group, givenUp, bad);
+    for (const { chat, folder } of this.groups)
+      for (const messageId of this.api.sim.world.chats.get(chat)?.reactions.keys() ?? [])
+        if (this.#reaction(chat, messageId) === '👀') bad(`👀 is left in ${folder}, message ${messageId}`);
     for (const group of this.#ticking) this.#ticks(group, bad);
     this.#rows(bad);
 
@@ -261,7 +274,11 @@ export class Load {
         bad(`${name}: not remembered`);
     }
     if (kind === 'attach') this.#judgeFile(name, said, bad);
-    if (kind === 'remember' || kind === 'context' || kind === 'ping') return;
+    if (kind === 'react') {
+      const shown = this.#reaction(group.chat, messageId);
+      if (shown !== '👍') bad(`${name}: shows ${shown}`);
+    }
+    if (['remember', 'context', 'ping', 'react', 'slow'].includes(kind)) return;
 
     const mark = kind === 'remind' ? `⏰ ${word}` : word;
     const found = this.#seen(group.chat).filter(({ text }) => text.includes(mark));
@@ -271,6 +288,12 @@ export class Load {
     if (found.length === 0 && !givenUp.includes(mark)) bad(`${name}: LOST`);
     for (const each of found)
       if (each.threadId !== threadId) bad(`${name}: answered in topic ${each.threadId}, not ${threadId}`);
+  }
+
+  /** Nina's, as people see it. */
+  #reaction(chat: number, messageId: number): string | undefined {
+    const { world } = this.api.sim;
+    return world.chats.get(chat)?.reactions.get(messageId)?.get(world.bot.id)?.join();
   }
 
   /** It lies in the group's folder, whole, once. */

@@ -12,6 +12,7 @@ export type OfflineRequest =
   | { kind: 'history' }
   | { kind: 'send_message'; text: string }
   | { kind: 'send_file'; path: string; content: string | null }
+  | { kind: 'react'; emoji: string; messageId: number | null }
   | { kind: 'list_files' }
   | { kind: 'slow'; seconds: number }
   | { kind: 'fail' }
@@ -60,6 +61,10 @@ const rules: readonly Rule[] = [
   [
     /^(?:send (?:a )?message|say)[\s:,]+(?<text>\S[\s\S]*)$/i,
     ({ text = '' }) => ({ kind: 'send_message', text: unquoted(text) }),
+  ],
+  [
+    /^react(?:\s+with)?\s+(?<emoji>\p{Extended_Pictographic}\S{0,15})(?:\s+to\s+(?:message\s+)?(?<id>\d{1,15}))?\s*[.!]*$/iu,
+    ({ emoji = '', id }) => ({ kind: 'react', emoji, messageId: id === undefined ? null : Number(id) }),
   ],
   [new RegExp(`^(?:list|show)(?: (?:the|your|my))? files${END}`, 'i'), () => ({ kind: 'list_files' })],
   [

@@ -26,6 +26,8 @@ interface Turn {
   signal: AbortSignal;
   /** What was said in this session before this turn. */
   history: readonly string[];
+  /** The message that asks. */
+  messageId?: number | undefined;
 }
 
 export function createOfflineProvider(options: { groupDir: string; home: string }): Provider {
@@ -53,6 +55,8 @@ export function createOfflineProvider(options: { groupDir: string; home: string 
         return use(turn, 'send_message', { text: request.text });
       case 'send_file':
         return sendFile(request, turn);
+      case 'react':
+        return react(request, turn);
       case 'list_files':
         return listed('Files:', files(), 'There are no files here.');
       case 'slow':
@@ -134,10 +138,12 @@ export function createOfflineProvider(options: { groupDir: string; home: string 
       const requests = file.requests.length > 0 ? file.requests : [file.prompt];
       const read = file.kind === 'task' ? readScheduledPrompt : readOfflineRequest;
       const answers: string[] = [];
-      for (const request of requests) {
+      const asking = messagesOf(file.prompt);
+      for (const [n, request] of requests.entries()) {
         report.alive('thinking');
         try {
-          answers.push(await answer(read(request), turn));
+          const messageId = asking.length === requests.length ? asking[n] : asking.at(-1);
+          answers.push(await answer(read(request), { ...turn, messageId }));
         } catch (error) {
           if (!(error instanceof AskedToFail)) throw error;
           return { status: 'error', code: 'agent', message: error.message };
@@ -152,6 +158,16 @@ export function createOfflineProvider(options: { groupDir: string; home: string 
     close() {},
   };
 }
+
+async function react(request: { emoji: string; messageId: number | null }, turn: Turn): Promise<string> {
+  const messageId = request.messageId ?? turn.messageId;
+  if (messageId === undefined) return 'There is no message to react to.';
+  return use(turn, 'react', { message_id: messageId, emoji: request.emoji });
+}
+
+/** The ids of those that ask, in their order. */
+const messagesOf = (prompt: string): number[] =>
+  [...prompt.matchAll(/<message id="(\d+)"[^>]* for_you="yes"/g)].map(([, id]) => Number(id));
 
 /** Uses a tool as Claude would, and repeats what it said. */
 async function use(turn: Turn, name: string, args: Record<string, unknown>): Promise<string> {
@@ -191,6 +207,7 @@ function helpText(turn: TurnFile): string {
     '`send file NAME with text …` and `list files`',
     '`remind me in 10 minutes to …` or `remind me at 18:00 to …`',
     '`every weekday at 9 …`, `every 2 hours …`; `preview 0 9 * * 1-5` shows when that would be',
+    '`react 👍` reacts to your message',
     '`list my tasks`, then `pause`, `resume`, `cancel` or `run` with an id, like `pause t2k4m9`',
     '`slow 10` works for ten seconds; `fail` fails on purpose',
     '`ping`',
