@@ -3,7 +3,11 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['src/**/*.test.ts', 'container/agent-runner/src/**/*.test.ts', 'test/**/*.test.ts'],
-    exclude: ['**/node_modules/**'],
+    // The browser's image takes minutes to build: `npm run test:browser`.
+    exclude: [
+      '**/node_modules/**',
+      ...(process.env.NANOCLAW_BROWSER_TESTS ? [] : ['test/docker/browser.docker.test.ts']),
+    ],
     globalSetup: ['test/support/global-setup.ts'],
     reporters: ['default', './test/support/summary-reporter.ts'],
     pool: 'forks',

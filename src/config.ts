@@ -31,6 +31,8 @@ export interface Config {
   anthropicBaseUrl: string;
   runtime: RuntimeName | 'auto';
   containerImage: string;
+  /** What the image is built with. */
+  imageVariant: { browser: boolean };
   /** Where to look for the engine: DOCKER_HOST, else the usual sockets below these folders. */
   engine: {
     dockerHost: string | undefined;
@@ -254,6 +256,7 @@ function toConfig(s: Settings, home: string, env: NodeJS.ProcessEnv): Config {
     anthropicBaseUrl: s.ANTHROPIC_BASE_URL.replace(/\/+$/, ''),
     runtime: s.CONTAINER_RUNTIME,
     containerImage: s.CONTAINER_IMAGE,
+    imageVariant: { browser: s.CONTAINER_BROWSER === 'yes' },
     engine: {
       dockerHost: s.DOCKER_HOST,
       certPath: env.DOCKER_CERT_PATH,

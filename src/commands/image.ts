@@ -19,6 +19,7 @@ export function imageCommand(program: Command): void {
         const state = await ensureImage(engine, {
           image: config.containerImage,
           projectRoot: projectRoot(),
+          variant: config.imageVariant,
           baseImage: options.base ?? config.baseImage,
           onProgress: (line) => process.stderr.write(`${line}\n`),
         });

@@ -62,7 +62,7 @@ function settings(): Config | null {
 }
 
 async function imageOf(name: string, config: Config | null): Promise<Versions['image']> {
-  const sources = (await readBuildContext(projectRoot()))?.hash ?? null;
+  const sources = (await readBuildContext(projectRoot(), config?.imageVariant))?.hash ?? null;
   const unknown = { name, sources, state: 'unknown', built_from: null, protocol: null } as const;
   if (!config) return { ...unknown, problem: 'the settings are wrong' };
   try {

@@ -38,6 +38,7 @@ export const settingsSchema = z.object({
     .string()
     .regex(/^[a-z0-9][\w./:@-]*$/, 'expected an image name like nanoclaw-agent:latest')
     .default('nanoclaw-agent:latest'),
+  CONTAINER_BROWSER: oneOf(['no', 'yes']).default('no'),
   DOCKER_HOST: z
     .string()
     .regex(/^(unix|tcp|http|https|ssh):\/\/.+/, 'expected unix:///path/to.sock or tcp://host:port')

@@ -10,8 +10,12 @@ import { pack } from 'tar-stream';
 
 export const DOCKERFILE = 'container/Dockerfile';
 const RUNNER = 'container/agent-runner';
+const BROWSER = 'container/browser';
 const FILES = [
   DOCKERFILE,
+  `${BROWSER}/package.json`,
+  `${BROWSER}/package-lock.json`,
+  `${BROWSER}/.npmrc`,
   `${RUNNER}/package.json`,
   `${RUNNER}/package-lock.json`,
   `${RUNNER}/.npmrc`,
@@ -20,14 +24,24 @@ const FILES = [
   'src/lib/image-size.ts',
 ];
 
+/** What may be wanted besides, and makes it another image. */
+export interface ImageVariant {
+  /** With Chromium and its tools. */
+  browser: boolean;
+}
+
 export interface BuildContext {
-  /** SHA-256 over paths and contents, hexadecimal; the image's label nanoclaw.source. */
+  /** SHA-256 over paths, contents and the variant, hexadecimal; the image's label nanoclaw.source. */
   hash: string;
+  buildArgs: Readonly<Record<string, string>>;
   files: readonly { path: string; content: Buffer }[];
 }
 
 /** Null when there is no Dockerfile: an installation without the image's sources. */
-export async function readBuildContext(projectRoot: string): Promise<BuildContext | null> {
+export async function readBuildContext(
+  projectRoot: string,
+  { browser }: ImageVariant = { browser: false },
+): Promise<BuildContext | null> {
   const folders = await Promise.all(
     [`${RUNNER}/src`, 'src/protocol'].map((folder) => sources(projectRoot, folder)),
   );
@@ -43,7 +57,10 @@ export async function readBuildContext(projectRoot: string): Promise<BuildContex
     hash.update(`${path}\0${content.length}\0`).update(content);
     files.push({ path, content });
   }
-  return files.some((file) => file.path === DOCKERFILE) ? { hash: hash.digest('hex'), files } : null;
+  if (browser) hash.update('with a browser');
+  const buildArgs = { BROWSER: browser ? 'yes' : 'no' };
+  const isThere = files.some((file) => file.path === DOCKERFILE);
+  return isThere ? { hash: hash.digest('hex'), buildArgs, files } : null;
 }
 
 /** The context as a tar stream, the same bytes every time. */

@@ -9,7 +9,13 @@
  */
 import { messageOf, NanoClawError } from '../errors.ts';
 import { PROTOCOL_VERSION } from '../protocol.ts';
-import { type BuildContext, DOCKERFILE, packBuildContext, readBuildContext } from './build-context.ts';
+import {
+  type BuildContext,
+  DOCKERFILE,
+  type ImageVariant,
+  packBuildContext,
+  readBuildContext,
+} from './build-context.ts';
 import type { Engine } from './engine.ts';
 import { EngineError } from './engine-http.ts';
 import { buildImage, findImage, pullImage } from './engine-images.ts';
@@ -30,6 +36,7 @@ export interface ImageOptions {
   image: string;
   /** The folder that holds container/ and src/protocol.ts. */
   projectRoot: string;
+  variant?: ImageVariant | undefined;
   /** Overrides the choice of the base image. */
   baseImage?: string | undefined;
   /** Short lines for people: "step 3/12 RUN npm ci". */
@@ -78,7 +85,7 @@ export async function ensureImage(engine: Engine, options: ImageOptions): Promis
   const say = options.onProgress ?? (() => {});
   const [existing, context] = await Promise.all([
     findImage(engine, options.image),
-    readBuildContext(options.projectRoot),
+    readBuildContext(options.projectRoot, options.variant),
   ]);
   const { state, protocol } = judgeImage(options.image, existing, context?.hash ?? null);
   if (state === 'mismatch') throw mismatch(options.image, protocol);
@@ -173,7 +180,7 @@ async function build(
       {
         tag: options.image,
         dockerfile: DOCKERFILE,
-        buildArgs: { BASE_IMAGE: base, SOURCE_HASH: context.hash },
+        buildArgs: { BASE_IMAGE: base, SOURCE_HASH: context.hash, ...context.buildArgs },
         labels: {
           [LABEL_SOURCE]: context.hash,
           [LABEL_PROTOCOL]: String(PROTOCOL_VERSION),

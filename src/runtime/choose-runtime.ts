@@ -55,6 +55,7 @@ function withDocker(config: Config, parts: RuntimeParts, engine: Engine): Chosen
     instanceId: parts.instanceId,
     image: config.containerImage,
     projectRoot: projectRoot(),
+    variant: config.imageVariant,
     stateDir: path.join(config.home, 'data', 'run'),
     baseImage: config.baseImage,
     limits: { memoryMb: config.containerMemoryMb, cpus: config.containerCpus },

@@ -12,7 +12,7 @@ import type { Engine } from '../docker/engine.ts';
 import { EngineError } from '../docker/engine-http.ts';
 import { findImage, inspectImage } from '../docker/engine-images.ts';
 import type { EngineContainerSummary, EngineInfo } from '../docker/engine-types.ts';
-import { DEFAULT_IMAGE, ensureImage } from '../docker/image.ts';
+import { DEFAULT_IMAGE, ensureImage, type ImageOptions } from '../docker/image.ts';
 import { NanoClawError } from '../errors.ts';
 import { type Clock, sleep, systemClock } from '../lib/clock.ts';
 import { type Logger, silentLogger } from '../log.ts';
@@ -41,6 +41,7 @@ export interface DockerRuntimeOptions {
   image?: string;
   /** The folder with container/ and src/protocol.ts. */
   projectRoot: string;
+  variant?: ImageOptions['variant'];
   /** A folder of the host's for the runtime's own small files, e.g. data/run. */
   stateDir: string;
   baseImage?: string | undefined;
@@ -106,8 +107,8 @@ export function createDockerRuntime(options: DockerRuntimeOptions): DockerRuntim
     if (imageChecked) imageChecked = (await findImage(engine, image)) !== null;
     if (!imageChecked) {
       const onProgress = (line: string) => log.info({ event: 'image_progress' }, line);
-      const { projectRoot, baseImage } = options;
-      const state = await ensureImage(engine, { image, projectRoot, baseImage, onProgress });
+      const { projectRoot, variant, baseImage } = options;
+      const state = await ensureImage(engine, { image, projectRoot, variant, baseImage, onProgress });
       if (state.warning) log.warn({ event: 'image_outdated', image }, state.warning);
       else log.info({ event: 'image_ready', image, state: state.state }, 'the agent image is there');
       imageChecked = true;

@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, beforeEach } from 'vitest';
+import type { ImageVariant } from '../../src/docker/build-context.ts';
 import { DEFAULT_IMAGE, ensureImage } from '../../src/docker/image.ts';
 import { messageOf } from '../../src/errors.ts';
 import { PROTOCOL_VERSION } from '../../src/protocol.ts';
@@ -29,12 +30,12 @@ export const docker = async (...args: string[]): Promise<string> =>
   (await promisify(execFile)('docker', args)).stdout.trim();
 
 /** Why the agent image cannot be run here, or null; builds it when stale. Throws instead when an engine is required. */
-export async function whyNoAgentImage(): Promise<string | null> {
+export async function whyNoAgentImage(image = DEFAULT_IMAGE, variant?: ImageVariant): Promise<string | null> {
   const engine = testEngine();
   try {
     await engine.ping();
     await docker('version');
-    await ensureImage(engine, { image: DEFAULT_IMAGE, projectRoot: ROOT });
+    await ensureImage(engine, { image, variant, projectRoot: ROOT });
     return null;
   } catch (error) {
     if (process.env.NANOCLAW_REQUIRE_DOCKER === '1') throw error;
@@ -51,10 +52,14 @@ interface ClaudeAgent {
   /** Where bundleImpatientRunner put the runner. */
   runnerDir: string;
   apiUrl: string;
+  image: string;
+  /** More of its environment. */
+  more: Readonly<Record<string, string>>;
 }
 
 /** Starts an agent; the mailbox's turns are addressed to it from now on. The caller removes the container. */
-function startClaudeAgent({ mailbox, container, network, runnerDir, apiUrl }: ClaudeAgent): void {
+function startClaudeAgent(agent: ClaudeAgent): void {
+  const { mailbox, container, network, runnerDir, apiUrl } = agent;
   mailbox.container = container;
   const environment = {
     NANOCLAW_PROTOCOL: String(PROTOCOL_VERSION),
@@ -68,6 +73,7 @@ function startClaudeAgent({ mailbox, container, network, runnerDir, apiUrl }: Cl
     HOME: '/home/agent',
     ANTHROPIC_BASE_URL: apiUrl,
     ANTHROPIC_AUTH_TOKEN: 'token-of-this-container',
+    ...agent.more,
   };
   const mounts = [
     `${mailbox.groupDir}:/workspace/group`,
@@ -83,7 +89,7 @@ function startClaudeAgent({ mailbox, container, network, runnerDir, apiUrl }: Cl
     ...['--security-opt', 'no-new-privileges', '--memory', '2g', '--pids-limit', '512'],
     ...mounts.flatMap((mount) => ['-v', mount]),
     ...Object.entries(environment).flatMap(([name, value]) => ['-e', `${name}=${value}`]),
-    DEFAULT_IMAGE,
+    agent.image,
   ]);
   child.stdout.resume();
   child.stderr.resume();
@@ -113,7 +119,7 @@ type Finished = Awaited<ReturnType<AgentMailbox['finished']>>;
  * For a suite: a network of its own without a way out, and for each test a scripted Messages API on its gateway, a
  * mailbox, and agents that are removed afterwards.
  */
-export function useClaudeAgent() {
+export function useClaudeAgent(image = DEFAULT_IMAGE) {
   const network = `nanoclaw-test-${randomUUID().slice(0, 8)}`;
   const started: string[] = [];
   let runnerDir: string;
@@ -148,10 +154,12 @@ export function useClaudeAgent() {
 
   return {
     api: () => api,
+    /** The host's address in the network. */
+    gateway: () => gateway,
     mailbox: () => mailbox,
     /** Starts an agent; turns are addressed to it from now on. */
-    start(container = mailbox.container): void {
-      startClaudeAgent({ mailbox, container, network, runnerDir, apiUrl: api.url });
+    start(container = mailbox.container, more: Readonly<Record<string, string>> = {}): void {
+      startClaudeAgent({ mailbox, container, network, runnerDir, apiUrl: api.url, image, more });
       started.push(container);
     },
     /** Runs one turn to its end. */

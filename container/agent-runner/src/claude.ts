@@ -11,6 +11,7 @@ import type {
   SDKResultMessage,
 } from '@anthropic-ai/claude-agent-sdk';
 import type { AgentEnvironment, TurnFile, Usage } from '../../../src/protocol.ts';
+import { browserServer } from './browser.ts';
 import { activityOf, draftAfter } from './claude-activity.ts';
 import { classifyFailure, isStaleSession, resetTime } from './claude-failure.ts';
 import { claudeOptions, MCP_SERVER, readGlobalMemory } from './claude-options.ts';
@@ -220,7 +221,11 @@ class ClaudeProvider implements Provider {
     if (warm && !warm.closed && sessionId !== null && warm.sessionId === sessionId && warm.key === key)
       return warm;
     this.close();
-    const mcpServers: NonNullable<Options['mcpServers']> = { [MCP_SERVER]: this.#mcpServer() };
+    const browser = browserServer(this.#options.variables, this.#options.environment.NANOCLAW_GROUP_DIR);
+    const mcpServers: NonNullable<Options['mcpServers']> = {
+      [MCP_SERVER]: this.#mcpServer(),
+      ...(browser ? { browser } : {}),
+    };
     const resume = sessionId === null ? {} : { resume: sessionId };
     this.#killsBefore = oomKills();
     this.#process = new ClaudeProcess(this.#sdk.query, key, { ...options, mcpServers, ...resume });

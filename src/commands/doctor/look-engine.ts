@@ -55,7 +55,7 @@ const lookAtImage = (ground: Ground): Promise<ImageLook> =>
     const name = ground.config.containerImage;
     const [found, context] = await Promise.all([
       findImage(ground.engine, name),
-      readBuildContext(projectRoot()),
+      readBuildContext(projectRoot(), ground.config.imageVariant),
     ]);
     const facts = judgeImage(name, found, context?.hash ?? null);
     const ours = name === DEFAULT_IMAGE || name.startsWith('nanoclaw-');
@@ -96,6 +96,7 @@ const image: Check = {
     const built = await ensureImage(ground.engine, {
       image: config.containerImage,
       projectRoot: projectRoot(),
+      variant: config.imageVariant,
       baseImage: config.baseImage,
       onProgress,
     });

@@ -58,6 +58,7 @@ export async function prepareImage(setup: Setup, noEngine: string | null): Promi
     const { state, warning } = await ensureImage(engine, {
       image: config.containerImage,
       projectRoot: projectRoot(),
+      variant: config.imageVariant,
       baseImage: config.baseImage,
       onProgress: (line) => talk.progress(`image: ${line}`),
       signal,
