@@ -41,6 +41,9 @@ export interface AttachmentsOptions {
   transcriber: Transcriber | null;
   /** The words of a voice message, in the transaction that notes its file. Returns a chat that has a message to answer now. */
   heard: (attachment: Attachment, words: string) => ChatJid | null;
+  /** In the transaction that notes that a file is there, or will not come. Returns a chat that is told of it. */
+  came: (attachment: Attachment, copy: { path: string } | { missing: string }) => ChatJid | null;
+  wakeDelivery: (jid: ChatJid) => void;
   /** What this chat waited for is there, or will not come. */
   wake: (jid: ChatJid) => void;
   reach?: Reach | undefined;
@@ -117,6 +120,7 @@ export function createAttachments(options: AttachmentsOptions): Attachments {
     if (stopped) return;
     const lies = copyIn(groupPaths(home, folder).groupDir, copy, name);
     reach?.('file.placed');
+    let told: ChatJid | null = null;
     const asks = db.transaction(() => {
       const at = iso(clock.now());
       if (!db.attachments.markStored(id, path.join(ATTACHMENTS, lies), bytes, at)) {
@@ -124,10 +128,12 @@ export function createAttachments(options: AttachmentsOptions): Attachments {
         takeFrom(groupPaths(home, folder).groupDir, lies);
         return null;
       }
+      told = options.came(attachment, { path: copy });
       return words === null ? null : options.heard(attachment, words);
     });
     reach?.('file.stored');
     if (asks !== null) options.wake(asks);
+    if (told !== null) options.wakeDelivery(told);
     rmSync(copy, { force: true });
     trimAttachments(db, home, folder, options.groupMaxBytes);
     log.info({ event: 'attachment_stored', group: folder, attachment: id, kind, bytes });
@@ -162,8 +168,13 @@ export function createAttachments(options: AttachmentsOptions): Attachments {
     log.warn({ event: 'attachment_retried', ...detail, in_ms: outcome.retryInMs }, outcome.reason);
   }
 
-  function giveUp({ id, folder }: Attachment, why: string): void {
-    db.attachments.markFailed(id, why, iso(clock.now()));
+  function giveUp(attachment: Attachment, why: string): void {
+    const { id, folder } = attachment;
+    const told = db.transaction(() => {
+      const isNew = db.attachments.markFailed(id, why, iso(clock.now()));
+      return isNew ? options.came(attachment, { missing: why }) : null;
+    });
+    if (told !== null) options.wakeDelivery(told);
     removeCopies((name) => name.startsWith(`${id}-`), folder);
   }
 

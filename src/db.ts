@@ -5,6 +5,7 @@
  * Invariants: cursors are sequence numbers, never timestamps; a row in `messages` with disposition NULL is owed
  * an answer; a turn in state queued or running owns its messages. It never calls out: no files, no network.
  */
+import { additionRepository } from './db/additions.ts';
 import { agentRepository } from './db/agents.ts';
 import { attachmentRepository } from './db/attachments.ts';
 import { auditRepository } from './db/audit.ts';
@@ -60,6 +61,7 @@ export function createDb(file: string, options: OpenOptions = {}) {
     topics: topicRepository(sqlite),
     /** What became of a message; null when there is none with this id in the chat. */
     trace: traceQuery(sqlite),
+    additions: additionRepository(sqlite),
     agents: agentRepository(sqlite),
     page: pageRepository(sqlite),
     pairing: pairingRepository(sqlite),

@@ -22,6 +22,8 @@ export interface PromptInput {
   omitted: number;
   /** 1 for the first try. */
   attempt: number;
+  /** Messages that are for a specialist. */
+  asked?: readonly { messageId: number; specialist: string }[];
   /** Of people, to messages of the assistant. */
   reactions?: readonly PromptReaction[];
   /** What messages say now that were edited while an earlier turn had them. */
@@ -85,6 +87,8 @@ export function renderPrompt(input: PromptInput): string {
   for (const message of albumsTogether(input.messages)) lines.push(renderMessage(message, input.timezone));
   for (const reaction of input.reactions ?? []) lines.push(renderReaction(reaction, input.timezone));
   lines.push('</messages>');
+  for (const { messageId, specialist } of input.asked ?? [])
+    lines.push(handOverNote(`Message ${messageId}`, specialist));
   return lines.join('\n');
 }
 
@@ -99,6 +103,8 @@ export interface TaskPromptInput {
   /** Earlier runs that were missed and are covered by this one. */
   missed: number;
   attempt: number;
+  /** The specialist that it is for. */
+  asked?: string | undefined;
 }
 
 /** Up to here a run is not worth being called late. */
@@ -117,12 +123,18 @@ export function renderTaskPrompt(input: TaskPromptInput): string {
     contextLine(input),
     ...(input.attempt > 1 ? [repeatNote(input.attempt)] : []),
     `<scheduled_task ${attributes.join(' ')}>${escapeText(input.prompt)}</scheduled_task>`,
+    ...(input.asked === undefined ? [] : [handOverNote('The task', input.asked)]),
     '<note>Nobody has written just now: this is a scheduled task of this group. What you answer is sent to the chat. If there is nothing worth saying, answer with <internal>nothing to say</internal> alone.</note>',
   ].join('\n');
 }
 
 function contextLine(input: { groupName: string; timezone: string; nowMs: number }): string {
   return `<context group="${escapeAttribute(input.groupName)}" timezone="${escapeAttribute(input.timezone)}" now="${localTime(input.nowMs, input.timezone)}"/>`;
+}
+
+function handOverNote(what: string, specialist: string): string {
+  const name = escapeAttribute(specialist);
+  return `<note>${what} is for the specialist ${name}. Hand it over with the tool Agent and subagent_type="${name}": with all that is asked, and what the specialist needs to know. Then answer with what it said, and say who said it. Do not answer in its place, and ask nobody else instead; if the tool fails, say that.</note>`;
 }
 
 function repeatNote(attempt: number): string {

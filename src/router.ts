@@ -79,7 +79,7 @@ export function createRouter(options: RouterOptions): Router {
   const contextOf = (group: Group, sender: string): ChatCommandContext => {
     const { tasks, registry, assistantName, describe } = options;
     const words = db.languages.wordsFor(group.chatJid);
-    const about = { group, sender, threadId: null, replyTo: null };
+    const about = { group, sender, threadId: null, replyTo: null, file: null };
     return { db, tasks, registry, assistantName, words, describe, ...about };
   };
   const questions = createQuestions({ ...options, contextOf });
@@ -310,7 +310,12 @@ export function createRouter(options: RouterOptions): Router {
     noteFiles(stored, message, group, verdict, woken);
     if (verdict.disposition === null) woken.queue.add(group.chatJid);
     if (verdict.answer === undefined) return;
-    const { text, ask } = verdict.answer;
+    const { text, ask, addsSpecialist } = verdict.answer;
+    if (addsSpecialist) {
+      db.additions.want(stored, addsSpecialist.folder, `telegram:${message.sender}`);
+      attached.note(stored, message, group, { isStranger: false, forNina: true });
+      woken.files = true;
+    }
     const { chatJid } = group;
     const { threadId } = message;
     if (ask !== undefined) questions.ask(contextOf(group, message.sender), { kind: ask, threadId });

@@ -39,14 +39,20 @@ export interface BotCommand {
 }
 
 /**
- * A /command at the beginning of the text that is for this bot: `/status`, `/status@nina_bot`, not `/status@other`.
+ * A /command at the beginning of the text that is for this bot: `/status`, `/status@nina_bot`, not `/status@other`. The
+ * sender's own words begin at `from`.
  */
-export function commandOf(text: string, entities: readonly Entity[], botUsername: string): BotCommand | null {
-  const entity = entities.find((e) => e.type === 'bot_command' && e.offset === 0);
+export function commandOf(
+  text: string,
+  entities: readonly Entity[],
+  botUsername: string,
+  from = 0,
+): BotCommand | null {
+  const entity = entities.find((e) => e.type === 'bot_command' && e.offset === from);
   if (!entity) return null;
-  const [name = '', target] = text.slice(1, entity.length).split('@');
+  const [name = '', target] = text.slice(from + 1, from + entity.length).split('@');
   if (target !== undefined && target.toLowerCase() !== botUsername.toLowerCase()) return null;
-  return { name: name.toLowerCase(), args: text.slice(entity.length).trim() };
+  return { name: name.toLowerCase(), args: text.slice(from + entity.length).trim() };
 }
 
 /** The words that are left when the mention is taken away: what a command parser or an echo wants. */

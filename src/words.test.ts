@@ -34,6 +34,7 @@ const SAMPLES: Record<string, unknown[]> = {
   replyIs: [17, '«how»'],
   sentAs: ['«time»', 17],
   notForNina: ['«why»', true],
+  'team.refusedFile': ['«file»', 7, '«reason»'],
   'refused.taskIsOver': ['«id»', 'done'],
 };
 

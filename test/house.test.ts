@@ -22,6 +22,7 @@ const LEVELS: readonly (readonly string[])[] = [
   [
     'db',
     'registry',
+    'team',
     'sender-rules',
     'pairing',
     'retry',

@@ -198,5 +198,6 @@ function optionsFor(apiUrl: string): object {
       requests: [],
     },
     globalMemory: null,
+    team: [],
   });
 }

@@ -3,14 +3,16 @@ import { createTranscriber } from '../attachments/transcribe.ts';
 import { type Attachments, type AttachmentsOptions, createAttachments } from '../attachments.ts';
 import type { Config } from '../config.ts';
 import { createHeard, type HeardOptions } from '../router/heard.ts';
+import { createTeamAdd, type TeamAddOptions } from '../router/team-add.ts';
 
 export interface OpenAttachments
-  extends Pick<AttachmentsOptions, 'db' | 'clock' | 'log' | 'telegram' | 'wake' | 'reach'>,
-    Pick<HeardOptions, 'limits'> {
+  extends Pick<AttachmentsOptions, 'db' | 'clock' | 'log' | 'telegram' | 'wake' | 'wakeDelivery' | 'reach'>,
+    Pick<HeardOptions, 'limits'>,
+    Pick<TeamAddOptions, 'record'> {
   config: Config;
 }
 
-export function openAttachments({ config, limits, ...parts }: OpenAttachments): Attachments {
+export function openAttachments({ config, limits, record, ...parts }: OpenAttachments): Attachments {
   const { transcribeCommand: command, engine } = config;
   const transcriber =
     command === null ? null : createTranscriber({ command, homeDir: engine.homeDir, log: parts.log });
@@ -19,6 +21,7 @@ export function openAttachments({ config, limits, ...parts }: OpenAttachments): 
     ...config.attachments,
     home: config.home,
     transcriber,
+    came: createTeamAdd({ ...parts, home: config.home, record }),
     heard: createHeard({ db: parts.db, limits }),
   });
 }

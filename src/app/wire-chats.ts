@@ -164,6 +164,8 @@ export function wireChats(parts: ChatsParts): Chats {
     telegram,
     limits: requestLimits,
     wake: links.wakeQueueNow,
+    wakeDelivery: delivery.wake,
+    record: router.record,
     reach,
   });
   const problems = createProblems({

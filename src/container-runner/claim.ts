@@ -6,9 +6,11 @@ import type { TaskRun } from '../db/task-runs.ts';
 import type { Turn } from '../db/turns.ts';
 import type { Db } from '../db.ts';
 import type { Random } from '../lib/random.ts';
+import { groupPaths } from '../mailbox/layout.ts';
 import { renderPrompt, renderTaskPrompt } from '../prompt.ts';
 import { PROTOCOL_VERSION, type TurnFile } from '../protocol.ts';
 import { describeSchedule, titleOf } from '../tasks.ts';
+import { askedIn, readTeam } from '../team.ts';
 import { conversationOf, type Group, iso, type TurnId, turnId } from '../types.ts';
 import { pickBatch } from './batch.ts';
 import { isCounted } from './failure.ts';
@@ -27,6 +29,8 @@ export interface ClaimContext {
   assistantName: string;
   timezone: string;
   nowMs: number;
+  /** Where the groups' folders lie. */
+  home: string;
   /** False: not these messages, for the group has had its turns of this hour, or their files are not there yet. */
   mayBegin?: (topic: WaitingTopic) => boolean;
 }
@@ -82,6 +86,7 @@ function claimTask(context: ClaimContext, group: Group, run: TaskRun): Claimed |
     dueMs,
     missed: run.missed,
     attempt,
+    asked: specialistIn(context, group, task.prompt),
   });
   const file = turnFile({ ...context, timezone }, group, stored(db, id), {
     prompt,
@@ -127,6 +132,10 @@ function claimMessages(context: ClaimContext, group: Group, topic: WaitingTopic)
     attempt,
     reactions,
     corrections,
+    asked: messages.flatMap(({ forNina, request, content, messageId }) => {
+      const specialist = forNina ? specialistIn(context, group, request ?? content) : undefined;
+      return specialist === undefined ? [] : [{ messageId, specialist }];
+    }),
   });
   const requests = messages
     .flatMap((m) => (m.forNina ? [m.request ?? m.content] : []))
@@ -135,6 +144,10 @@ function claimMessages(context: ClaimContext, group: Group, topic: WaitingTopic)
   const work = { prompt, requests, ...(attachments.length > 0 ? { attachments } : {}) };
   return { turn, file: turnFile(context, group, turn, work) };
 }
+
+/** The one whom the words ask, as the files are now. They are read only where somebody may be asked. */
+const specialistIn = ({ home }: ClaimContext, { folder }: Group, words: string): string | undefined =>
+  askedIn(() => readTeam(groupPaths(home, folder)), words)?.name;
 
 function stored(db: Db, id: TurnId): Turn {
   const turn = db.turns.byId(id);

@@ -21,7 +21,10 @@ const FILES = [
   `${RUNNER}/.npmrc`,
   `${RUNNER}/tsconfig.json`,
   'src/protocol.ts',
-  'src/lib/image-size.ts',
+  'src/team.ts',
+  ...['bounded-map', 'front-matter', 'image-size', 'local-time', 'name-slug', 'open-below', 'read-below'].map(
+    (name) => `src/lib/${name}.ts`,
+  ),
 ];
 
 /** What may be wanted besides, and makes it another image. */
@@ -43,7 +46,7 @@ export async function readBuildContext(
   { browser }: ImageVariant = { browser: false },
 ): Promise<BuildContext | null> {
   const folders = await Promise.all(
-    [`${RUNNER}/src`, 'src/protocol'].map((folder) => sources(projectRoot, folder)),
+    [`${RUNNER}/src`, 'src/protocol', 'src/team'].map((folder) => sources(projectRoot, folder)),
   );
   const paths = [...FILES, ...folders.flat()].sort();
   const files: { path: string; content: Buffer }[] = [];

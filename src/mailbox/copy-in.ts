@@ -34,8 +34,8 @@ const MOST_ALIKE = 100;
  * file system throws, such as ENOSPC. `source` may go afterwards, and should.
  */
 export function copyIn(groupDir: string, source: string, name: string): string {
-  const dir = openAttachments(groupDir, true);
-  if (dir === null) throw refused();
+  const dir = openFolder(groupDir, ATTACHMENTS, true);
+  if (dir === null) throw refused(ATTACHMENTS);
   try {
     giveTo(ownerOf(groupDir), source);
     for (let n = 1; n <= MOST_ALIKE; n += 1) {
@@ -52,9 +52,26 @@ export function copyIn(groupDir: string, source: string, name: string): string {
   }
 }
 
+/**
+ * Puts `source` into a folder right below `root` as `name`. False: that name is taken, and stays what it is. Throws as copyIn
+ * does. `source` may go afterwards, and should.
+ */
+export function placeIn(root: string, folder: string, source: string, name: string): boolean {
+  const dir = openFolder(root, folder, true);
+  if (dir === null) throw refused(folder);
+  try {
+    giveTo(ownerOf(root), source);
+    const isPut = put(source, dir, name);
+    if (isPut) syncFolder(dir.fd);
+    return isPut;
+  } finally {
+    closeSync(dir.fd);
+  }
+}
+
 /** Takes a file away that was put there, whatever it has become; what is not there, or a folder by now, stays away or stays. */
 export function takeFrom(groupDir: string, name: string): void {
-  const dir = openAttachments(groupDir, false);
+  const dir = openFolder(groupDir, ATTACHMENTS, false);
   if (dir === null) return;
   try {
     unlinkSync(path.join(dir.path, name));
@@ -73,7 +90,7 @@ interface OpenFolder {
 }
 
 /** Null: it is not there, and shall not be made, or is a link or no folder. */
-function openAttachments(groupDir: string, make: boolean): OpenFolder | null {
+function openFolder(groupDir: string, folder: string, make: boolean): OpenFolder | null {
   let root: number;
   try {
     root = openSync(groupDir, constants.O_RDONLY | constants.O_DIRECTORY);
@@ -84,12 +101,12 @@ function openAttachments(groupDir: string, make: boolean): OpenFolder | null {
   }
   try {
     const rootPath = process.platform === 'linux' ? `/proc/self/fd/${root}` : groupDir;
-    if (make) makeFolder(path.join(rootPath, ATTACHMENTS), ownerOf(groupDir));
+    if (make) makeFolder(path.join(rootPath, folder), ownerOf(groupDir));
     // Elsewhere there is no /proc/self/fd: a link in its place is refused still, as it is opened.
-    const fd = openBelow(groupDir, [ATTACHMENTS], true);
+    const fd = openBelow(groupDir, [folder], true);
     return {
       fd,
-      path: process.platform === 'linux' ? `/proc/self/fd/${fd}` : path.join(groupDir, ATTACHMENTS),
+      path: process.platform === 'linux' ? `/proc/self/fd/${fd}` : path.join(groupDir, folder),
     };
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
@@ -233,8 +250,8 @@ function numbered(name: string, n: number): string {
   return `${stem}-${n}${ext}`;
 }
 
-const refused = () =>
+const refused = (folder: string) =>
   new NanoClawError(
     'FILE_REFUSED',
-    `${ATTACHMENTS}/ in the group's folder is not a plain folder; expected one, or nothing there`,
+    `${folder}/ in the group's folder is not a plain folder; expected one, or nothing there`,
   );

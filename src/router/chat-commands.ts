@@ -7,12 +7,14 @@ import { NanoClawError } from '../errors.ts';
 import type { RegistryOptions } from '../registry.ts';
 import { stopWaitingRuns } from '../tasks/waiting-runs.ts';
 import { describeNext, describeSchedule, type TaskRules, titleOf } from '../tasks.ts';
+import type { IncomingFile } from '../telegram/media.ts';
 import type { BotCommand } from '../trigger.ts';
 import { type ChatJid, conversationOf, type Group, iso } from '../types.ts';
 import { explainMessage } from '../why.ts';
 import { type CommandName, helpLine, REASONS, type Words } from '../words.ts';
 import type { ChoiceKind } from './choices.ts';
 import { MAIN_COMMANDS } from './main-commands.ts';
+import { TEAM_COMMANDS } from './team-commands.ts';
 
 export interface ChatCommandContext {
   db: Db;
@@ -25,6 +27,8 @@ export interface ChatCommandContext {
   threadId: number | null;
   /** The message that the command replies to. */
   replyTo: number | null;
+  /** What came with the message. */
+  file: IncomingFile | null;
   assistantName: string;
   /** The daemon's sentences, for this group. */
   words: Words;
@@ -45,6 +49,12 @@ export interface ChatAnswer {
   stopTurn?: true;
   /** Groups were registered or unregistered. */
   groupsChanged?: true;
+  /** It is no command of the daemon after all: the message is the agent's. */
+  toAgent?: true;
+  /** Only main may. */
+  forMain?: true;
+  /** The message's file is to become a specialist of this group's, or of all. */
+  addsSpecialist?: { folder: string };
 }
 
 export interface Handler {
@@ -67,6 +77,7 @@ const HANDLERS: Partial<Record<CommandName | 'pair', Handler>> = {
       return words.freshConversation;
     },
   },
+  ...TEAM_COMMANDS,
   ping: { listed: 'everyone', run: ({ words }) => words.pong },
   chatid: { listed: 'everyone', run: ({ group }) => group.chatJid },
   pair: {
@@ -92,7 +103,8 @@ export function answerCommand(context: ChatCommandContext, command: BotCommand):
   if (handler.mainOnly && !context.group.isMain) return { text: refuse(context, command) };
   try {
     const answer = handler.run(context, command.args);
-    return typeof answer === 'string' ? { text: answer } : answer;
+    if (typeof answer === 'string') return { text: answer };
+    return answer.forMain ? { text: refuse(context, command) } : answer;
   } catch (error) {
     if (error instanceof NanoClawError && error.kind === 'rejected')
       return { text: context.words.didNotWork(error.in(context.words)) };

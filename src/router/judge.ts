@@ -14,6 +14,7 @@ import { REASONS, type Words } from '../words.ts';
 import { answerCommand, type ChatAnswer, isHostCommand } from './chat-commands.ts';
 import type { People, Standing } from './people.ts';
 import type { OverLimit, RequestLimits } from './request-limits.ts';
+import { misspeltAsk } from './team-commands.ts';
 
 export interface JudgeOptions {
   db: Db;
@@ -60,7 +61,9 @@ export function createJudge(options: JudgeOptions): Judge {
     if (message.senderIsBot) return { disposition: 'not_allowed', reason: REASONS.byBot };
     // What was forwarded are somebody else's words: shown to Nina, but no command to the daemon.
     const command =
-      message.forwardedFrom === null ? commandOf(message.text, message.entities, bot.username) : null;
+      message.forwardedFrom === null
+        ? commandOf(message.text, message.entities, bot.username, message.ownFrom)
+        : null;
     const standing = options.people.standing(group, message.sender);
     if (!standing.admitted) {
       if (command) refused(message, group, `/${command.name}: ${standing.reason}`);
@@ -73,10 +76,12 @@ export function createJudge(options: JudgeOptions): Judge {
       const { assistantName, describe, tasks, registry } = options;
       const { sender, threadId } = message;
       const replyTo = message.replyTo?.messageId ?? null;
+      const { file } = message;
       const answer = answerCommand(
-        { db, tasks, registry, group, sender, threadId, replyTo, assistantName, words, describe },
+        { db, tasks, registry, group, sender, threadId, replyTo, file, assistantName, words, describe },
         command,
       );
+      if (answer.toAgent) return { disposition: null, kind: 'command' };
       return { disposition: 'host_command', reason: `/${command.name}`, answer };
     }
     const kind = kindOf(bot, message, group);
@@ -85,7 +90,10 @@ export function createJudge(options: JudgeOptions): Judge {
     if (kind === null) return { disposition: 'not_for_nina' };
     const words = wordsFor(message, group);
     const over = options.limits.check(group, message.sender);
-    return over === null ? { disposition: null, kind } : tooMuch(over, words);
+    if (over !== null) return tooMuch(over, words);
+    const misspelt = misspeltAsk(options.registry.home, group, requestFor(bot, message, group), words);
+    if (misspelt !== null) return { disposition: 'host_command', reason: '/ask', answer: { text: misspelt } };
+    return { disposition: null, kind };
   }
 
   /** Whoever asks is answered in their language; so is, from then on, the chat. */

@@ -46,6 +46,11 @@ export const DE: Words = {
       help: '[all] – beenden, was ich hier gerade tue; all: in allen Themen der Gruppe',
     },
     new: { menu: 'ein neues Gespräch beginnen' },
+    team: {
+      menu: 'die Fachleute hier',
+      help: '– die Fachleute hier, und Dateien, die nicht in Ordnung sind',
+    },
+    ask: { menu: 'jemanden vom Fach fragen', help: 'NAME FRAGE – jemanden vom Fach fragen' },
     ping: { menu: 'ein Lebenszeichen' },
     chatid: { menu: 'die Nummer dieses Chats' },
     groups: { menu: 'die Gruppen und die anderen Chats, die ich gesehen habe' },
@@ -109,6 +114,62 @@ export const DE: Words = {
     if (group === null)
       return taskId === null ? 'Ich versuche es noch einmal.' : `Aufgabe ${taskId} läuft noch einmal.`;
     return `In ${group}: ${taskId === null ? 'ich versuche es noch einmal' : `Aufgabe ${taskId} läuft noch einmal`}.`;
+  },
+
+  // Specialists
+  files: {
+    notUtf8: 'das ist kein UTF-8-Text; speichere die Datei als UTF-8',
+    notText: 'sie enthält ein Zeichen, das kein Text hat (NUL)',
+    isLink: 'sie ist ein symbolischer Link oder liegt hinter einem; erwartet wird eine eigene Datei',
+    noFile: 'sie ist keine gewöhnliche Datei',
+    cannotOpen: (code: string) => `sie lässt sich nicht öffnen (${code})`,
+    tooLarge: (kb: number) => `sie ist größer als ${kb} KB`,
+    tooMany: (count: number) => `diese und die nach ihr bleiben weg: ${count} Dateien sind genug`,
+    openFrontMatter:
+      'die Kopfangaben, die hier beginnen, haben kein Ende: erwartet wird danach eine Zeile ---',
+    longFrontMatter: (most: number) => `die Kopfangaben sind länger als ${most} Zeichen`,
+    notYaml: (detail: string) => `die Kopfangaben sind kein YAML: ${detail}`,
+    notFields: 'die Kopfangaben sind keine Liste von Feldern: erwartet werden Zeilen wie name: reviewer',
+    noInstructions: 'nach den Kopfangaben stehen keine Anweisungen',
+    noName: 'weder die Kopfangaben noch der Dateiname ergeben einen Namen aus Buchstaben und Ziffern',
+    nameTaken: (own: string, name: string) => `${own} heißt hier schon etwas anderes; der Name ist ${name}`,
+    sameName: (name: string, other: string) =>
+      `den Namen ${name} hat schon ${other}, und der Dateiname hilft nicht; erwartet wird ein anderer`,
+    renamed: (name: string, other: string, as: string) =>
+      `den Namen ${name} hat schon ${other}; dieser heißt ${as}, wie die Datei`,
+    unknownModel: (model: string) =>
+      `das Modell „${model}“ ist unbekannt; gedacht wird mit dem der Gruppe (erwartet: opus, sonnet, haiku, fable, inherit oder claude-…)`,
+  },
+  team: {
+    none: 'Hier gibt es keine Fachleute.',
+    title: 'Die Fachleute hier:',
+    global: 'für alle Gruppen',
+    howToAsk: (trigger: string | null) =>
+      `Frag mit /ask NAME und deiner Frage${trigger === null ? '' : ` oder mit „${trigger} frag NAME …“`}.`,
+    howToAdd:
+      'Um jemanden hinzuzufügen, schick die Markdown-Datei mit der Beschriftung /team add GRUPPE (der Ordner einer Gruppe, oder global für alle).',
+    bad: 'Dateien, die ich nicht verwenden kann:',
+    otherwise: 'Anders verwendet als geschrieben:',
+    askWhom: 'Wen? Schreib /ask NAME und deine Frage.',
+    unknown: (name: string, near: string | null) =>
+      near === null
+        ? `Fachleute mit dem Namen „${name}“ kenne ich hier nicht.`
+        : `Fachleute mit dem Namen „${name}“ kenne ich hier nicht. Ähnlich: ${near}.`,
+    allAre: (names: string) => `Es gibt: ${names}.`,
+    askWhat: (name: string) => `Was soll ich ${name} fragen? Schreib /ask ${name} und deine Frage.`,
+    needsFile: 'Schick die Markdown-Datei als Dokument, mit der Beschriftung /team add GRUPPE.',
+    needsMarkdown: (name: string) =>
+      `„${name}“ ist keine Markdown-Datei: erwartet wird ein Dokument, dessen Name auf .md endet`,
+    wrongPlace: (place: string) =>
+      `es gibt keine Gruppe mit dem Ordner „${place}“; erwartet wird einer aus /groups oder global`,
+    isFetched: 'Ich hole die Datei und sage, was daraus wird.',
+    notFetched: (name: string, why: string) => `„${name}“ ließ sich nicht holen: ${why}`,
+    added: (name: string, file: string) =>
+      `Hinzugefügt: ${name} (${file}). Fragen geht ab der nächsten Nachricht.`,
+    isThere: (file: string) =>
+      `${file} gibt es schon, mit anderem Inhalt. Sie bleibt, wie sie ist; schick deine unter anderem Namen oder entferne erst diese`,
+    refusedFile: (file: string, line: number | null, reason: string) =>
+      line === null ? `${file}: ${reason}` : `${file}, Zeile ${line}: ${reason}`,
   },
 
   // Während eine Runde läuft

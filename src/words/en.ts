@@ -32,6 +32,8 @@ export const EN = {
       help: '[all] – end what I am doing here; all: in every topic of the group',
     },
     new: { menu: 'begin a fresh conversation' },
+    team: { menu: 'the specialists here', help: '– the specialists here, and files that are not in order' },
+    ask: { menu: 'ask a specialist', help: 'NAME QUESTION – ask a specialist' },
     ping: { menu: 'a sign of life' },
     chatid: { menu: 'the id of this chat' },
     groups: { menu: 'the groups, and the other chats I have seen' },
@@ -86,6 +88,63 @@ export const EN = {
   triedAgain: (group: string | null, taskId: string | null) => {
     if (group === null) return taskId === null ? 'It is tried again.' : `Task ${taskId} runs again.`;
     return `In ${group}: ${taskId === null ? 'it is tried again' : `task ${taskId} runs again`}.`;
+  },
+
+  // Specialists
+  /** Why a file of a specialist or a skill cannot be used, or is used otherwise than it is written. */
+  files: {
+    notUtf8: 'this is not UTF-8 text; save the file as UTF-8',
+    notText: 'it holds a character that no text has (NUL)',
+    isLink: 'it is a symbolic link, or lies behind one; expected a file of its own',
+    noFile: 'it is not a plain file',
+    cannotOpen: (code: string) => `it cannot be opened (${code})`,
+    tooLarge: (kb: number) => `it is larger than ${kb} KB`,
+    tooMany: (count: number) => `this one and those behind it are left out: ${count} files are enough`,
+    openFrontMatter: 'the front matter that begins here has no end: expected a line --- behind it',
+    longFrontMatter: (most: number) => `the front matter is longer than ${most} characters`,
+    notYaml: (detail: string) => `the front matter is not YAML: ${detail}`,
+    notFields: 'the front matter is no list of fields: expected lines such as name: reviewer',
+    noInstructions: 'there are no instructions behind the front matter',
+    noName: 'neither its front matter nor its file name makes a name of letters and digits',
+    nameTaken: (own: string, name: string) =>
+      `${own} is the name of something else here; it is called ${name}`,
+    sameName: (name: string, other: string) =>
+      `the name ${name} is that of ${other}, and so is its file name; expected another`,
+    renamed: (name: string, other: string, as: string) =>
+      `the name ${name} is that of ${other}; it is called ${as}, as its file`,
+    unknownModel: (model: string) =>
+      `the model “${model}” is unknown; it thinks with the group’s own (expected opus, sonnet, haiku, fable, inherit or claude-…)`,
+  },
+  team: {
+    none: 'There are no specialists here.',
+    title: 'The specialists here:',
+    global: 'for all groups',
+    howToAsk: (trigger: string | null) =>
+      `Ask one with /ask NAME and your question${trigger === null ? '' : `, or “${trigger} ask NAME …”`}.`,
+    howToAdd:
+      'To add one, send its Markdown file with the caption /team add GROUP (the folder of a group, or global for all).',
+    bad: 'Files that I cannot use:',
+    otherwise: 'Used otherwise than it is written:',
+    askWhom: 'Whom? Write /ask NAME and your question.',
+    unknown: (name: string, near: string | null) =>
+      near === null
+        ? `I know no specialist “${name}” here.`
+        : `I know no specialist “${name}” here. Near: ${near}.`,
+    allAre: (names: string) => `There are: ${names}.`,
+    askWhat: (name: string) => `What shall I ask ${name}? Write /ask ${name} and your question.`,
+    needsFile: 'Send the specialist’s Markdown file as a document, with /team add GROUP as its caption.',
+    needsMarkdown: (name: string) =>
+      `“${name}” is no Markdown file: expected a document whose name ends in .md`,
+    wrongPlace: (place: string) =>
+      `there is no group with the folder “${place}”; expected one of /groups, or global`,
+    isFetched: 'I fetch the file and tell you what becomes of it.',
+    notFetched: (name: string, why: string) => `“${name}” could not be fetched: ${why}`,
+    added: (name: string, file: string) =>
+      `Added: ${name} (${file}). It can be asked from the next message on.`,
+    isThere: (file: string) =>
+      `${file} is there already, with other words. It stays as it is; send yours under another name, or remove that one first`,
+    refusedFile: (file: string, line: number | null, reason: string) =>
+      line === null ? `${file}: ${reason}` : `${file}, line ${line}: ${reason}`,
   },
 
   // While a turn runs

@@ -10,9 +10,17 @@ import { scheduleTask } from '../../src/tasks.ts';
 import { type Group, iso } from '../../src/types.ts';
 import { createWorld, storeMessage, type World } from '../support/world.ts';
 
-function claim({ db, clock }: World, group: Group): Turn {
+function claim(world: World, group: Group): Turn {
+  const { db, clock } = world;
   const claimed = claimNext(
-    { db, random: systemRandom, assistantName: 'Nina', timezone: 'UTC', nowMs: clock.now() },
+    {
+      db,
+      home: world.home,
+      random: systemRandom,
+      assistantName: 'Nina',
+      timezone: 'UTC',
+      nowMs: clock.now(),
+    },
     group,
   );
   if (!claimed) throw new Error('nothing was claimed');

@@ -33,6 +33,7 @@ test('chat text does not act, and nothing of the host or of a user’s own setti
     variables: { SECRET: 'x', PATH: '/bin' },
     turn,
     globalMemory: null,
+    team: [],
   });
   expect(options).toMatchObject({
     verbatimPrompts: true,

@@ -11,6 +11,7 @@ import type {
   SDKResultMessage,
 } from '@anthropic-ai/claude-agent-sdk';
 import type { AgentEnvironment, TurnFile, Usage } from '../../../src/protocol.ts';
+import { readTeam, type Team } from '../../../src/team.ts';
 import { browserServer } from './browser.ts';
 import { activityOf, draftAfter } from './claude-activity.ts';
 import { classifyFailure, isStaleSession, resetTime } from './claude-failure.ts';
@@ -19,6 +20,8 @@ import { ClaudeProcess } from './claude-process.ts';
 import { oomKills } from './oom-kills.ts';
 import { promptOf } from './pictures.ts';
 import type { Provider, TurnOutcome, TurnReport } from './provider.ts';
+import { teamHooks } from './team-hooks.ts';
+import { TeamLog } from './team-log.ts';
 import type { Tool } from './tool.ts';
 
 /** How long Claude may take to confirm that it stopped; then its process is ended. */
@@ -51,6 +54,8 @@ class ClaudeProvider implements Provider {
   /** The tools of the running turn; the process outlives turns, so it asks here. */
   #tools: readonly Tool[] = [];
   #report: TurnReport | null = null;
+  #teamLog: TeamLog | null = null;
+  #team: Team = { specialists: [], notes: [] };
 
   constructor(sdk: Sdk, options: ClaudeProviderOptions) {
     this.#sdk = sdk;
@@ -65,6 +70,8 @@ class ClaudeProvider implements Provider {
   ): Promise<TurnOutcome> {
     this.#tools = tools;
     this.#report = report;
+    const { environment, log } = this.#options;
+    this.#teamLog = new TeamLog({ groupDir: environment.NANOCLAW_GROUP_DIR, now: Date.now, log }, turn);
     try {
       let attempt = await this.#attempt(turn, turn.session_id, report, signal);
       if (attempt.status === 'gone_while_idle') {
@@ -83,6 +90,8 @@ class ClaudeProvider implements Provider {
       }
       return attempt;
     } finally {
+      this.#teamLog.close();
+      this.#teamLog = null;
       this.#report = null;
     }
   }
@@ -215,7 +224,10 @@ class ClaudeProvider implements Provider {
   #processFor(turn: TurnFile, sessionId: string | null): ClaudeProcess {
     const { environment, variables } = this.#options;
     const globalMemory = readGlobalMemory(environment.NANOCLAW_GLOBAL_DIR);
-    const options = claudeOptions({ environment, variables, turn, globalMemory });
+    const { NANOCLAW_GROUP_DIR: groupDir, NANOCLAW_GLOBAL_DIR: globalDir } = environment;
+    this.#team = readTeam({ groupDir, globalDir });
+    const { specialists: team } = this.#team;
+    const options = claudeOptions({ environment, variables, turn, globalMemory, team });
     const key = JSON.stringify([options, this.#tools.map((tool) => tool.name)]);
     const warm = this.#process;
     if (warm && !warm.closed && sessionId !== null && warm.sessionId === sessionId && warm.key === key)
@@ -226,9 +238,11 @@ class ClaudeProvider implements Provider {
       [MCP_SERVER]: this.#mcpServer(),
       ...(browser ? { browser } : {}),
     };
+    const isSpecialist = (name: string) => this.#team.specialists.some((one) => one.name === name);
+    const hooks = teamHooks(() => this.#teamLog, isSpecialist);
     const resume = sessionId === null ? {} : { resume: sessionId };
     this.#killsBefore = oomKills();
-    this.#process = new ClaudeProcess(this.#sdk.query, key, { ...options, mcpServers, ...resume });
+    this.#process = new ClaudeProcess(this.#sdk.query, key, { ...options, mcpServers, hooks, ...resume });
     return this.#process;
   }
 

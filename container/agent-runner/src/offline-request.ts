@@ -2,6 +2,7 @@
  * Understands what the offline agent was asked: plain words to one of the few things it can do. Pure.
  * Whatever matches nothing is an echo.
  */
+import type { Specialist } from '../../../src/team.ts';
 import { readTrailingWhen, readWhen, recurs, type When } from './offline-when.ts';
 
 export type OfflineRequest =
@@ -24,6 +25,8 @@ export type OfflineRequest =
   | { kind: 'preview'; when: When }
   | { kind: 'list_tasks' }
   | { kind: 'change_task'; tool: ChangeTool; id: string; runMissed: boolean }
+  /** Who is there is not known here: offline.ts makes it of an echo. */
+  | { kind: 'ask'; specialist: Specialist; question: string }
   /** What a task says without more ado; empty: nothing. */
   | { kind: 'reply'; text: string }
   | { kind: 'echo'; text: string };

@@ -4,7 +4,8 @@
  */
 import { randomUUID } from 'node:crypto';
 import * as fs from 'node:fs';
-import { join, relative, resolve, sep } from 'node:path';
+import { join } from 'node:path';
+import { appendPlainFile, readPlainFile, replacePlainFile } from './plain-file.ts';
 
 const HEADING = '## Remembered';
 const MEMORY_LIMIT_BYTES = 256 * 1024;
@@ -101,41 +102,4 @@ export class OfflineSessions {
   #path(id: string): string {
     return join(this.#directory, `${id}.jsonl`);
   }
-}
-
-/** The absolute path of a file directly or deeper in the folder; null when it leads out, also by a link. */
-export function pathInside(folder: string, path: string): string | null {
-  const absolute = resolve(folder, path);
-  const parts = relative(folder, absolute).split(sep);
-  if (parts[0] === '' || parts.includes('..') || path.includes('\0')) return null;
-  let current = folder;
-  for (const part of parts) {
-    current = join(current, part);
-    if (fs.lstatSync(current, { throwIfNoEntry: false })?.isSymbolicLink()) return null;
-  }
-  return absolute;
-}
-
-function readPlainFile(path: string, limitBytes: number): string | null {
-  const stat = fs.lstatSync(path, { throwIfNoEntry: false });
-  if (!stat) return null;
-  if (!stat.isFile()) throw new Error('it is not an ordinary file');
-  if (stat.size > limitBytes) throw new Error('it has grown too large');
-  return fs.readFileSync(path, 'utf8');
-}
-
-function appendPlainFile(path: string, text: string): void {
-  const { O_APPEND, O_CREAT, O_NOFOLLOW, O_WRONLY } = fs.constants;
-  const handle = fs.openSync(path, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW, 0o644);
-  try {
-    fs.writeFileSync(handle, text);
-  } finally {
-    fs.closeSync(handle);
-  }
-}
-
-function replacePlainFile(path: string, text: string): void {
-  const staged = `${path}.${randomUUID()}.tmp`;
-  fs.writeFileSync(staged, text, { flag: 'wx', mode: 0o644 });
-  fs.renameSync(staged, path);
 }

@@ -6,10 +6,13 @@
 import * as fs from 'node:fs';
 import { dirname } from 'node:path';
 import type { TurnFile } from '../../../src/protocol.ts';
+import { behindAsk, readTeam, whoIsAsked } from '../../../src/team.ts';
 import { type OfflineRequest, readOfflineRequest, readScheduledPrompt } from './offline-request.ts';
-import { OfflineMemory, OfflineSessions, pathInside } from './offline-store.ts';
+import { OfflineMemory, OfflineSessions } from './offline-store.ts';
 import { scheduleArguments } from './offline-when.ts';
+import { pathInside } from './plain-file.ts';
 import type { Provider, TurnOutcome, TurnReport } from './provider.ts';
+import { TeamLog } from './team-log.ts';
 import type { Tool } from './tool.ts';
 
 const LISTED_FILES = 50;
@@ -30,8 +33,12 @@ interface Turn {
   messageId?: number | undefined;
 }
 
-export function createOfflineProvider(options: { groupDir: string; home: string }): Provider {
-  const { groupDir } = options;
+export function createOfflineProvider(options: {
+  groupDir: string;
+  globalDir: string;
+  home: string;
+}): Provider {
+  const { groupDir, globalDir } = options;
   const memory = new OfflineMemory(groupDir);
   const sessions = new OfflineSessions(options.home);
 
@@ -90,6 +97,8 @@ export function createOfflineProvider(options: { groupDir: string; home: string 
           task_id: request.id,
           ...(request.runMissed ? { run_missed: true } : {}),
         });
+      case 'ask':
+        return askSpecialist(request, turn);
       case 'reply':
         return request.text;
       case 'echo':
@@ -104,6 +113,29 @@ export function createOfflineProvider(options: { groupDir: string; home: string 
     } catch (error) {
       return `I could not write that to CLAUDE.md: ${messageOf(error)}.`;
     }
+  }
+
+  /** Nobody here can think in its place; what it is, and that it was asked, can be told and written down. */
+  function askSpecialist(
+    { specialist, question }: Extract<OfflineRequest, { kind: 'ask' }>,
+    { file }: Turn,
+  ): string {
+    const { name, description, instructions } = specialist;
+    const answer = `I am the offline agent and cannot think as ${name} would: ${description} Its instructions have ${instructions.length} characters and begin: “${shortened(instructions.split('\n', 1)[0] ?? '')}”`;
+    const talk = new TeamLog({ groupDir, now: Date.now, log: () => {} }, file);
+    talk.asked(name, name, question, question);
+    talk.answered(name, answer);
+    return answer;
+  }
+
+  /** An echo may be meant for a specialist. */
+  function understood(request: OfflineRequest): OfflineRequest {
+    const words = request.kind === 'echo' || request.kind === 'reply' ? behindAsk(request.text) : null;
+    if (words === null) return request;
+    const asked = whoIsAsked(readTeam({ groupDir, globalDir }), words);
+    return asked?.specialist
+      ? { kind: 'ask', specialist: asked.specialist, question: asked.request }
+      : request;
   }
 
   async function sendFile(request: { path: string; content: string | null }, turn: Turn): Promise<string> {
@@ -143,7 +175,7 @@ export function createOfflineProvider(options: { groupDir: string; home: string 
         report.alive('thinking');
         try {
           const messageId = asking.length === requests.length ? asking[n] : asking.at(-1);
-          answers.push(await answer(read(request), { ...turn, messageId }));
+          answers.push(await answer(understood(read(request)), { ...turn, messageId }));
         } catch (error) {
           if (!(error instanceof AskedToFail)) throw error;
           return { status: 'error', code: 'agent', message: error.message };
@@ -210,6 +242,7 @@ function helpText(turn: TurnFile): string {
     '`react 👍` reacts to your message',
     '`list my tasks`, then `pause`, `resume`, `cancel` or `run` with an id, like `pause t2k4m9`',
     '`slow 10` works for ten seconds; `fail` fails on purpose',
+    '`ask NAME …`, one of the specialists (`/team`)',
     '`ping`',
     ...(turn.is_main
       ? ['`register CHAT_ID as FOLDER`, `unregister CHAT_ID`, `refresh groups` (main group only)']

@@ -64,7 +64,11 @@ async function run(options: RunOptions): Promise<number> {
   const provider: Provider =
     environment.NANOCLAW_PROVIDER === 'claude'
       ? await createClaudeProvider({ environment, variables, stallMs, log })
-      : createOfflineProvider({ groupDir: environment.NANOCLAW_GROUP_DIR, home: environment.HOME });
+      : createOfflineProvider({
+          groupDir: environment.NANOCLAW_GROUP_DIR,
+          globalDir: environment.NANOCLAW_GLOBAL_DIR,
+          home: environment.HOME,
+        });
   const loop = new TurnLoop({
     mailbox,
     commands: new CommandClient(mailbox, commandTimeoutMs),

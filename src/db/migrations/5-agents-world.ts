@@ -1,9 +1,9 @@
-/** Search in what was said. */
+/** What an agent's world needs to be remembered outside of its files. */
 import type { Migration } from './migration.ts';
 
 export const AGENTS_WORLD: Migration = {
   id: 5,
-  name: 'search in messages',
+  name: 'search, specialists',
   sql: `
 -- The words of messages, by their seq, each as <key of its chat>·<word> (lib/fold.ts): a word of one chat is none of another.
 -- Only the daemon writes here. What is removed leaves no trace in it.
@@ -20,5 +20,10 @@ CREATE TRIGGER message_words_changed AFTER UPDATE OF content, edited_content, se
 BEGIN INSERT OR IGNORE INTO search_due VALUES (NEW.seq); END;
 CREATE TRIGGER message_words_gone AFTER DELETE ON messages
 BEGIN INSERT OR IGNORE INTO search_due VALUES (OLD.seq); END;
+
+-- A message of main's whose file is to become a specialist of a group's (folder), or of all (global), once it is fetched.
+CREATE TABLE specialist_additions (
+  message_seq INTEGER PRIMARY KEY, folder TEXT NOT NULL, actor TEXT NOT NULL
+) STRICT;
 `,
 };
