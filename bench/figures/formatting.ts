@@ -2,8 +2,9 @@
  * An agent's reply as messages that Telegram takes, which is done inside of a transaction: the worst of many hostile
  * documents, beside a plain one of the same size. In this process, warm.
  */
+
+import { stripInternal } from '../../src/format/reply-text.ts';
 import { formatReply } from '../../src/format.ts';
-import { stripInternal } from '../../src/router/reply-text.ts';
 import { hostileDocuments, PLAIN_PIECE, repeated } from '../../test/support/hostile-markdown.ts';
 import type { BenchContext, Row } from '../figure.ts';
 import { type Stats, statsOf } from '../support/stats.ts';

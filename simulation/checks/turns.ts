@@ -1,8 +1,8 @@
 /** The ledger of turns against what the agents know: one at a time, each ends, and what an agent finished counts. */
 import type { TurnState } from '../../src/db/turns.ts';
 import type { Db } from '../../src/db.ts';
+import { stripInternal } from '../../src/format/reply-text.ts';
 import { formatReply } from '../../src/format.ts';
-import { stripInternal } from '../../src/router/reply-text.ts';
 import type { Agents, TurnRecord } from '../world/agent-life.ts';
 import type { SimulatedEngine } from '../world/engine.ts';
 import type { World } from '../world/world.ts';

@@ -2,8 +2,10 @@
  * Chats that the bot is added to or removed from: main is told, and asked whether a new one is to be registered. Inside the
  * router's transaction. Bounded, also over restarts: strangers can add the bot to as many chats as they like.
  */
+
 import type { Db } from '../db.ts';
 import type { Clock } from '../lib/clock.ts';
+import { oneLine } from '../lib/one-line.ts';
 import { proposeFolder } from '../registry/propose-folder.ts';
 import type { RegistryOptions } from '../registry.ts';
 import type { Router } from '../router.ts';
@@ -11,7 +13,7 @@ import type { Incoming } from '../telegram/update.ts';
 import { type ChatJid, type Group, iso } from '../types.ts';
 import type { ChatCommandContext } from './chat-commands.ts';
 import type { Questions } from './questions.ts';
-import { MOST_TOLD, oneLine, timesTold } from './told.ts';
+import { MOST_TOLD, timesTold } from './told.ts';
 
 const HOUR_MS = 60 * 60_000;
 /** The same chat is asked about once in this time, however often the bot is added there. */

@@ -5,6 +5,7 @@
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import type { Db } from '../db.ts';
+import { stripInternal } from '../format/reply-text.ts';
 import { formatCaption, formatReply, type Reading } from '../format.ts';
 import { writeFileAtomic } from '../lib/atomic-file.ts';
 import type { Clock } from '../lib/clock.ts';
@@ -12,7 +13,6 @@ import type { Random } from '../lib/random.ts';
 import { fileKindOf } from '../mailbox/file-kind.ts';
 import { OUTBOX_COPIES } from '../mailbox/layout.ts';
 import { type ChatJid, iso, type ReplyFormat, type TurnId } from '../types.ts';
-import { stripInternal } from './reply-text.ts';
 
 export interface Reply {
   chatJid: ChatJid;

@@ -1,10 +1,10 @@
 /** What updates tell of whether the bot may write in a group's chat: it is paused, or goes on. In the router's transaction. */
+import { oneLine } from '../lib/one-line.ts';
 import type { IncomingMessage } from '../telegram/message.ts';
 import type { Incoming } from '../telegram/update.ts';
 import type { ChatJid, Group } from '../types.ts';
 import type { Words } from '../words.ts';
 import { type PauseContext, pauseGroup, resumeGroup } from './pauses.ts';
-import { oneLine } from './told.ts';
 
 export interface PauseUpdatesOptions extends PauseContext {
   /** A group that was paused goes on, and runs of its tasks may be too late by now. */

@@ -7,17 +7,19 @@
  *
  * It is the group's own state in the database, so a restart changes nothing. Whoever changes it wakes after the commit.
  */
+
 import type { Pause, PauseReason } from '../db/pauses.ts';
 import type { Db } from '../db.ts';
 import { messageOf } from '../errors.ts';
 import type { Clock } from '../lib/clock.ts';
+import { oneLine } from '../lib/one-line.ts';
 import { repeat } from '../lib/repeat.ts';
 import type { Logger } from '../log.ts';
 import { skipRun } from '../tasks/waiting-runs.ts';
 import { type Telegram, TelegramError } from '../telegram/api.ts';
 import { type ChatJid, chatJid, type Group, iso } from '../types.ts';
 import { REASONS, type Words } from '../words.ts';
-import { MOST_TOLD, oneLine, timesTold } from './told.ts';
+import { MOST_TOLD, timesTold } from './told.ts';
 
 export interface PauseContext {
   db: Db;

@@ -17,11 +17,3 @@ export function timesTold(db: Db, clock: Clock): number {
   db.inbox.setMeta(COUNTED, `${isFresh ? from : clock.now()}:${times}`);
   return times;
 }
-
-/** People's words: they end neither the line nor the sentence. */
-export const oneLine = (text: string, most: number): string =>
-  text
-    .replace(/[\p{Cc}\u2028\u2029\s]+/gu, ' ')
-    .trim()
-    .slice(0, most)
-    .toWellFormed();

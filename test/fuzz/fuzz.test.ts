@@ -12,6 +12,7 @@ import type { Update } from 'grammy/types';
 import { expect, it } from 'vitest';
 import { loadConfig } from '../../src/config.ts';
 import { NanoClawError } from '../../src/errors.ts';
+import { stripInternal } from '../../src/format/reply-text.ts';
 import { formatReply, MESSAGE_LENGTH } from '../../src/format.ts';
 import { formatDuration, parseDuration } from '../../src/lib/duration.ts';
 import { parseAllowlist } from '../../src/mounts/allowlist.ts';
@@ -25,7 +26,6 @@ import {
   scheduleTypeOf,
 } from '../../src/next-run.ts';
 import { renderPrompt } from '../../src/prompt.ts';
-import { stripInternal } from '../../src/router/reply-text.ts';
 import { watchSenderRules } from '../../src/sender-rules.ts';
 import { BotApiError } from '../../src/simulator/api-error.ts';
 import { parseFormatted } from '../../src/simulator/parse-mode.ts';
