@@ -121,6 +121,7 @@ export function createContainerRunner(options: ContainerRunnerOptions): Containe
     ...options,
     pool,
     lastWords,
+    isAwaiting: (id) => db.sqlite.open && db.asked.waits(id, iso(clock.now())),
     settle(entry) {
       void lastWords(entry.agent.folder, () => {
         if (active.get(entry.turn.id) === entry)

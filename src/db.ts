@@ -6,6 +6,7 @@
  * an answer; a turn in state queued or running owns its messages. It never calls out: no files, no network.
  */
 import { additionRepository } from './db/additions.ts';
+import { agentQuestionRepository } from './db/agent-questions.ts';
 import { agentRepository } from './db/agents.ts';
 import { attachmentRepository } from './db/attachments.ts';
 import { auditRepository } from './db/audit.ts';
@@ -63,6 +64,7 @@ export function createDb(file: string, options: OpenOptions = {}) {
     trace: traceQuery(sqlite),
     additions: additionRepository(sqlite),
     agents: agentRepository(sqlite),
+    asked: agentQuestionRepository(sqlite),
     page: pageRepository(sqlite),
     pairing: pairingRepository(sqlite),
     usage: usageRepository(sqlite),

@@ -12,6 +12,7 @@ const TABLE: Record<CommandType, { group: Reach; main: Reach }> = {
   send_message: { group: 'own', main: 'any' },
   send_file: { group: 'own', main: 'any' },
   react: { group: 'own', main: 'any' },
+  ask_user: { group: 'own', main: 'any' },
   schedule_task: { group: 'own', main: 'any' },
   preview_task: { group: 'own', main: 'any' },
   pause_task: { group: 'own', main: 'any' },

@@ -4,6 +4,7 @@
  */
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
+import { dropAsked } from './asked.ts';
 import { isTimezone } from './config/settings.ts';
 import type { Db } from './db.ts';
 import { NanoClawError } from './errors.ts';
@@ -88,6 +89,7 @@ export function removeGroup(options: RegistryOptions, group: Group, actor: strin
   db.transaction(() => {
     db.messages.disposeOpen(group.chatJid, 'unregistered', REASONS.unregistered);
     pauseTasksOf(options, group);
+    dropAsked(db, group.folder, group.chatJid, now());
     db.groups.remove(group.chatJid);
     db.audit.note({
       at: now(),

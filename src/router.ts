@@ -12,6 +12,7 @@ import type { Reach } from './lib/failpoint.ts';
 import type { Random } from './lib/random.ts';
 import { runEach } from './lib/run-each.ts';
 import type { Logger } from './log.ts';
+import { type Answered, createAgentQuestions } from './router/agent-questions.ts';
 import { type AttachedOptions, createAttached } from './router/attached.ts';
 import type { ChatAnswer, ChatCommandContext } from './router/chat-commands.ts';
 import { createEdits, isMove } from './router/edits.ts';
@@ -23,36 +24,18 @@ import { createPauseUpdates } from './router/pause-updates.ts';
 import { createQuestions } from './router/questions.ts';
 import { createStopButton, type Stopping } from './router/stop-button.ts';
 import { createStrangers } from './router/strangers.ts';
+import { nobodyYet, type Wakes, type Woken, wakesOf } from './router/woken.ts';
 import type { BotIdentity } from './telegram/api.ts';
 import type { IncomingMessage } from './telegram/message.ts';
 import { type Incoming, type IncomingReaction, type Press, parseUpdate } from './telegram/update.ts';
-import { type ChatJid, type Group, iso, type Seq, type TurnId } from './types.ts';
+import { type ChatJid, type Group, iso, type Seq } from './types.ts';
 import { DEFAULT_LANGUAGE, languageOf, wordsOf } from './words.ts';
 
-export interface RouterOptions extends JudgeOptions, AttachedOptions {
+export interface RouterOptions extends JudgeOptions, AttachedOptions, Wakes {
   log: Logger;
   random: Random;
-  /** There is a message to answer in this chat. */
-  wakeQueue: (jid: ChatJid) => void;
-  /** There is something to send to this chat. */
-  wakeDelivery: (jid: ChatJid) => void;
-  /** A group has another chat id now: all who know it by the old one are to go on with the new one. */
-  chatMoved: (from: ChatJid, to: ChatJid) => void;
   /** In the transaction: a group that was paused goes on, and runs of its tasks may be too late by now. */
   judgeRuns: (jid: ChatJid) => void;
-  /** Somebody has written in a paused chat. */
-  heardPaused: (jid: ChatJid) => void;
-  /** The list of known chats has changed. */
-  chatsChanged: () => void;
-  /** Telegram is to be told that a button was pressed. */
-  wakeAnswers: () => void;
-  tasksChanged: (jid: ChatJid) => void;
-  /** Somebody wants the chat's running turn to end, or only this one of it. */
-  stopTurn: (jid: ChatJid, only?: TurnId) => void;
-  /** A message that showed how this turn goes still stands. */
-  turnIsOver: (turn: TurnId) => void;
-  /** There may be files to fetch. */
-  filesCame: () => void;
   reach?: Reach | undefined;
 }
 
@@ -83,6 +66,7 @@ export function createRouter(options: RouterOptions): Router {
     return { db, tasks, registry, assistantName, words, describe, ...about };
   };
   const questions = createQuestions({ ...options, contextOf });
+  const agentQuestions = createAgentQuestions(options);
   const stopButton = createStopButton({ ...options, record });
   const newChats = createNewChats({ ...options, record, questions, contextOf });
   const attached = createAttached(options);
@@ -90,19 +74,7 @@ export function createRouter(options: RouterOptions): Router {
   const pauseUpdates = createPauseUpdates(options);
 
   function accept(bot: BotIdentity, updates: readonly Update[], nextOffset: number): void {
-    const woken: Woken = {
-      moved: [],
-      heard: new Set(),
-      queue: new Set(),
-      delivery: new Set(),
-      tasks: new Set(),
-      stop: new Set(),
-      stopOnly: new Map(),
-      over: new Set(),
-      chats: false,
-      answers: false,
-      files: false,
-    };
+    const woken = nobodyYet();
     let isStored = false;
     try {
       db.transaction(() => {
@@ -113,46 +85,9 @@ export function createRouter(options: RouterOptions): Router {
     } finally {
       options.limits.settle(isStored);
     }
-    const wakes: (() => void)[] = [
-      () => options.reach?.('updates.stored'),
-      ...woken.moved.map(
-        ({ from, to }) =>
-          () =>
-            options.chatMoved(from, to),
-      ),
-      ...[...woken.delivery].map((jid) => () => options.wakeDelivery(jid)),
-      // Before the queue, which asks what it should wait for.
-      ...(woken.files ? [options.filesCame] : []),
-      ...[...woken.queue].map((jid) => () => options.wakeQueue(jid)),
-      ...[...woken.tasks].map((jid) => () => options.tasksChanged(jid)),
-      ...[...woken.stop].map((jid) => () => options.stopTurn(jid)),
-      ...[...woken.stopOnly].map(
-        ([turn, jid]) =>
-          () =>
-            options.stopTurn(jid, turn),
-      ),
-      ...[...woken.over].map((turn) => () => options.turnIsOver(turn)),
-      ...[...woken.heard].map((jid) => () => options.heardPaused(jid)),
-      ...(woken.chats ? [options.chatsChanged] : []),
-      ...(woken.answers ? [options.wakeAnswers] : []),
-    ];
+    const wakes = [() => options.reach?.('updates.stored'), ...wakesOf(woken, options)];
     // A mirror that cannot be written must not keep a message waiting, or make the batch come again.
     runEach(wakes, (error) => log.error({ event: 'wake_failed', err: error }, messageOf(error)));
-  }
-
-  /** What to do after the commit. */
-  interface Woken {
-    moved: { from: ChatJid; to: ChatJid }[];
-    heard: Set<ChatJid>;
-    queue: Set<ChatJid>;
-    delivery: Set<ChatJid>;
-    tasks: Set<ChatJid>;
-    stop: Set<ChatJid>;
-    stopOnly: Map<TurnId, ChatJid>;
-    over: Set<TurnId>;
-    chats: boolean;
-    answers: boolean;
-    files: boolean;
   }
 
   function acceptOne(bot: BotIdentity, update: Update, woken: Woken): void {
@@ -214,6 +149,8 @@ export function createRouter(options: RouterOptions): Router {
       if (group !== null) woken.delivery.add(group.chatJid);
       if (stopButton.isPressed(incoming.press))
         return followStop(stopButton.press(incoming.press, group), woken);
+      if (agentQuestions.isPressed(incoming.press))
+        return followAnswer(agentQuestions.press(incoming.press, group), woken);
       const effect = questions.press(incoming.press, group);
       if (effect !== null && group !== null) follow(effect, group, woken);
       return;
@@ -341,6 +278,11 @@ export function createRouter(options: RouterOptions): Router {
     if (stop === undefined) return;
     woken.delivery.add(stop.jid);
     woken.stopOnly.set(stop.turn, stop.jid);
+  }
+
+  function followAnswer({ said, owed }: Answered, woken: Woken): void {
+    if (owed) woken.asked = true;
+    if (said !== undefined) woken.queue.add(said);
   }
 
   /** What a command, typed or pressed, has changed. */

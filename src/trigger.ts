@@ -19,8 +19,8 @@ export interface TriggerInput {
   requiresTrigger: boolean;
 }
 
-/** album: another message of its album is; voice: her name was spoken in it. */
-export type TriggerKind = 'command' | 'mention' | 'reply' | 'always' | 'album' | 'voice';
+/** album: another message of its album is; voice: her name was spoken in it; answer: it answers a question of hers by a button. */
+export type TriggerKind = 'command' | 'mention' | 'reply' | 'always' | 'album' | 'voice' | 'answer';
 
 const CODE = new Set(['code', 'pre']);
 

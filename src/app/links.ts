@@ -5,6 +5,7 @@
 import type { ContainerRunner } from '../container-runner.ts';
 import type { GroupQueue } from '../group-queue.ts';
 import type { AgentProxies } from '../http/agent-proxies.ts';
+import type { AskedWaits } from '../ipc/asked-waits.ts';
 import type { Ipc } from '../ipc.ts';
 import type { Router } from '../router.ts';
 import type { ChosenRuntime } from '../runtime/choose-runtime.ts';
@@ -17,6 +18,7 @@ export interface Links {
   late: {
     queue?: GroupQueue<ChatJid>;
     ipc?: Ipc;
+    askedWaits?: AskedWaits;
     router?: Router;
     scheduler?: TaskScheduler;
     runtime?: ChosenRuntime;

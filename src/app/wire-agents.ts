@@ -1,6 +1,7 @@
 /** The side of the daemon that faces the agents: queue, containers, mailbox, schedule. Nothing is started here. */
 import { type ContainerRunner, createContainerRunner } from '../container-runner.ts';
 import { createGroupQueue, type GroupQueue } from '../group-queue.ts';
+import { type AskedWaits, createAskedWaits } from '../ipc/asked-waits.ts';
 import { type createTaskSnapshots, writeAvailableGroups, writeCurrentTasks } from '../ipc/snapshots.ts';
 import { createIpc, type Ipc } from '../ipc.ts';
 import type { FileEvents } from '../lib/file-events.ts';
@@ -34,6 +35,7 @@ export interface Agents {
   extraMounts: ExtraMounts;
   runner: ContainerRunner;
   ipc: Ipc;
+  askedWaits: AskedWaits;
   queue: GroupQueue<ChatJid>;
   scheduler: TaskScheduler;
 }
@@ -112,6 +114,14 @@ export function wireAgents(parts: AgentsParts): Agents {
     ipc: () => need(late.ipc),
     reach,
   });
+  const askedWaits = createAskedWaits({
+    db,
+    clock,
+    log: child('ipc'),
+    home: config.home,
+    wakeDelivery: delivery.wake,
+    reach,
+  });
   const ipc = createIpc({
     db,
     home: config.home,
@@ -125,6 +135,7 @@ export function wireAgents(parts: AgentsParts): Agents {
     wakeDelivery: delivery.wake,
     groupsChanged: parts.groupsChanged,
     wakeReactions: parts.chats.reactions.wake,
+    wakeAsked: askedWaits.wake,
     tasksChanged: parts.tasksChanged,
     reach,
   });
@@ -143,5 +154,5 @@ export function wireAgents(parts: AgentsParts): Agents {
     ...(overrides.scheduleLookMs === undefined ? {} : { lookMs: overrides.scheduleLookMs }),
     reach,
   });
-  return { choose, extraMounts, runner, ipc, queue, scheduler };
+  return { choose, extraMounts, runner, ipc, askedWaits, queue, scheduler };
 }

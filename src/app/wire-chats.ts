@@ -103,6 +103,7 @@ export function wireChats(parts: ChatsParts): Chats {
     bot,
     chatMoved: parts.chatMoved,
     settled: presence.settled,
+    wakeAsked: () => need(links.late.askedWaits).wake(),
     reach,
   });
   const judgeRuns = (jid: ChatJid) => judgeWaiting(db, clock.now(), jid);
@@ -139,6 +140,7 @@ export function wireChats(parts: ChatsParts): Chats {
     heardPaused: (jid) => pauses.heard(jid),
     chatsChanged: groupsChanged,
     wakeAnswers: answers.wake,
+    wakeAsked: () => need(links.late.askedWaits).wake(),
     tasksChanged: parts.tasksChanged,
     random: parts.random,
     turnIsOver: presence.settled,

@@ -104,8 +104,8 @@ export function wire(parts: WireParts): Wired {
   });
   const agents = wireAgents({ ...shared, chats, fileEvents, taskSnapshots });
   const { poller, router, delivery, attachments, problems, senderRules } = chats;
-  const { queue, ipc, scheduler, runner } = agents;
-  Object.assign(late, { queue, ipc, router, scheduler, runner });
+  const { queue, ipc, askedWaits, scheduler, runner } = agents;
+  Object.assign(late, { queue, ipc, askedWaits, router, scheduler, runner });
 
   const retention = createRetention({
     db,
@@ -148,6 +148,9 @@ export function wire(parts: WireParts): Wired {
   chats.reactions.wake();
   chats.pauses.start();
   attachments.start();
+  // Before the first press is taken: what had to be waited for meanwhile is over.
+  askedWaits.wake();
+  releasers.add(() => askedWaits.stop());
   chats.lookAtRules();
   poller.start();
   scheduler.start();

@@ -38,6 +38,8 @@ export interface ActiveTurnsOptions {
   lastWords: LastWords;
   /** How long a turn may show no sign of life. */
   timeoutMs: number;
+  /** The turn's agent waits for the answer of people just now. */
+  isAwaiting: (id: TurnId) => boolean;
   /** Settles a turn whose agent is gone without our having been told. */
   settle: (entry: ActiveTurn) => void;
 }
@@ -69,6 +71,24 @@ export function createActiveTurns(options: ActiveTurnsOptions): ActiveTurns {
     if (active.get(id) === entry) options.settle(entry);
   }
 
+  function signOfLife(id: TurnId, event?: AgentEvent): void {
+    const entry = active.get(id);
+    if (!entry) return;
+    if (event?.type === 'progress') entry.activity = event.activity;
+    if (event !== undefined) entry.shown.saw(event);
+    entry.lifeTimer?.cancel();
+    const message = `no sign of life for ${Math.round(timeoutMs / 1000)} s (CONTAINER_TIMEOUT)`;
+    const timer = clock.after(timeoutMs, () => {
+      // Its agent waits for people, as long as it may.
+      if (options.isAwaiting(id)) return signOfLife(id);
+      // It may have said something of which nobody told us, or that could not be stored.
+      void options.lastWords(entry.agent.folder, () => {
+        if (entry.lifeTimer === timer) void endAgent(id, { code: 'timeout', message });
+      });
+    });
+    entry.lifeTimer = timer;
+  }
+
   return {
     add: (entry) => void active.set(entry.turn.id, entry),
     get: (id) => active.get(id),
@@ -80,21 +100,7 @@ export function createActiveTurns(options: ActiveTurnsOptions): ActiveTurns {
       return entry;
     },
     all: () => [...active.values()],
-    signOfLife(id, event) {
-      const entry = active.get(id);
-      if (!entry) return;
-      if (event?.type === 'progress') entry.activity = event.activity;
-      if (event !== undefined) entry.shown.saw(event);
-      entry.lifeTimer?.cancel();
-      const message = `no sign of life for ${Math.round(timeoutMs / 1000)} s (CONTAINER_TIMEOUT)`;
-      const timer = clock.after(timeoutMs, () => {
-        // It may have said something of which nobody told us, or that could not be stored.
-        void options.lastWords(entry.agent.folder, () => {
-          if (entry.lifeTimer === timer) void endAgent(id, { code: 'timeout', message });
-        });
-      });
-      entry.lifeTimer = timer;
-    },
+    signOfLife,
     stop({ turn, agent }) {
       const number = `${clock.now()}-${random.uuid()}`;
       const control = { container: agent.container.name, type: 'interrupt' as const, turn: turn.id };

@@ -3,6 +3,7 @@
  * messages and what the chat is told become true together or not at all. A turn that has ended stays as it is.
  */
 
+import { sayAgain, turnWaitsNoMore } from '../asked.ts';
 import type { Turn } from '../db/turns.ts';
 import type { Db } from '../db.ts';
 import type { RunResult } from '../group-queue.ts';
@@ -22,6 +23,7 @@ export interface SettlementOptions {
   clock: Clock;
   log: Logger;
   home: string;
+  assistantName: string;
   record: Router['record'];
   wakeDelivery: (jid: ChatJid) => void;
   /** Named to the chat when they were hit. */
@@ -125,6 +127,7 @@ export function createSettlement(options: SettlementOptions): Settlement {
     usage: Usage | null,
   ): RunResult {
     if (db.turns.finish(turn.id, state, now(), failure, usage)) {
+      turnWaitsNoMore(db, turn.id);
       const reason = state === 'stopped' ? asItIs(turn).stoppedBy : (failure?.code ?? null);
       db.turns.settleMessages(turn, state === 'done' ? 'answered' : state, reason);
     }
@@ -152,6 +155,8 @@ export function createSettlement(options: SettlementOptions): Settlement {
       if (retryInMs === null) return failForGood(turn, failure, usage);
       const retryAt = retryInMs === 0 ? null : iso(nowMs + retryInMs);
       if (!db.turns.finish(id, 'retried', now(), failure, usage, retryAt)) return 'again';
+      turnWaitsNoMore(db, turn.id);
+      if (!isTask) sayAgain(db, id, options.assistantName, now());
       db.turns.releaseMessages(turn);
       taskRunAgain(outcomes(), turn, failure, retryInMs);
       announce(turn, failure, next);

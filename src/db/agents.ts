@@ -31,6 +31,9 @@ export function agentRepository(db: Sqlite) {
     `INSERT INTO ipc_commands (id, group_folder, type, outcome, reason, created_at, turn_id, digest)
      VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
   );
+  const settleCommand = db.prepare(
+    "UPDATE ipc_commands SET outcome = 'done', reason = ? WHERE group_folder = ? AND id = ? AND outcome = 'waiting'",
+  );
   const doneEarlier = db.prepare<[string, string], { times: number; reason: string | null }>(
     `SELECT count(*) AS times, min(c.reason) AS reason
      FROM turns me JOIN turns t ON t.chain = me.chain AND t.id <> me.id
@@ -82,11 +85,16 @@ export function agentRepository(db: Sqlite) {
       const earlier = doneEarlier.get(digest, turn);
       return earlier && earlier.times > (askedNow.get(turn, digest) ?? 0) ? (earlier.reason ?? '') : null;
     },
+    /** What became of a command that was waiting. */
+    settleCommand(folder: Folder, id: string, reason: string): void {
+      settleCommand.run(reason, folder, id);
+    },
     noteCommand(c: {
       id: string;
       folder: Folder;
       type: string;
-      outcome: 'done' | 'refused' | 'repeated';
+      /** waiting: its agent is told later. */
+      outcome: 'done' | 'refused' | 'repeated' | 'waiting';
       reason: string | null;
       at: Iso;
       /** The turn that asked, and what for; for what must not be done again by its next attempt. */

@@ -34,6 +34,7 @@ export function groupMove(db: Sqlite): (from: ChatJid, to: ChatJid) => void {
     `UPDATE task_runs SET chat_jid = ? WHERE task_id IN (SELECT id FROM scheduled_tasks WHERE chat_jid = ?)`,
     'UPDATE scheduled_tasks SET chat_jid = ? WHERE chat_jid = ?',
     'UPDATE questions SET chat_jid = ? WHERE chat_jid = ?',
+    'UPDATE agent_questions SET chat_jid = ? WHERE chat_jid = ?',
     `UPDATE OR REPLACE heard_reactions SET chat_jid = ?, message_id = ${moved('message_id')} WHERE chat_jid = ?`,
     // On messages of a chat that nobody can reach any more.
     'DELETE FROM reactions WHERE ? <> chat_jid AND chat_jid = ?',
@@ -43,7 +44,7 @@ export function groupMove(db: Sqlite): (from: ChatJid, to: ChatJid) => void {
     `INSERT INTO chats (chat_jid, name, type, username, is_forum, first_seen, last_activity, language)
        SELECT ?, name, 'supergroup', NULL, is_forum, first_seen, last_activity, language FROM chats WHERE chat_jid = ?
        ON CONFLICT (chat_jid) DO UPDATE SET language = coalesce(language, excluded.language)`,
-    'UPDATE corrections SET chat_jid = ? WHERE chat_jid = ? AND turn_id IS NULL',
+    'UPDATE corrections SET chat_jid = ? WHERE chat_jid = ?',
     'UPDATE OR REPLACE topics SET chat_jid = ? WHERE chat_jid = ?',
     // The words of the chat are the group's under the same key, or, where the new one has a key already, indexed anew.
     `INSERT OR IGNORE INTO search_due SELECT seq FROM messages m JOIN search_chats c USING (chat_jid)

@@ -18,6 +18,7 @@ import type { Router } from '../router.ts';
 import type { TaskRules } from '../tasks.ts';
 import { reactionOf } from '../telegram/emoji.ts';
 import { type ChatJid, chatJid, type Group } from '../types.ts';
+import { askUser } from './ask.ts';
 import { isTaskCommand, runTaskCommand } from './task-commands.ts';
 
 export interface CommandContext {
@@ -34,6 +35,10 @@ export interface CommandEffect {
   detail: string;
   wakeDelivery?: ChatJid;
   groupsChanged?: boolean;
+  /** People were asked something. */
+  asked?: boolean;
+  /** What becomes of it is told later; until then the command waits. */
+  waits?: boolean;
   /** There are reactions to show. */
   reactions?: boolean;
   /** The chat whose tasks have changed. */
@@ -63,6 +68,13 @@ export function runCommand(context: CommandContext, asker: Group, command: Comma
       );
     case 'react':
       return react(context, registered(target, command.chat_jid), command.message_id, command.emoji);
+    case 'ask_user': {
+      const to = registered(target, command.chat_jid);
+      mayPileUp(context, to, 'messages');
+      const { db, random, tasks } = context;
+      const asking = { db, random, nowMs: tasks.now() };
+      return { ...askUser(asking, asker, to, runningTurn(context, asker), command), asked: true };
+    }
     case 'register_group': {
       const group = registerGroup(
         context.registry,

@@ -23,6 +23,8 @@ export interface ExecuteOptions {
   wakeDelivery: (jid: ChatJid) => void;
   groupsChanged: () => void;
   wakeReactions?: () => void;
+  /** The wait for an answer of people begins. */
+  wakeAsked?: () => void;
   tasksChanged: (jid: ChatJid) => void;
   reach?: Reach | undefined;
 }
@@ -40,15 +42,18 @@ const PASSING = new Set([
   'EBUSY',
 ]);
 
-/** Throws when the command may be tried again as it is; then nothing has happened. */
-export function execute(options: ExecuteOptions, asker: Group, command: Command): ResultFile {
+/**
+ * Null: what becomes of it is told later (asked-waits.ts). Throws when the command may be tried again as it is; then nothing
+ * has happened.
+ */
+export function execute(options: ExecuteOptions, asker: Group, command: Command): ResultFile | null {
   const { db, clock, log } = options;
   const { folder } = asker;
   const { id, type } = command;
   let effect: CommandEffect | undefined;
-  const result = db.transaction((): ResultFile => {
+  const result = db.transaction((): ResultFile | null => {
     const before = knownResult(db, folder, id);
-    if (before) return before;
+    if (before) return before === 'waiting' ? null : before;
     const at = iso(clock.now());
     const turn = db.turns.openOf(asker.chatJid).find(({ state }) => state === 'running') ?? null;
     const digest = digestOf(command);
@@ -61,9 +66,10 @@ export function execute(options: ExecuteOptions, asker: Group, command: Command)
     }
     try {
       effect = db.savepoint(() => runCommand(options.commands, asker, command));
-      db.agents.noteCommand({ ...note, outcome: 'done', reason: effect.detail });
+      const { detail, waits = false } = effect;
+      db.agents.noteCommand({ ...note, outcome: waits ? 'waiting' : 'done', reason: waits ? null : detail });
       auditElsewhere(db, asker, type, effect, at);
-      return toResult(id, true, effect.detail);
+      return waits ? null : toResult(id, true, detail);
     } catch (error) {
       const reason = refusal(error);
       if (reason === null || !db.sqlite.inTransaction) throw error;
@@ -77,12 +83,13 @@ export function execute(options: ExecuteOptions, asker: Group, command: Command)
       return toResult(id, false, reason);
     }
   });
-  const { wakeDelivery, tasksChanged, groupsChanged, reactions } = effect ?? {};
+  const { wakeDelivery, tasksChanged, groupsChanged, reactions, asked } = effect ?? {};
   const wakes = [
     () => options.reach?.('command.done'),
     ...(wakeDelivery ? [() => options.wakeDelivery(wakeDelivery)] : []),
     ...(tasksChanged ? [() => options.tasksChanged(tasksChanged)] : []),
     ...(groupsChanged ? [options.groupsChanged] : []),
+    ...(asked && options.wakeAsked ? [options.wakeAsked] : []),
     ...(reactions && options.wakeReactions ? [options.wakeReactions] : []),
   ];
   runEach(wakes, (error) => log.error({ event: 'wake_failed', group: folder, err: error }, messageOf(error)));
@@ -104,9 +111,10 @@ function auditElsewhere(db: Db, asker: Group, action: string, effect: CommandEff
   });
 }
 
-/** What the agent was told about this command before, or null when it was not noted. */
-export function knownResult(db: Db, folder: Folder, id: string): ResultFile | null {
+/** What the agent was told about this command before, or is to be told later; null when it was not noted. */
+export function knownResult(db: Db, folder: Folder, id: string): ResultFile | 'waiting' | null {
   const before = db.agents.command(folder, id);
+  if (before?.outcome === 'waiting') return 'waiting';
   return before ? toResult(id, before.outcome !== 'refused', before.reason ?? '') : null;
 }
 

@@ -224,7 +224,7 @@ export function createIntake(
     bytes.use(read.bytes);
     options.reach?.('command.read');
     const result = execute(options, asker, read.value);
-    answer(result);
+    if (result !== null) answer(result);
     options.reach?.('command.answered');
     remove(directory, name);
     return 'done';
@@ -245,7 +245,8 @@ export function createIntake(
   ): void {
     const told = id ?? idOfName(name);
     if (!setAside(dir, directory, name, why) || told === null) return;
-    answer(knownResult(db, folder, told) ?? { id: told, ok: false, reason: why });
+    const known = knownResult(db, folder, told);
+    if (known !== 'waiting') answer(known ?? { id: told, ok: false, reason: why });
   }
 
   function answer(result: ResultFile): void {

@@ -22,6 +22,8 @@ export const STEPS = [
   'command.read',
   'command.done',
   'command.answered',
+  'question.settled',
+  'question.told',
   'event.read',
   'event.taken',
   'turn.settled',

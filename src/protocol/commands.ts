@@ -4,6 +4,40 @@ import { chat, text, uuid } from '../protocol.ts';
 
 const base = { id: uuid };
 
+/** The longest that an agent waits within its turn for people to choose, and how long if it does not say (s). */
+export const LONGEST_ASK_S = 600;
+export const USUAL_ASK_S = 120;
+
+/** One line, without what only turns the direction of what follows. */
+const choice = z
+  .string()
+  .max(1000, 'expected at most 64 characters on a button')
+  .transform((label) =>
+    label
+      .toWellFormed()
+      .replace(/[\u202a-\u202e\u2066-\u2069]/gu, '')
+      .replace(/[\p{Cc}\u2028\u2029\s]+/gu, ' ')
+      .trim(),
+  )
+  .pipe(
+    z
+      .string()
+      .regex(/[^\p{C}\p{Z}\p{M}]/u, 'expected words for a button')
+      .max(64, 'expected at most 64 characters on a button'),
+  );
+
+export const questionFields = {
+  /** Markdown. */
+  question: z.string().trim().min(1).max(2000, 'expected at most 2,000 characters'),
+  choices: z
+    .array(choice)
+    .min(1, 'expected 1 to 8 choices')
+    .max(8, 'expected 1 to 8 choices')
+    .refine((all) => new Set(all).size === all.length, 'expected choices that differ'),
+  /** How long the answer is waited for within the turn, seconds; later it comes as a message. */
+  wait_s: z.number().int().min(0).max(LONGEST_ASK_S).optional(),
+};
+
 /** out/messages/*.json */
 const messageCommands = [
   /** Sends Markdown text. Without chat_jid: to the own chat, into the topic of the running turn. */
@@ -24,6 +58,13 @@ const messageCommands = [
     chat_jid: chat.optional(),
     message_id: z.number().int().min(0).max(Number.MAX_SAFE_INTEGER),
     emoji: z.string().max(16),
+  }),
+  /** Asks people with a button for each choice. Answered when somebody has chosen, or when the wait is over. */
+  z.object({
+    ...base,
+    type: z.literal('ask_user'),
+    chat_jid: chat.optional(),
+    ...questionFields,
   }),
 ] as const;
 
@@ -119,6 +160,7 @@ export const COMMAND_DIRECTORY: Record<CommandType, 'messages' | 'tasks'> = {
   send_message: 'messages',
   send_file: 'messages',
   react: 'messages',
+  ask_user: 'messages',
   schedule_task: 'tasks',
   preview_task: 'tasks',
   pause_task: 'tasks',

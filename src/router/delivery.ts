@@ -10,6 +10,7 @@
  */
 import { rmSync } from 'node:fs';
 import path from 'node:path';
+import { askedInVain } from '../asked.ts';
 import { formerMessageId } from '../db/group-move.ts';
 import type { OutboxEntry } from '../db/outbox.ts';
 import type { Db } from '../db.ts';
@@ -50,6 +51,8 @@ export interface DeliveryOptions {
   chatMoved: (from: ChatJid, to: ChatJid) => void;
   /** An entry of this turn is settled. */
   settled?: (turn: TurnId) => void;
+  /** A question of an agent's never came to be asked. */
+  wakeAsked?: () => void;
   reach?: Reach | undefined;
 }
 
@@ -241,6 +244,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     if (isAboutTopic(entry, error)) return toGeneral(entry, message);
     db.transaction(() => {
       fail(entry, message);
+      if (askedInVain(db, entry.id, message, clock.now())) queueMicrotask(() => options.wakeAsked?.());
       if (entry.editOf === null) tellRefused(entry, status);
     });
     // It was deleted, most likely: what it was about is done all the same.

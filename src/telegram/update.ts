@@ -23,6 +23,7 @@ export interface Press {
   chat: ChatInfo | null;
   messageId: number;
   sender: string;
+  senderName: string;
   language: string | null;
   /** Whatever the sender's program says; at most 64 bytes of it are ours. */
   data: string;
@@ -150,6 +151,7 @@ function toPress(query: CallbackQuery): Press {
     chat: message?.chat ? toChat(message.chat) : null,
     messageId: message?.message_id ?? 0,
     sender: String(query.from.id),
+    senderName: nameOf(query.from),
     language: languageCode(query.from),
     data: typeof query.data === 'string' ? query.data.slice(0, 64) : '',
   };

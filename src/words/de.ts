@@ -222,6 +222,13 @@ export const DE: Words = {
   decidedAlready: (answer) => `Das ist schon entschieden: ${answer}`,
   changedMeanwhile: 'Das hat sich inzwischen geändert. Bitte sieh noch einmal hin.',
 
+  chose: (who, choice) => `${who} hat gewählt: ${choice}`,
+  chosen: (choice) => `Gewählt: ${choice}`,
+  chosenIn: (choice, group) => `Gewählt in „${group}“: ${choice}`,
+  askedExpired: '(Eine Woche lang hat niemand geantwortet.)',
+  askedOver: 'Diese Frage ist veraltet.',
+  askedAnswered: 'Darauf hat schon jemand geantwortet.',
+
   addedTo: (name, by, folder) =>
     `${by} hat mich zu „${name}“ hinzugefügt. Soll ich die Gruppe mit dem Ordner ${folder} anmelden, damit ich dort antworte?`,
   addedToMany: (name, most) =>
@@ -380,6 +387,7 @@ export const DE: Words = {
     always: 'hier ist alles für sie',
     album: 'ihr Album ist für sie',
     voice: 'ihr Name kommt darin vor',
+    answer: 'sie beantwortet ihre Frage',
   },
   waitsForPause: (why, time) => `Die Gruppe ruht seit ${time}: ${why}.`,
   waitsForTurn: (because) => `Für Nina bestimmt${because}; sie wartet, bis sie an der Reihe ist.`,

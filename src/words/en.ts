@@ -198,6 +198,14 @@ export const EN = {
   decidedAlready: (answer: string) => `That was decided already: ${answer}`,
   changedMeanwhile: 'That has changed meanwhile. Please look again.',
 
+  // What agents ask, with buttons
+  chose: (who: string, choice: string) => `${who} chose: ${choice}`,
+  chosen: (choice: string) => `Chosen: ${choice}`,
+  chosenIn: (choice: string, group: string) => `Chosen in “${group}”: ${choice}`,
+  askedExpired: '(Nobody answered within a week.)',
+  askedOver: 'This question is outdated.',
+  askedAnswered: 'Somebody has answered that already.',
+
   // Chats that come and go
   addedTo: (name: string, by: string, folder: string) =>
     `${by} added me to “${name}”. Register it with folder ${folder}, so that I answer there?`,
@@ -368,6 +376,7 @@ export const EN = {
     always: 'everything here is for her',
     album: 'its album is for her',
     voice: 'her name is spoken in it',
+    answer: 'it answers her question',
   },
   /** `why` out of pauses. */
   waitsForPause: (why: string, time: string) => `The group is paused since ${time}: ${why}.`,

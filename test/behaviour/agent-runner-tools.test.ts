@@ -30,6 +30,26 @@ describe('commands', () => {
     expect((await mailbox.finished(turn)).text).toBe('Sent.');
   });
 
+  test('ask_user leaves the question with its choices and says what came of it', async () => {
+    const turn = mailbox.turn('ask us for 600 seconds: Tea or coffee? Tea, Coffee');
+    const command = await mailbox.command('messages');
+    expect(command).toMatchObject({
+      type: 'ask_user',
+      question: 'Tea or coffee?',
+      choices: ['Tea', 'Coffee'],
+      wait_s: 600,
+    });
+    mailbox.result(command.id, { ok: true, detail: 'Choice 1 of 2 was chosen: "Tea".' });
+    expect((await mailbox.finished(turn)).text).toBe('Choice 1 of 2 was chosen: "Tea".');
+  });
+
+  test('ask_user is given up when somebody stops the turn', async () => {
+    const turn = mailbox.turn('ask us: Tea or coffee? Tea, Coffee');
+    await mailbox.command('messages');
+    mailbox.interrupt(turn);
+    expect((await mailbox.finished(turn)).end.status).toBe('interrupted');
+  });
+
   test('a refusal reaches the chat with its reason', async () => {
     const turn = mailbox.turn('register -100777 as team named The Team', { is_main: true });
     const command = await mailbox.command('tasks');

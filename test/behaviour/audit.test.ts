@@ -37,6 +37,7 @@ describe('a group that reaches for another one', () => {
     const schedule = { prompt: 'x', schedule_type: 'interval', schedule_value: '2h' };
     const attempts: Record<CommandType, object | null> = {
       send_message: { ...here, text: 'hello from elsewhere' },
+      ask_user: { ...here, question: 'who?', choices: ['we', 'they'] },
       send_file: { ...here, path: 'CLAUDE.md' },
       react: { ...here, message_id: 1, emoji: '👍' },
       schedule_task: { ...here, ...schedule },

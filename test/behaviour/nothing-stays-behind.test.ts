@@ -86,8 +86,10 @@ it('every table that names a chat is moved with its group, or says why not', () 
     }
   expect([...left].sort()).toEqual(Object.keys(STAYS).sort());
   expect([...moved].sort()).toEqual([
+    'agent_questions.chat_jid',
     'chat_admins.chat_jid',
     'chats.chat_jid',
+    'corrections.chat_jid',
     'heard_reactions.chat_jid',
     'messages.chat_jid',
     'meta.key',

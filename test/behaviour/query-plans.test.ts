@@ -13,12 +13,15 @@ const DB_FOLDER = path.resolve(import.meta.dirname, '../../src/db');
 const SMALL_INDEXES = [
   ...['turns_open', 'outbox_open', 'containers_live', 'messages_open'],
   ...['attachments_pending', 'task_runs_open', 'task_runs_waiting', 'scheduled_tasks_due', 'problems_open'],
+  ...['agent_questions_open', 'agent_questions_waits', 'agent_questions_owed'],
 ];
 /** As many rows as people registered groups, or asked for tasks, or presses wait at this moment; and ten rows a day. */
 const SMALL_TABLES = [
   ...['registered_groups', 'scheduled_tasks', 'callback_answers', 'message_counts'],
   // One for each turn that runs just now.
   'progress_messages',
+  // What was edited while a turn had it, until that is told.
+  'corrections',
   // What has changed within half a minute; one row; one row a group.
   ...['search_due', 'd', 'search_state', 'search_chats'],
 ];

@@ -33,6 +33,7 @@ const OWN: Record<CommandType, (world: Attacked) => Record<string, unknown>> = {
   send_message: () => ({ text: 'to whom?' }),
   send_file: () => ({ path: 'own.txt' }),
   react: () => ({ message_id: 1, emoji: '👍' }),
+  ask_user: () => ({ question: 'who?', choices: ['we', 'they'], wait_s: 0 }),
   schedule_task: () => ({ prompt: 'look', schedule_type: 'interval', schedule_value: '2h' }),
   preview_task: () => ({ schedule_type: 'interval', schedule_value: '2h' }),
   pause_task: ({ ownTask }) => ({ task_id: ownTask }),
@@ -98,6 +99,9 @@ const NAMES_OTHERS: Record<string, (world: Attacked) => unknown[]> = {
   text: () => [],
   caption: () => [],
   emoji: () => [],
+  question: () => [],
+  choices: () => [],
+  wait_s: () => [],
   // In the world of this test the message 2 is the other group's.
   message_id: () => [2, -1, '2', [1], { $ne: null }],
   name: () => [],

@@ -41,6 +41,7 @@ function sayAll(): void {
     'context',
     'slow',
     'react',
+    'ask',
   ] as const;
   const first = Math.floor(load.random() * load.groups.length);
   kinds.forEach((kind, n) => {

@@ -21,7 +21,8 @@ import { seeded } from './random.ts';
  * echo: a question and a reply. topic: the same in a topic. say, file: the agent sends something by a tool, and replies.
  * attach: a question with a file. remember: it writes a file. remind: it makes a task that comes due soon. edit: a question that is changed at once.
  * late: a remark that an edit makes a question. context: a remark. ping: a command for the daemon itself. Besides, only where asked for:
- * react: the agent reacts to the question. slow: its turn takes so long that a message shows how it goes.
+ * react: the agent reacts to the question. slow: its turn takes so long that a message shows how it goes. ask: the agent asks people, and
+ * nobody answers within the second that it waits.
  */
 export const KINDS = [
   'echo',
@@ -36,7 +37,7 @@ export const KINDS = [
   'context',
   'ping',
 ] as const;
-export type Kind = (typeof KINDS)[number] | 'react' | 'slow';
+export type Kind = (typeof KINDS)[number] | 'react' | 'slow' | 'ask';
 
 interface Group {
   chat: number;
@@ -79,6 +80,8 @@ const OPEN = `SELECT
   (SELECT count(*) FROM task_runs WHERE state <> 'finished') +
   (SELECT count(*) FROM reactions WHERE open = 1 OR working = 1) +
   (SELECT count(*) FROM progress_messages) +
+  (SELECT count(*) FROM agent_questions WHERE owed = 1 OR wait_until IS NOT NULL) +
+  (SELECT count(*) FROM ipc_commands WHERE outcome = 'waiting') +
   (SELECT count(*) FROM scheduled_tasks WHERE schedule_type = 'once' AND status = 'active') AS open,
   (SELECT count(*) FROM messages WHERE is_bot_message = 0 AND disposition IS NOT 'service') AS stored`;
 
@@ -182,6 +185,7 @@ export class Load {
       ping: '/ping',
       react: '@Nina react 👍',
       slow: '@Nina slow 2',
+      ask: `@Nina ask us for 1 second: ${word}? Yes, No`,
     };
     const file = { kind: 'document', name: `${word}.bin`, bytes: attachedBytes(word) } as const;
     const { message_id: messageId } = this.api.sim.say({

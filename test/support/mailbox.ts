@@ -3,17 +3,19 @@ import { randomUUID } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { onTestFinished } from 'vitest';
+import { type AskedWaits, createAskedWaits } from '../../src/ipc/asked-waits.ts';
 import { createIpc, type Ipc, type IpcOptions } from '../../src/ipc.ts';
 import { systemRandom } from '../../src/lib/random.ts';
 import { ensureGroupFolders, groupPaths } from '../../src/mailbox/layout.ts';
 import { REASON } from '../../src/mailbox/quarantine.ts';
 import { type AgentEvent, PROTOCOL_VERSION, type ResultFile } from '../../src/protocol.ts';
 import { createOutgoing } from '../../src/router/outgoing.ts';
-import type { Folder, Group } from '../../src/types.ts';
+import type { ChatJid, Folder, Group } from '../../src/types.ts';
 import { createTestLog, createWorld, type LogLine, type World } from './world.ts';
 
 export interface MailboxWorld extends World {
   ipc: Ipc;
+  asked: AskedWaits;
   main: Group;
   family: Group;
   /** What ipc handed on, in order. */
@@ -68,6 +70,8 @@ export function createMailboxWorld(): MailboxWorld {
   const onEvent: MailboxWorld['onEvent'] = { take: () => true };
   const tasks = { db, now: () => clock.now(), defaultTimezone: 'UTC' };
   const record = createOutgoing({ db, clock, home, random: systemRandom });
+  const wakeDelivery = (jid: ChatJid) => void woken.push(`delivery ${jid}`);
+  const asked = createAskedWaits({ db, clock, log, home, wakeDelivery });
   const ipc = createIpc({
     db,
     home,
@@ -88,11 +92,15 @@ export function createMailboxWorld(): MailboxWorld {
       return done;
     },
     onLostEvent: (folder, turn, n) => void lost.push({ folder, turn, n }),
-    wakeDelivery: (jid) => void woken.push(`delivery ${jid}`),
+    wakeDelivery,
+    wakeAsked: asked.wake,
     groupsChanged: () => void woken.push('groups'),
     tasksChanged: () => {},
   });
-  onTestFinished(() => ipc.stop());
+  onTestFinished(() => {
+    asked.stop();
+    return ipc.stop();
+  });
 
   const at = (folder: string, ...names: string[]) => path.join(groupPaths(home, folder).mailbox, ...names);
   const files = (directory: string) =>
@@ -102,6 +110,7 @@ export function createMailboxWorld(): MailboxWorld {
   return {
     ...world,
     ipc,
+    asked,
     main,
     family,
     events: taken,

@@ -82,6 +82,7 @@ export const routerOf = (world: World, more: Partial<RouterOptions> = {}): Route
     wakeQueue: () => {},
     wakeDelivery: () => {},
     wakeAnswers: () => {},
+    wakeAsked: () => {},
     random: systemRandom,
     chatMoved: () => {},
     judgeRuns: () => {},

@@ -56,6 +56,8 @@ class ClaudeProvider implements Provider {
   #report: TurnReport | null = null;
   #teamLog: TeamLog | null = null;
   #team: Team = { specialists: [], notes: [] };
+  /** Calls of our own tools that have not returned; some wait for people. */
+  #inTools = 0;
 
   constructor(sdk: Sdk, options: ClaudeProviderOptions) {
     this.#sdk = sdk;
@@ -121,6 +123,7 @@ class ClaudeProvider implements Provider {
     while (true) {
       const step = await claude.step(this.#options.stallMs, signal);
       if (step.kind === 'aborted') return this.#interrupted(claude);
+      if (step.kind === 'silent' && this.#inTools > 0) continue;
       if (step.kind === 'silent') return this.#stalled(claude);
       if (step.kind === 'ended') {
         this.close();
@@ -258,8 +261,13 @@ class ClaudeProvider implements Provider {
           if (!tool || !this.#report) {
             return { content: [{ type: 'text', text: 'not done: no turn is running' }], isError: true };
           }
-          const { text, isError } = await tool.call(args);
-          return { content: [{ type: 'text', text }], isError };
+          this.#inTools += 1;
+          try {
+            const { text, isError } = await tool.call(args);
+            return { content: [{ type: 'text', text }], isError };
+          } finally {
+            this.#inTools -= 1;
+          }
         },
         { alwaysLoad: true },
       ),

@@ -10,6 +10,12 @@ import type { Mailbox } from './mailbox.ts';
 /** A command before it has an id; checked against commandSchema when it is sent. */
 export type CommandDraft = { type: CommandType } & Record<string, unknown>;
 
+/** How long an answer is waited for, if not as usual, and what ends the wait. */
+export interface Patience {
+  timeoutMs?: number;
+  signal?: AbortSignal;
+}
+
 export type CommandOutcome =
   | { kind: 'done'; detail: string }
   | { kind: 'refused'; reason: string }
@@ -26,11 +32,11 @@ export class CommandClient {
   }
 
   /** Sends a command and waits for its result file. Never rejects for what the host decides; rejects if it cannot be left. */
-  async send(draft: CommandDraft): Promise<CommandOutcome> {
+  async send(draft: CommandDraft, patience: Patience = {}): Promise<CommandOutcome> {
     const id = randomUUID();
     const parsed = commandSchema.safeParse({ ...draft, id });
     if (!parsed.success) return { kind: 'invalid', reason: issues(parsed.error.issues) };
-    const answer = this.#result(id);
+    const answer = this.#result(id, patience);
     try {
       this.#mailbox.put(COMMAND_DIRECTORY[parsed.data.type], `${id}.json`, parsed.data);
     } catch (error) {
@@ -40,7 +46,10 @@ export class CommandClient {
     return answer.outcome;
   }
 
-  #result(id: string): { outcome: Promise<CommandOutcome>; cancel: () => void } {
+  #result(
+    id: string,
+    { timeoutMs = this.#timeoutMs, signal }: Patience,
+  ): { outcome: Promise<CommandOutcome>; cancel: () => void } {
     let cancel = () => {};
     const outcome = new Promise<CommandOutcome>((resolve) => {
       const look = () => {
@@ -50,13 +59,17 @@ export class CommandClient {
         resolve(found);
       };
       const stop = this.#mailbox.onChange(look);
-      const timer = setTimeout(() => {
+      const began = performance.now();
+      const giveUp = () => {
         cancel();
-        resolve(this.#read(id) ?? { kind: 'unanswered', afterMs: this.#timeoutMs });
-      }, this.#timeoutMs);
+        resolve(this.#read(id) ?? { kind: 'unanswered', afterMs: performance.now() - began });
+      };
+      const timer = setTimeout(giveUp, timeoutMs);
+      signal?.addEventListener('abort', giveUp, { once: true });
       cancel = () => {
         stop();
         clearTimeout(timer);
+        signal?.removeEventListener('abort', giveUp);
       };
     });
     return { outcome, cancel: () => cancel() };

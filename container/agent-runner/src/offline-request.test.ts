@@ -17,6 +17,14 @@ test.each([
   ['react to that', { kind: 'echo', text: 'react to that' }],
   ['send message: hi', { kind: 'send_message', text: 'hi' }],
   ['send file "a b.txt" with text x y', { kind: 'send_file', path: 'a b.txt', content: 'x y' }],
+  [
+    'ask us: Pizza or pasta? Pizza, Pasta or none.',
+    { kind: 'ask_people', question: 'Pizza or pasta?', choices: ['Pizza', 'Pasta', 'none'], seconds: null },
+  ],
+  [
+    'ask us for 30 seconds: Well? Yes',
+    { kind: 'ask_people', question: 'Well?', choices: ['Yes'], seconds: 30 },
+  ],
   ['send file a.txt', { kind: 'send_file', path: 'a.txt', content: null }],
   ['list files', { kind: 'list_files' }],
   ['slow 0.5', { kind: 'slow', seconds: 0.5 }],

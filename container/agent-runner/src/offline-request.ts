@@ -14,6 +14,7 @@ export type OfflineRequest =
   | { kind: 'send_message'; text: string }
   | { kind: 'send_file'; path: string; content: string | null }
   | { kind: 'react'; emoji: string; messageId: number | null }
+  | { kind: 'ask_people'; question: string; choices: string[]; seconds: number | null }
   | { kind: 'list_files' }
   | { kind: 'slow'; seconds: number }
   | { kind: 'fail' }
@@ -68,6 +69,18 @@ const rules: readonly Rule[] = [
   [
     /^react(?:\s+with)?\s+(?<emoji>\p{Extended_Pictographic}\S{0,15})(?:\s+to\s+(?:message\s+)?(?<id>\d{1,15}))?\s*[.!]*$/iu,
     ({ emoji = '', id }) => ({ kind: 'react', emoji, messageId: id === undefined ? null : Number(id) }),
+  ],
+  [
+    /^ask us(?: for (?<seconds>\d{1,4}) seconds?)?[\s:,]+(?<question>\S[^?]*\?)\s*(?<choices>\S[\s\S]*)$/i,
+    ({ seconds, question = '', choices = '' }) => ({
+      kind: 'ask_people',
+      question: question.trim(),
+      choices: choices
+        .split(/,|\bor\b/i)
+        .map((each) => each.trim().replace(/[.!]+$/, ''))
+        .filter(Boolean),
+      seconds: seconds === undefined ? null : Number(seconds),
+    }),
   ],
   [new RegExp(`^(?:list|show)(?: (?:the|your|my))? files${END}`, 'i'), () => ({ kind: 'list_files' })],
   [

@@ -64,6 +64,12 @@ export function createOfflineProvider(options: {
         return sendFile(request, turn);
       case 'react':
         return react(request, turn);
+      case 'ask_people':
+        return use(turn, 'ask_user', {
+          question: request.question,
+          choices: request.choices,
+          ...(request.seconds === null ? {} : { wait_s: request.seconds }),
+        });
       case 'list_files':
         return listed('Files:', files(), 'There are no files here.');
       case 'slow':
@@ -241,6 +247,7 @@ function helpText(turn: TurnFile): string {
     '`every weekday at 9 …`, `every 2 hours …`; `preview 0 9 * * 1-5` shows when that would be',
     '`react 👍` reacts to your message',
     '`list my tasks`, then `pause`, `resume`, `cancel` or `run` with an id, like `pause t2k4m9`',
+    '`ask us: Pizza or pasta? Pizza, Pasta` asks with buttons; `ask us for 30 seconds: …` waits that long for an answer',
     '`slow 10` works for ten seconds; `fail` fails on purpose',
     '`ask NAME …`, one of the specialists (`/team`)',
     '`ping`',

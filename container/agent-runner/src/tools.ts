@@ -3,8 +3,9 @@
  * became of it. The host decides who may do what; leaving admin tools out for ordinary groups only saves the asking.
  */
 import { z } from 'zod';
+import { LONGEST_ASK_S, USUAL_ASK_S } from '../../../src/protocol/commands.ts';
 import { availableGroupsSchema, MAX_TEXT_LENGTH } from '../../../src/protocol.ts';
-import type { CommandClient, CommandDraft } from './commands.ts';
+import type { CommandClient, CommandDraft, Patience } from './commands.ts';
 import type { Mailbox } from './mailbox.ts';
 import { createTaskTools } from './task-tools.ts';
 import { chatArgument, define, describe, type Tool, type ToolResult } from './tool.ts';
@@ -12,17 +13,29 @@ import { chatArgument, define, describe, type Tool, type ToolResult } from './to
 /** How many chats refresh_groups lists to the model; the whole snapshot is in in/available_groups.json. */
 const LISTED_CHATS = 100;
 
+/**
+ * The daemon ends each wait. Should none run just then, the next one does: to give up before it would lose an answer that it
+ * gives to this turn.
+ */
+const DAEMON_AWAY_MS = 60 * 60_000;
+
 const text = z.string().min(1).max(MAX_TEXT_LENGTH).describe('Markdown, shown as in your final answer');
 const anyChat = {
   chat_jid: chatArgument.optional().describe('another registered chat; without it, this chat'),
 };
 
 /** The tools of one turn. In main, they reach any registered chat and any task, and groups can be administered. */
-export function createTools(options: { commands: CommandClient; mailbox: Mailbox; isMain: boolean }): Tool[] {
+export function createTools(options: {
+  commands: CommandClient;
+  mailbox: Mailbox;
+  isMain: boolean;
+  /** Ends the turn, and with it the wait for people. */
+  signal: AbortSignal;
+}): Tool[] {
   const { mailbox, isMain } = options;
   const target = isMain ? anyChat : {};
-  const send = async (draft: CommandDraft): Promise<ToolResult> =>
-    describe(await options.commands.send(draft));
+  const send = async (draft: CommandDraft, patience?: Patience): Promise<ToolResult> =>
+    describe(await options.commands.send(draft, patience));
 
   const everyone = [
     define(
@@ -43,6 +56,26 @@ export function createTools(options: { commands: CommandClient; mailbox: Mailbox
       'Reacts to a message with one of Telegram’s reactions, such as 👍 ❤ 🔥 🎉 🙏 👌 🤔 👀 💯. `message_id` is the id of the message in <messages>. An empty emoji takes your reaction back.',
       z.object({ message_id: z.number().int().min(0), emoji: z.string().max(16), ...target }),
       (args) => send({ type: 'react', ...args }),
+    ),
+    define(
+      'ask_user',
+      'Asks the people of the chat a question with a button for each choice, and waits for the first press. Only for decisions that they must make and you cannot. If nobody chooses within wait_s seconds, you are told so: end your turn then; the choice comes later as a message of its own.',
+      z.object({
+        question: z.string().min(1).max(2000).describe('Markdown'),
+        choices: z.array(z.string().min(1).max(64)).min(1).max(8),
+        wait_s: z
+          .number()
+          .int()
+          .min(0)
+          .max(LONGEST_ASK_S)
+          .optional()
+          .describe(`seconds to wait within this turn, ${USUAL_ASK_S} if left out; 0: do not wait`),
+        ...target,
+      }),
+      (args) => {
+        const timeoutMs = 1000 * (args.wait_s ?? USUAL_ASK_S) + DAEMON_AWAY_MS;
+        return send({ type: 'ask_user', ...args }, { timeoutMs, signal: options.signal });
+      },
     ),
     ...createTaskTools({ send, mailbox, isMain }),
   ];

@@ -191,7 +191,7 @@ export class TurnLoop {
       if (verdict.kind === 'quiet') return { status: 'ok', gated: true };
       prompt = withGateData(prompt, verdict.data);
     }
-    const tools = createTools({ commands, mailbox, isMain: turn.is_main });
+    const tools = createTools({ commands, mailbox, isMain: turn.is_main, signal });
     return provider.run({ ...turn, prompt }, tools, events, signal);
   }
 

@@ -91,5 +91,24 @@ BEGIN
     AND message_seq IN (SELECT seq FROM messages WHERE turn_id = NEW.id);
   UPDATE corrections SET turn_id = NULL WHERE turn_id = NEW.id;
 END;
+
+-- What agents ask people with buttons (ask_user), open while settled_as is NULL. group_folder: who asks; chat_jid, thread_id: where
+-- it stands; reply_thread_id: the topic in which the answer is said, if it comes as a message. wait_until: the agent of turn_id
+-- waits in command_id; NULL: it does not. settled_as: result (given to the turn), message, expired, dropped. choice: counted from 0.
+-- owed: the result file of command_id is to be written.
+CREATE TABLE agent_questions (
+  id TEXT PRIMARY KEY, group_folder TEXT NOT NULL, chat_jid TEXT NOT NULL, thread_id INTEGER, reply_thread_id INTEGER,
+  turn_id TEXT, command_id TEXT NOT NULL, digest TEXT NOT NULL,
+  question TEXT NOT NULL, entities TEXT, choices TEXT NOT NULL, outbox_id INTEGER NOT NULL,
+  asked_at TEXT NOT NULL, wait_until TEXT, owed INTEGER NOT NULL DEFAULT 0,
+  settled_as TEXT, choice INTEGER, answer TEXT, answered_by TEXT, answered_name TEXT, settled_at TEXT
+) STRICT, WITHOUT ROWID;
+CREATE INDEX agent_questions_open ON agent_questions (group_folder, asked_at) WHERE settled_as IS NULL;
+CREATE INDEX agent_questions_waits ON agent_questions (wait_until) WHERE wait_until IS NOT NULL;
+CREATE INDEX agent_questions_owed ON agent_questions (id) WHERE owed = 1;
+CREATE INDEX agent_questions_by_turn ON agent_questions (turn_id, outbox_id);
+CREATE INDEX agent_questions_by_chat ON agent_questions (chat_jid);
+CREATE INDEX agent_questions_by_outbox ON agent_questions (outbox_id) WHERE settled_as IS NULL;
+CREATE INDEX agent_questions_by_age ON agent_questions (asked_at);
 `,
 };
