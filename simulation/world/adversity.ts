@@ -1,4 +1,4 @@
-/** What befalls the machine: the daemon is killed, stopped and started again, and the clock is set. */
+/** What befalls the machine and the bot: the daemon is killed, stopped and started again, the clock is set, groups take the bot's right to write. */
 import type { Daemon } from './daemon.ts';
 import type { Rng } from './rng.ts';
 import type { SimulatedTelegram } from './telegram.ts';
@@ -12,6 +12,11 @@ const BETWEEN_DEATHS = 11 * HOUR;
 const BETWEEN_JUMPS = 6 * DAY;
 const BETWEEN_FULL_DISKS = 9 * DAY;
 const FULL_DISK = 20 * MINUTE;
+const BETWEEN_MUTES = 2 * DAY;
+/** Well below a week, after which what waits is given up. */
+const MUTE = 5 * HOUR;
+/** Of sends that are refused in one such time: one finds it out, a few more whose answer was lost, or which were under way. */
+const MOST_REFUSED = 8;
 
 export interface Adversity {
   /** How long nobody starts the next daemon. */
@@ -66,6 +71,25 @@ export function createAdversity(world: World, telegram: SimulatedTelegram): Adve
     timeline.in(rng.around(isFull ? FULL_DISK : BETWEEN_FULL_DISKS), () => fillDisk(!isFull));
   }
 
+  const rights: Rng = world.rng('rights');
+  function mute(): void {
+    const groups = [...telegram.chats.values()].filter(
+      ({ type, movedTo, refused }) => type !== 'private' && movedTo === null && refused === null,
+    );
+    if (world.faults && groups.length > 0) {
+      const chat = rights.pick(groups);
+      telegram.restrict(chat, true, rights.chance(0.5));
+      world.count('times that the bot may not write');
+      timeline.in(Math.min(3 * DAY, rights.around(MUTE)), () => {
+        if ((chat.refused ?? 0) > MOST_REFUSED)
+          world.violated('daemon', `${chat.refused} sends in ${chat.place}, where the bot may not write`);
+        telegram.restrict(chat, false, rights.chance(0.5));
+      });
+    }
+    timeline.in(rights.around(BETWEEN_MUTES), mute);
+  }
+
+  timeline.in(rights.around(BETWEEN_MUTES), mute);
   timeline.in(rng.around(BETWEEN_DEATHS), strike);
   timeline.in(rng.around(BETWEEN_JUMPS), setClock);
   timeline.in(rng.around(BETWEEN_FULL_DISKS), () => fillDisk(true));

@@ -28,6 +28,8 @@ export interface Chat {
   place: string;
   lastMessageId: number;
   movedTo: number | null;
+  /** The bot may not write here: how many sends were refused for it since then; null: it may. */
+  refused: number | null;
 }
 
 /** One try to send something. */
@@ -109,7 +111,16 @@ export class SimulatedTelegram {
   }
 
   addChat(id: number, title: string, type: Chat['type'], topics: number[] = []): Chat {
-    const chat: Chat = { id, title, type, topics, place: title, lastMessageId: 0, movedTo: null };
+    const chat: Chat = {
+      id,
+      title,
+      type,
+      topics,
+      place: title,
+      lastMessageId: 0,
+      movedTo: null,
+      refused: null,
+    };
     this.chats.set(id, chat);
     return chat;
   }
@@ -204,8 +215,11 @@ export class SimulatedTelegram {
           const arrive = () => void this.menus.set(chat ?? 'default', commands.length);
           this.#request(daemon, this.#network.fate(), arrive, answer, refuse);
         }),
-      sendTyping: () =>
+      sendTyping: (chatJid) =>
         ask('sendTyping', (answer, refuse) => {
+          const chat = this.chats.get(Number(chatJid));
+          if (chat && this.#isMute(chat))
+            return this.#world.timeline.in(this.#network.latency(), () => refuse(muted()), daemon);
           const fate = this.#network.fate();
           const delay = fate === 'request-lost' ? TIMEOUT_MS : this.#network.latency();
           this.#world.timeline.in(
@@ -442,6 +456,28 @@ export class SimulatedTelegram {
     arrival.shows = text;
   }
 
+  #isMute = (chat: Chat): boolean => chat.refused !== null && this.#world.faults;
+
+  /** The bot loses, or gets back, the right to write. Telegram tells, or nobody does. */
+  restrict(chat: Chat, isMute: boolean, isTold: boolean): void {
+    chat.refused = isMute ? 0 : null;
+    this.#world.note('rights', { chat: chat.id, isMute, isTold });
+    if (!isTold) return;
+    const user = { id: BOT.id, is_bot: true, first_name: BOT.name };
+    const member = (isIn: boolean) =>
+      isIn
+        ? { status: 'member', user }
+        : { status: 'restricted', user, is_member: true, can_send_messages: false };
+    const my_chat_member = {
+      chat: { id: chat.id, type: chat.type, title: chat.title },
+      from: { id: 1001, is_bot: false, first_name: 'Anna' },
+      date: Math.floor(this.#world.trueTime() / 1000),
+      old_chat_member: member(isMute),
+      new_chat_member: member(!isMute),
+    };
+    this.offer({ my_chat_member } as unknown as Omit<Update, 'update_id'>);
+  }
+
   /** Where it can be posted. */
   #openChat(message: OutgoingMessage): Chat {
     const chat = this.chats.get(Number(message.chatJid));
@@ -449,6 +485,11 @@ export class SimulatedTelegram {
     if (chat.movedTo !== null) {
       const what = 'Bad Request: group chat was upgraded to a supergroup chat';
       throw new TelegramError(400, what, null, chat.movedTo);
+    }
+    if (this.#isMute(chat)) {
+      chat.refused = (chat.refused ?? 0) + 1;
+      this.#world.count('sends where the bot may not write');
+      throw muted();
     }
     if (message.threadId !== null && !chat.topics.includes(message.threadId))
       throw new TelegramError(400, 'Bad Request: message thread not found');
@@ -475,6 +516,9 @@ function onAbort(signal: AbortSignal, refuse: (error: Error) => void): void {
   if (signal.aborted) aborted();
   else signal.addEventListener('abort', aborted, { once: true });
 }
+
+const muted = () =>
+  new TelegramError(400, 'Bad Request: not enough rights to send text messages to the chat');
 
 function lost(fate: Fate): NetworkError {
   return fate === 'unreachable'
