@@ -106,6 +106,11 @@ export const MUTANTS: Record<string, Mutant> = {
       },
     }),
   },
+  'does-not-pause': {
+    breaks: 'limits',
+    what: 'that the bot may not write in a group is forgotten at once',
+    db: (db) => ({ ...db, pauses: { ...db.pauses, set() {} } }),
+  },
   'does-not-pace': {
     breaks: 'limits',
     what: 'everything is sent at once',

@@ -12,9 +12,9 @@ const BETWEEN_DEATHS = 11 * HOUR;
 const BETWEEN_JUMPS = 6 * DAY;
 const BETWEEN_FULL_DISKS = 9 * DAY;
 const FULL_DISK = 20 * MINUTE;
-const BETWEEN_MUTES = 2 * DAY;
+const BETWEEN_MUTES = 20 * HOUR;
 /** Well below a week, after which what waits is given up. */
-const MUTE = 5 * HOUR;
+const MUTE = 8 * HOUR;
 /** Of sends that are refused in one such time: one finds it out, a few more whose answer was lost, or which were under way. */
 const MOST_REFUSED = 8;
 
@@ -82,7 +82,7 @@ export function createAdversity(world: World, telegram: SimulatedTelegram): Adve
       world.count('times that the bot may not write');
       timeline.in(Math.min(3 * DAY, rights.around(MUTE)), () => {
         if ((chat.refused ?? 0) > MOST_REFUSED)
-          world.violated('daemon', `${chat.refused} sends in ${chat.place}, where the bot may not write`);
+          world.violated('limits', `${chat.refused} sends in ${chat.place}, where the bot may not write`);
         telegram.restrict(chat, false, rights.chance(0.5));
       });
     }
