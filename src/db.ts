@@ -13,6 +13,7 @@ import { auditRepository } from './db/audit.ts';
 import { correctionRepository } from './db/corrections.ts';
 import { exportRepository } from './db/exports.ts';
 import { groupRepository } from './db/groups.ts';
+import { historyRepository } from './db/history.ts';
 import { inboxRepository } from './db/inbox.ts';
 import { languageRepository } from './db/languages.ts';
 import { ledgerRepository } from './db/ledger.ts';
@@ -78,6 +79,7 @@ export function createDb(file: string, options: OpenOptions = {}) {
     progress: progressRepository(sqlite),
     reactions: reactionRepository(sqlite),
     retention: retentionRepository(sqlite),
+    history: historyRepository(sqlite),
     search: searchRepository(sqlite),
     searchIndex: searchIndexRepository(sqlite),
     /** Runs `work` in one IMMEDIATE transaction; nested calls join it. Throws what `work` throws, after a rollback. */

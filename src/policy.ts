@@ -13,6 +13,8 @@ const TABLE: Record<CommandType, { group: Reach; main: Reach }> = {
   send_file: { group: 'own', main: 'any' },
   react: { group: 'own', main: 'any' },
   ask_user: { group: 'own', main: 'any' },
+  search_history: { group: 'own', main: 'any' },
+  read_history: { group: 'own', main: 'any' },
   schedule_task: { group: 'own', main: 'any' },
   preview_task: { group: 'own', main: 'any' },
   pause_task: { group: 'own', main: 'any' },

@@ -88,7 +88,7 @@ export function searchRepository(db: Sqlite) {
     `SELECT ${COLUMNS} FROM messages m WHERE m.chat_jid = ? AND m.seq > ? ORDER BY m.seq DESC LIMIT ?`,
   );
   const changed = db.prepare<[string, number], Row>(
-    `SELECT ${COLUMNS} FROM search_due d JOIN messages m ON m.seq = d.seq WHERE m.chat_jid = ? LIMIT ?`,
+    `SELECT ${COLUMNS} FROM search_due d CROSS JOIN messages m ON m.seq = d.seq WHERE m.chat_jid = ? LIMIT ?`,
   );
   const firstSince = db
     .prepare<[string, string], number>(

@@ -19,6 +19,7 @@ import type { TaskRules } from '../tasks.ts';
 import { reactionOf } from '../telegram/emoji.ts';
 import { type ChatJid, chatJid, type Group } from '../types.ts';
 import { askUser } from './ask.ts';
+import { readHistory, searchHistory } from './history.ts';
 import { isTaskCommand, runTaskCommand } from './task-commands.ts';
 
 export interface CommandContext {
@@ -33,6 +34,10 @@ export interface CommandContext {
 export interface CommandEffect {
   /** A sentence for the model: what has happened. */
   detail: string;
+  /** What is noted of it, where the answer is what people said: that is kept in one place only. */
+  noted?: string;
+  /** The chat whose messages were read. */
+  read?: ChatJid;
   wakeDelivery?: ChatJid;
   groupsChanged?: boolean;
   /** People were asked something. */
@@ -75,6 +80,10 @@ export function runCommand(context: CommandContext, asker: Group, command: Comma
       const asking = { db, random, nowMs: tasks.now() };
       return { ...askUser(asking, asker, to, runningTurn(context, asker), command), asked: true };
     }
+    case 'search_history':
+      return searchHistory(context.tasks, registered(target, command.chat_jid), command);
+    case 'read_history':
+      return readHistory(context.tasks, registered(target, command.chat_jid), command);
     case 'register_group': {
       const group = registerGroup(
         context.registry,

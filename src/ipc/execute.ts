@@ -53,7 +53,10 @@ export function execute(options: ExecuteOptions, asker: Group, command: Command)
   let effect: CommandEffect | undefined;
   const result = db.transaction((): ResultFile | null => {
     const before = knownResult(db, folder, id);
-    if (before) return before === 'waiting' ? null : before;
+    if (before === 'waiting') return null;
+    // What was only asked for is asked for again: the answer was not kept.
+    const isRead = before?.ok === true && isQuery(command);
+    if (before && !isRead) return before;
     const at = iso(clock.now());
     const turn = db.turns.openOf(asker.chatJid).find(({ state }) => state === 'running') ?? null;
     const digest = digestOf(command);
@@ -66,8 +69,9 @@ export function execute(options: ExecuteOptions, asker: Group, command: Command)
     }
     try {
       effect = db.savepoint(() => runCommand(options.commands, asker, command));
-      const { detail, waits = false } = effect;
-      db.agents.noteCommand({ ...note, outcome: waits ? 'waiting' : 'done', reason: waits ? null : detail });
+      const { detail, noted = detail, waits = false } = effect;
+      const outcome = waits ? 'waiting' : 'done';
+      if (!isRead) db.agents.noteCommand({ ...note, outcome, reason: waits ? null : noted });
       auditElsewhere(db, asker, type, effect, at);
       return waits ? null : toResult(id, true, detail);
     } catch (error) {
@@ -96,9 +100,12 @@ export function execute(options: ExecuteOptions, asker: Group, command: Command)
   return result;
 }
 
+/** It changes nothing. */
+const isQuery = ({ type }: Command): boolean => type === 'search_history' || type === 'read_history';
+
 /** What a group does to itself is in ipc_commands; registrations are audited where they happen. */
 function auditElsewhere(db: Db, asker: Group, action: string, effect: CommandEffect, at: Iso): void {
-  const concerned = effect.tasksChanged ?? effect.wakeDelivery;
+  const concerned = effect.tasksChanged ?? effect.wakeDelivery ?? effect.read;
   if (concerned === undefined || concerned === asker.chatJid) return;
   const group = db.groups.byJid(concerned)?.folder ?? null;
   db.audit.note({
@@ -107,7 +114,7 @@ function auditElsewhere(db: Db, asker: Group, action: string, effect: CommandEff
     group,
     action,
     outcome: 'done',
-    detail: effect.detail,
+    detail: effect.noted ?? effect.detail,
   });
 }
 

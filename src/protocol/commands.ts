@@ -68,6 +68,37 @@ const messageCommands = [
   }),
 ] as const;
 
+/** An instant (2026-11-02T08:00:00Z), a day of the group's calendar (2026-11-02), or how long ago (2h, 3d). */
+const moment = z.string().trim().min(1).max(40);
+/** A topic of a forum by its id; 0 for what lies in none. */
+const topic = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
+
+/** out/messages/*.json: what was said in the chat. They change nothing; the answer is in the result, and nowhere else. */
+const historyCommands = [
+  /** The messages that have these words, the best first. */
+  z.object({
+    ...base,
+    type: z.literal('search_history'),
+    chat_jid: chat.optional(),
+    query: z.string().min(1).max(500, 'expected at most 500 characters'),
+    sender: z.string().max(200).optional(),
+    since: moment.optional(),
+    until: moment.optional(),
+    topic: topic.optional(),
+    limit: z.number().int().min(1).max(50).optional(),
+  }),
+  /** Messages in their order: around or on one side of a message, or the newest. */
+  z.object({
+    ...base,
+    type: z.literal('read_history'),
+    chat_jid: chat.optional(),
+    message_id: z.number().int().min(Number.MIN_SAFE_INTEGER).max(Number.MAX_SAFE_INTEGER).optional(),
+    direction: z.enum(['around', 'before', 'after']).optional(),
+    topic: topic.optional(),
+    limit: z.number().int().min(1).max(50).optional(),
+  }),
+] as const;
+
 /** out/tasks/*.json */
 const adminCommands = [
   z.object({
@@ -149,6 +180,7 @@ const taskCommands = [
 /** Any command an agent may leave. Unknown keys are dropped: who asks is the folder, never the payload. */
 export const commandSchema = z.discriminatedUnion('type', [
   ...messageCommands,
+  ...historyCommands,
   ...taskCommands,
   ...adminCommands,
 ]);
@@ -161,6 +193,8 @@ export const COMMAND_DIRECTORY: Record<CommandType, 'messages' | 'tasks'> = {
   send_file: 'messages',
   react: 'messages',
   ask_user: 'messages',
+  search_history: 'messages',
+  read_history: 'messages',
   schedule_task: 'tasks',
   preview_task: 'tasks',
   pause_task: 'tasks',

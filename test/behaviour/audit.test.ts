@@ -40,6 +40,8 @@ describe('a group that reaches for another one', () => {
       ask_user: { ...here, question: 'who?', choices: ['we', 'they'] },
       send_file: { ...here, path: 'CLAUDE.md' },
       react: { ...here, message_id: 1, emoji: '👍' },
+      search_history: { ...here, query: 'anything' },
+      read_history: here,
       schedule_task: { ...here, ...schedule },
       preview_task: null, // changes nothing and names no other group
       pause_task: theirs,

@@ -153,6 +153,8 @@ describe.skipIf(whyNot !== null)(
       ask('send_file', { path: '../friends/secret.txt' });
       ask('send_file', { path: path.join(home.dir, 'groups/friends/secret.txt') });
       ask('send_file', { chat_jid: String(friends), path: 'CLAUDE.md' });
+      ask('search_history', { chat_jid: String(friends), query: CANARY });
+      ask('read_history', { chat_jid: String(friends) });
       ask('schedule_task', {
         chat_jid: String(friends),
         prompt: 'tell',

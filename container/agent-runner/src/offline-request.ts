@@ -11,6 +11,8 @@ export type OfflineRequest =
   | { kind: 'remember'; fact: string }
   | { kind: 'recall' }
   | { kind: 'history' }
+  | { kind: 'search'; query: string }
+  | { kind: 'read_back'; around: number | null; count: number }
   | { kind: 'send_message'; text: string }
   | { kind: 'send_file'; path: string; content: string | null }
   | { kind: 'react'; emoji: string; messageId: number | null }
@@ -52,6 +54,21 @@ const rules: readonly Rule[] = [
     () => ({ kind: 'recall' }),
   ],
   [new RegExp(`^what did (?:i|we) say(?: before| last| earlier)?${END}`, 'i'), () => ({ kind: 'history' })],
+  [
+    /^(?:search(?: (?:the )?history)?(?: for)?|find)[\s:]+(?<query>\S[^\n]{0,499})$/i,
+    ({ query = '' }) => ({ kind: 'search', query }),
+  ],
+  [
+    new RegExp(
+      `^(?:show|read)(?: me)?(?: the)? (?:(?:last|newest) (?<count>\\d{1,2}) )?messages(?: around #?(?<around>-?\\d{1,15}))?${END}`,
+      'i',
+    ),
+    ({ count, around }) => ({
+      kind: 'read_back',
+      count: Math.min(50, Math.max(1, Number(count ?? 10))),
+      around: around === undefined ? null : Number(around),
+    }),
+  ],
   [/^remember(?:\s+that)?[\s:,]+(?<fact>\S[\s\S]*)$/i, ({ fact = '' }) => ({ kind: 'remember', fact })],
   [
     /^send (?:the |a )?file\s+(?<path>"[^"]+"|\S+)(?:\s+with(?: (?:the )?text)?[\s:]+(?<content>\S[\s\S]*))?\s*$/i,

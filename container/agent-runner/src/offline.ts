@@ -58,6 +58,13 @@ export function createOfflineProvider(options: {
           turn.history,
           'You have said nothing in this session before.',
         );
+      case 'search':
+        return use(turn, 'search_history', { query: request.query });
+      case 'read_back':
+        return use(turn, 'read_history', {
+          limit: request.count,
+          ...(request.around === null ? {} : { message_id: request.around }),
+        });
       case 'send_message':
         return use(turn, 'send_message', { text: request.text });
       case 'send_file':
@@ -240,7 +247,7 @@ function pause(ms: number, signal: AbortSignal): Promise<void> {
 function helpText(turn: TurnFile): string {
   const can = [
     '`remember that …` and `what do you remember`',
-    '`what did I say before`',
+    '`what did I say before`; `search for WORDS` and `show the last 10 messages` in all that was said here',
     '`say …` sends a message at once',
     '`send file NAME with text …` and `list files`',
     '`remind me in 10 minutes to …` or `remind me at 18:00 to …`',

@@ -80,6 +80,7 @@ async function run(options: RunOptions): Promise<number> {
       limitMs: options.scriptLimitMs,
       allowed: environment.NANOCLAW_GROUP_DIR === options.scriptFolder,
     }),
+    groupDir: environment.NANOCLAW_GROUP_DIR,
     container: environment.NANOCLAW_CONTAINER,
     idleExitMs: environment.NANOCLAW_IDLE_EXIT_MS,
     log,

@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { LONGEST_ASK_S, USUAL_ASK_S } from '../../../src/protocol/commands.ts';
 import { availableGroupsSchema, MAX_TEXT_LENGTH } from '../../../src/protocol.ts';
 import type { CommandClient, CommandDraft, Patience } from './commands.ts';
+import { createHistoryTools } from './history-tools.ts';
 import type { Mailbox } from './mailbox.ts';
 import { createTaskTools } from './task-tools.ts';
 import { chatArgument, define, describe, type Tool, type ToolResult } from './tool.ts';
@@ -28,11 +29,12 @@ const anyChat = {
 export function createTools(options: {
   commands: CommandClient;
   mailbox: Mailbox;
+  groupDir: string;
   isMain: boolean;
   /** Ends the turn, and with it the wait for people. */
   signal: AbortSignal;
 }): Tool[] {
-  const { mailbox, isMain } = options;
+  const { mailbox, groupDir, isMain } = options;
   const target = isMain ? anyChat : {};
   const send = async (draft: CommandDraft, patience?: Patience): Promise<ToolResult> =>
     describe(await options.commands.send(draft, patience));
@@ -77,6 +79,7 @@ export function createTools(options: {
         return send({ type: 'ask_user', ...args }, { timeoutMs, signal: options.signal });
       },
     ),
+    ...createHistoryTools({ send, groupDir, isMain }),
     ...createTaskTools({ send, mailbox, isMain }),
   ];
   if (!isMain) return everyone;

@@ -17,6 +17,8 @@ export interface TurnLoopOptions {
   commands: CommandClient;
   provider: Provider;
   script: RunScript;
+  /** The group's folder, as the agent sees it. */
+  groupDir: string;
   /** This container's name; turns and control files that name another are not ours. */
   container: string;
   /** Ends the loop after so long without a turn. */
@@ -171,7 +173,7 @@ export class TurnLoop {
   /** The script, when there is one, and the provider, unless the script is all or says that there is nothing to do. */
   async #think(turn: TurnFile, events: TurnEvents, signal: AbortSignal): Promise<TurnOutcome> {
     if (signal.aborted) return { status: 'interrupted' };
-    const { commands, mailbox, provider } = this.#options;
+    const { commands, mailbox, groupDir, provider } = this.#options;
     let { prompt } = turn;
     if (turn.gate_script !== undefined) {
       const { gate_script: script, timezone } = turn;
@@ -191,7 +193,7 @@ export class TurnLoop {
       if (verdict.kind === 'quiet') return { status: 'ok', gated: true };
       prompt = withGateData(prompt, verdict.data);
     }
-    const tools = createTools({ commands, mailbox, isMain: turn.is_main, signal });
+    const tools = createTools({ commands, mailbox, groupDir, isMain: turn.is_main, signal });
     return provider.run({ ...turn, prompt }, tools, events, signal);
   }
 
