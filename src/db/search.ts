@@ -4,7 +4,7 @@
  * the newest are looked at. What the index does not have yet is read here, so a message is found as soon as it is stored.
  */
 import { fold, isUnspaced } from '../lib/fold.ts';
-import type { ChatJid, Disposition, Iso, Seq } from '../types.ts';
+import type { ChatJid, Disposition, Iso, Seq, TurnId } from '../types.ts';
 import type { Sqlite } from './open.ts';
 import { type IndexState, salted, searchIndexRepository, wordsOf } from './search-index.ts';
 
@@ -20,6 +20,8 @@ export interface Search {
   limit: number;
   /** Not what was given this answer. */
   except?: Disposition | undefined;
+  /** Not what this turn is to answer: the question has the words, too. */
+  exceptTurn?: TurnId | undefined;
 }
 
 export interface Found {
@@ -63,6 +65,7 @@ interface Row {
   edited_content: string | null;
   timestamp: string;
   disposition: string | null;
+  turn_id: string | null;
 }
 
 /** Words that stand together. */
@@ -77,7 +80,7 @@ interface Candidate extends Row {
 export function searchRepository(db: Sqlite) {
   const index = searchIndexRepository(db);
   const COLUMNS = `m.seq, m.chat_jid, m.message_id, m.thread_id, m.sender, m.sender_name, m.content, m.edited_content, m.timestamp,
-    m.disposition`;
+    m.disposition, m.turn_id`;
   const hits = db
     .prepare<[string, number, number, number], number>(
       'SELECT rowid FROM search_words WHERE search_words MATCH ? AND rowid >= ? AND rowid <= ? ORDER BY rowid DESC LIMIT ?',
@@ -115,6 +118,7 @@ export function searchRepository(db: Sqlite) {
       row.timestamp >= (search.since ?? '') &&
       row.timestamp <= (search.until ?? '~') &&
       (search.topic === undefined || (row.thread_id ?? 0) === search.topic) &&
+      !(row.disposition === null && row.turn_id === search.exceptTurn) &&
       (search.except === undefined || row.disposition !== search.except) &&
       hasAll(
         ` ${fold(row.sender_name).join(' ')} `,

@@ -22,9 +22,16 @@ const FILES = [
   `${RUNNER}/tsconfig.json`,
   'src/protocol.ts',
   'src/team.ts',
-  ...['bounded-map', 'front-matter', 'image-size', 'local-time', 'name-slug', 'open-below', 'read-below'].map(
-    (name) => `src/lib/${name}.ts`,
-  ),
+  ...[
+    'bounded-map',
+    'fold',
+    'front-matter',
+    'image-size',
+    'local-time',
+    'name-slug',
+    'open-below',
+    'read-below',
+  ].map((name) => `src/lib/${name}.ts`),
 ];
 
 /** What may be wanted besides, and makes it another image. */

@@ -80,8 +80,10 @@ export function runCommand(context: CommandContext, asker: Group, command: Comma
       const asking = { db, random, nowMs: tasks.now() };
       return { ...askUser(asking, asker, to, runningTurn(context, asker), command), asked: true };
     }
-    case 'search_history':
-      return searchHistory(context.tasks, registered(target, command.chat_jid), command);
+    case 'search_history': {
+      const turn = runningTurn(context, asker)?.id;
+      return searchHistory(context.tasks, registered(target, command.chat_jid), command, turn);
+    }
     case 'read_history':
       return readHistory(context.tasks, registered(target, command.chat_jid), command);
     case 'register_group': {

@@ -11,7 +11,7 @@ import { localTime } from '../lib/local-time.ts';
 import { fromWall } from '../next-run/zone.ts';
 import type { Command } from '../protocol/commands.ts';
 import type { TaskRules } from '../tasks.ts';
-import { type Group, type Iso, iso, type Seq } from '../types.ts';
+import { type Group, type Iso, iso, type Seq, type TurnId } from '../types.ts';
 import type { CommandEffect } from './commands.ts';
 
 type Asked<T extends Command['type']> = Extract<Command, { type: T }>;
@@ -24,7 +24,12 @@ const MOST_READ = 2000;
 const DAY_MS = 86_400_000;
 const LAST = Number.MAX_SAFE_INTEGER as Seq;
 
-export function searchHistory(rules: TaskRules, group: Group, asked: Asked<'search_history'>): CommandEffect {
+export function searchHistory(
+  rules: TaskRules,
+  group: Group,
+  asked: Asked<'search_history'>,
+  askedBy?: TurnId,
+): CommandEffect {
   const { db } = rules;
   const zone = group.timezone ?? rules.defaultTimezone;
   const result = db.search.messages(group.chatJid, {
@@ -35,6 +40,7 @@ export function searchHistory(rules: TaskRules, group: Group, asked: Asked<'sear
     topic: asked.topic,
     limit: asked.limit ?? USUAL,
     except: 'not_allowed',
+    exceptTurn: askedBy,
   });
   if (result === null)
     throw new NanoClawError(

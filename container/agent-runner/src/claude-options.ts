@@ -91,6 +91,7 @@ export function systemPromptAddition(
     'The internet is reached through a proxy (HTTPS_PROXY). When it answers 403, the network policy of this chat refuses that host: say so instead of looking for a way around it.',
     'What only people can decide, ask with ask_user, which gives them buttons; a message with for_you="yes" that says “Chosen: …”, in its language, and quotes a question of yours, is the answer to it.',
     'What is asked for later or again and again is a task: use schedule_task, and say what its result says.',
+    'What was said before this conversation, or is not in your context, is found by search_history and read_history: look there before you say that you do not know.',
     `Times are shown in ${turn.timezone}.`,
   ];
   if (turn.is_main) {
