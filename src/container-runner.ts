@@ -1,7 +1,8 @@
 /**
  * The container runner: claims a group's unanswered messages into a turn, has an agent run it, settles it.
  *
- *   claim (COMMIT queued) → agent warm or launched → stage the turn file → COMMIT running → show the file
+ *   claim (COMMIT queued) → launch an agent → stage the turn file → COMMIT running → show the file
+ *   or, the agent being warm: claim and stage the turn file, COMMIT running → show the file
  *   → events arrive through ipc → turn_finished: reply into the outbox + dispositions, ONE transaction
  *   or: error, agent gone, no sign of life → COMMIT retried (messages wait again) or failed (the chat is told)
  *
@@ -166,12 +167,11 @@ export function createContainerRunner(options: ContainerRunnerOptions): Containe
     }
     const next = await nextTurn(jid);
     if ('instead' in next) return next.instead;
-    const { turn, file } = next.claimed;
+    const { id } = next.claimed.turn;
     try {
-      reach?.('turn.queued');
-      return await handOver(next.group, turn, file);
+      return await handOver(next);
     } finally {
-      starting.delete(turn.id);
+      starting.delete(id);
     }
   }
 
@@ -203,13 +203,17 @@ export function createContainerRunner(options: ContainerRunnerOptions): Containe
     }
     gaps.delete(turn.id);
     const result = settlement.take(turn, event);
+    db.afterCommit(() => taken(turn, event, result));
+    return true;
+  }
+
+  function taken({ id, folder }: Turn, event: AgentEvent, result: RunResult | null): void {
     reach?.('event.taken');
     // A hostile agent has a million numbers; the log of a turn stays short.
     if (event.type !== 'progress' && event.n <= MAX_LOGGED_EVENT)
-      appendTurnLog(home, folder, turn.id, clock.now(), event.type);
-    if (result) end(turn.id, result);
-    else active.signOfLife(turn.id, event);
-    return true;
+      appendTurnLog(home, folder, id, clock.now(), event.type);
+    if (result) end(id, result);
+    else active.signOfLife(id, event);
   }
 
   /** After the commit: cleans up behind a turn and lets the queue go on, whatever fails in between. */

@@ -40,11 +40,14 @@ import { topicRepository } from './db/topics.ts';
 import { traceQuery } from './db/trace.ts';
 import { turnRepository } from './db/turns.ts';
 import { usageRepository } from './db/usage.ts';
+import { runEach } from './lib/run-each.ts';
 
 export function createDb(file: string, options: OpenOptions = {}) {
   const sqlite: Sqlite = openDatabase(file, MIGRATIONS, options);
   const inbox = inboxRepository(sqlite);
   const audit = auditRepository(sqlite);
+  /** What is to be done behind the commit. */
+  let behind: (() => void)[] = [];
   return {
     sqlite,
     instanceId: inbox.meta('instance_id') ?? '',
@@ -85,7 +88,24 @@ export function createDb(file: string, options: OpenOptions = {}) {
     /** Runs `work` in one IMMEDIATE transaction; nested calls join it. Throws what `work` throws, after a rollback. */
     transaction<T>(work: () => T): T {
       if (sqlite.inTransaction) return work();
-      return sqlite.transaction(work).immediate();
+      behind = [];
+      const result = sqlite.transaction(work).immediate();
+      const due = behind;
+      behind = [];
+      let failed: { error: unknown } | undefined;
+      runEach(due, (error) => {
+        failed ??= { error };
+      });
+      if (failed) throw failed.error;
+      return result;
+    },
+    /**
+     * Runs `work` once the transaction around it is on the disk, at once where there is none, never when it is rolled back. All of
+     * those of one transaction run; the first error is thrown from it.
+     */
+    afterCommit(work: () => void): void {
+      if (sqlite.inTransaction) behind.push(work);
+      else work();
     },
     /** Runs `work` so that its changes are undone when it throws, without ending the transaction around it. */
     savepoint<T>(work: () => T): T {

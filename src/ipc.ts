@@ -67,7 +67,12 @@ export function createIpc(options: IpcOptions): Ipc {
 
   function watch(folder: Folder): { close(): void } {
     const { mailbox } = groupPaths(home, folder);
-    const watchers = WATCHED.map((dir) => fileEvents.watch(path.join(mailbox, dir), () => soon(folder)));
+    const watchers = WATCHED.map((dir) =>
+      fileEvents.watch(path.join(mailbox, dir), (name) => {
+        // That we have removed a file ourselves is no news.
+        if (name === undefined || !mailboxOf(folder).intake.hasRemoved(name)) soon(folder);
+      }),
+    );
     return {
       close: () => {
         for (const watcher of watchers) watcher.close();

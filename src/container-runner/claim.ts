@@ -35,16 +35,22 @@ export interface ClaimContext {
   mayBegin?: (topic: WaitingTopic) => boolean;
 }
 
-/** Null when nothing waits. */
-export function claimNext(context: ClaimContext, group: Group): Claimed | null {
+/** Null when nothing waits. `onClaimed` is called in the same transaction; when it throws, nothing was claimed. */
+export function claimNext(
+  context: ClaimContext,
+  group: Group,
+  onClaimed: (claimed: Claimed) => void = () => {},
+): Claimed | null {
   const { db, nowMs } = context;
   return db.transaction(() => {
     const run = db.taskRuns.nextWaiting(group.chatJid, iso(nowMs));
     const topics = waitingTopics(db, group, nowMs).filter(({ dueInMs }) => dueInMs === 0);
     const topic = topics.find((each) => context.mayBegin?.(each) ?? true);
     const messagesTurn = topic !== undefined && db.turns.latestKind(group.chatJid) === 'task';
-    const claimed = run && !messagesTurn ? claimTask(context, group, run) : null;
-    return claimed ?? (topic ? claimMessages(context, group, topic) : null);
+    const task = run && !messagesTurn ? claimTask(context, group, run) : null;
+    const claimed = task ?? (topic ? claimMessages(context, group, topic) : null);
+    if (claimed) onClaimed(claimed);
+    return claimed;
   });
 }
 

@@ -6,10 +6,14 @@
 import type { ContainerRunnerOptions } from '../container-runner.ts';
 import { messageOf, NanoClawError } from '../errors.ts';
 import type { RunResult } from '../group-queue.ts';
+import { groupPaths } from '../mailbox/layout.ts';
+import { removeTurn } from '../mailbox/write.ts';
+import { refuseUnenforced } from '../policy/network.ts';
 import { type ChatJid, type Group, iso, type TurnId } from '../types.ts';
 import { REASONS } from '../words.ts';
 import { type Claimed, claimNext } from './claim.ts';
-import type { Pool } from './pool.ts';
+import type { Agent, Pool } from './pool.ts';
+import { stageFor } from './stage.ts';
 import type { Standstill } from './standstill.ts';
 import { createTurnLimit } from './turn-limit.ts';
 import { type WaitingTopic, waitingTopics } from './waiting-topics.ts';
@@ -17,7 +21,7 @@ import { type WaitingTopic, waitingTopics } from './waiting-topics.ts';
 export const ENGINE_RETRY_MS = 5000;
 
 export interface NextTurnOptions extends ContainerRunnerOptions {
-  pool: Pick<Pool, 'isWarm'>;
+  pool: Pick<Pool, 'acquireWarm' | 'release'>;
   standstill: Pick<Standstill, 'away'>;
   /** Somebody in this process works on the turn. */
   isAtWork: (id: TurnId) => boolean;
@@ -27,8 +31,15 @@ export interface NextTurnOptions extends ContainerRunnerOptions {
   onClaimed: (id: TurnId) => void;
 }
 
-/** A turn that was claimed, or what the queue should do instead. */
-export type Next = { group: Group; claimed: Claimed } | { instead: RunResult };
+/** A turn that was claimed; `running` and staged for this agent already, or `queued` where there is none yet. */
+export interface Claim {
+  group: Group;
+  claimed: Claimed;
+  agent: Agent | null;
+}
+
+/** A claim, or what the queue should do instead. */
+export type Next = Claim | { instead: RunResult };
 
 export function createNextTurn(options: NextTurnOptions): (jid: ChatJid) => Promise<Next> {
   const { db, clock, log } = options;
@@ -53,18 +64,49 @@ export function createNextTurn(options: NextTurnOptions): (jid: ChatJid) => Prom
     options.giveBack(jid);
     const wait = waitOf(group);
     if (wait !== null) return { instead: wait };
+    const agent = await warmAgent(group);
     try {
-      if (!options.pool.isWarm(group.folder)) await options.runtime().prepare();
+      if (!agent) await options.runtime().prepare();
     } catch (error) {
       return { instead: engineAway(error) };
     }
-    const timezone = options.timezoneOf(group);
-    const mayBegin = (topic: WaitingTopic) => limitMs(group, topic) === 0 && filesMs(group, topic) === 0;
-    const claimed = claimNext({ ...options, timezone, nowMs: clock.now(), mayBegin }, group);
+    const claimed = claim(group, agent);
     if (!claimed) return { instead: waitOf(group) ?? 'idle' };
     options.onClaimed(claimed.turn.id);
-    return { group, claimed };
+    return { group, claimed, agent };
   };
+
+  /** Not one that may not run under the group's policy: that is told when a turn for it fails. */
+  async function warmAgent(group: Group): Promise<Agent | null> {
+    try {
+      refuseUnenforced(group, options.runtime().networkEnforcement());
+    } catch {
+      return null;
+    }
+    return options.pool.acquireWarm(group);
+  }
+
+  /** For a warm agent the claim, the staged file and that it runs are one commit: then only the file has to be shown. */
+  function claim(group: Group, agent: Agent | null): Claimed | null {
+    const timezone = options.timezoneOf(group);
+    const mayBegin = (topic: WaitingTopic) => limitMs(group, topic) === 0 && filesMs(group, topic) === 0;
+    const context = { ...options, timezone, nowMs: clock.now(), mayBegin };
+    let staged: TurnId | null = null;
+    let claimed: Claimed | null = null;
+    try {
+      claimed = claimNext(context, group, ({ turn, file }) => {
+        if (!agent) return;
+        staged = turn.id;
+        stageFor(options, group, agent, turn, file);
+      });
+      return claimed;
+    } finally {
+      if (agent && !claimed) {
+        if (staged !== null) removeTurn(groupPaths(options.home, group.folder), staged);
+        options.pool.release(agent);
+      }
+    }
+  }
 
   /** Null: something may begin now. Else until when nothing may; a message in another topic, or a task, may come before. */
   function waitOf(group: Group): RunResult | null {

@@ -76,8 +76,8 @@ export interface Pool {
   lost(agent: Agent): void;
   /** Closes idle agents whose extra mounts are not allowed any more, or not the same. */
   closeOutdated(): Promise<void>;
-  /** The group has an agent that could take a turn at once. */
-  isWarm(folder: Folder): boolean;
+  /** The group's agent, marked busy, if it has one that can take a turn at once; else null. */
+  acquireWarm(group: Group): Promise<Agent | null>;
 }
 
 export function createPool(options: PoolOptions): Pool {
@@ -94,15 +94,25 @@ export function createPool(options: PoolOptions): Pool {
     close,
   });
 
+  async function acquireWarm(group: Group): Promise<Agent | null> {
+    if (agents.get(group.folder)?.state !== 'idle') return null;
+    return warmFor(group, await options.extraMounts.forGroup(group, isolates(options.runtime())));
+  }
+
+  function warmFor(group: Group, given: Given): Agent | null {
+    const warm = agents.get(group.folder);
+    if (!warm || warm.state === 'closing' || warm.mounts !== given.key) return null;
+    warm.idleTimer?.cancel();
+    warm.state = 'busy';
+    return warm;
+  }
+
   async function acquire(group: Group): Promise<Agent> {
     const given = await options.extraMounts.forGroup(group, isolates(options.runtime()));
-    const warm = agents.get(group.folder);
-    if (warm && warm.state !== 'closing' && warm.mounts === given.key) {
-      warm.idleTimer?.cancel();
-      warm.state = 'busy';
-      return warm;
-    }
-    if (warm) await close(warm);
+    const warm = warmFor(group, given);
+    if (warm) return warm;
+    const unfit = agents.get(group.folder);
+    if (unfit) await close(unfit);
     launching += 1;
     try {
       await warmth.makeRoom();
@@ -261,6 +271,7 @@ export function createPool(options: PoolOptions): Pool {
 
   return {
     acquire,
+    acquireWarm,
     release,
     close,
     adopt,
@@ -271,7 +282,6 @@ export function createPool(options: PoolOptions): Pool {
     async closeOutdated() {
       await Promise.all([...agents.values()].filter((a) => a.state === 'idle').map(closeIfOutdated));
     },
-    isWarm: (folder) => agents.get(folder)?.state === 'idle',
   };
 }
 

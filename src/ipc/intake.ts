@@ -1,6 +1,6 @@
 /**
  * What one group's mailbox holds, taken in slices: some files, some milliseconds, then others have their turn.
- *   a pass: list the events, then the commands → take the commands → take the events
+ *   a pass: list the events, then the commands → take the commands → take the events, in one COMMIT
  * In this order, because what was asked before a turn ended was written before its end: it is seen, and done, first.
  * The pace, what may wait and what is a flood is in quota.ts. What cannot be taken is set aside with its reason, and
  * whoever asked is told. The events of a running turn are never lost in a flood: their names are known.
@@ -31,6 +31,8 @@ export type Progress = { state: 'empty' | 'more' } | { state: 'waiting'; ms: num
 export interface Intake {
   /** Takes what one go may take. Throws what the database and the disk throw; then the files stay. */
   slice(): Progress;
+  /** A file of this name was taken and removed, and nobody has asked since. */
+  hasRemoved(name: string): boolean;
 }
 
 const OUT_DIRECTORIES = [MAILBOX.messages, MAILBOX.tasks, MAILBOX.events] as const;
@@ -66,10 +68,14 @@ export function createIntake(
   const events = createBucket(clock, QUOTA.eventsAtOnce, QUOTA.eventsPerMinute);
   /** Commands above the pace, `dir/name`, in the order in which they were found. */
   const waiting = new Set<string>();
+  /** What we have removed and nobody has asked about; cleared where file events are lost. */
+  const removed = new Set<string>();
   let pass: Listing[] | null = null;
   let waitMs = 0;
   let lookAgain = false;
   let answers = 0;
+  /** Events could not be taken together: one by one until that works, so that one at fault holds up only what comes behind it. */
+  let isWary = false;
   const fileLines = createLineLimit(clock, QUOTA.logLines);
   const floodLines = createLineLimit(clock, QUOTA.logLines);
 
@@ -100,6 +106,7 @@ export function createIntake(
   function begin(): Listing[] {
     waitMs = 0;
     lookAgain = false;
+    if (removed.size >= QUOTA.entries) removed.clear();
     const [messages, tasks, eventFiles] = [MAILBOX.messages, MAILBOX.tasks, MAILBOX.events];
     const last = list(eventFiles);
     const listings = [list(messages), list(tasks), last];
@@ -126,8 +133,18 @@ export function createIntake(
   const waitingIn = (dir: string, there: ReadonlySet<string>): string[] =>
     [...waiting].map((key) => key.slice(dir.length + 1)).filter((name) => there.has(name));
 
-  /** False when the slice is over before the listing is. */
+  /** False when the slice is over before the listing is. The events that lie there are taken in one transaction. */
   function takeFrom(listing: Listing, directory: MailboxDirectory, mayGoOn: () => boolean): boolean {
+    if (listing.dir !== MAILBOX.events || listing.flooded) return takeItems(listing, directory, mayGoOn);
+    const apart = isWary || listing.items.length - listing.next < 2;
+    isWary = true;
+    const take = () => takeItems(listing, directory, mayGoOn);
+    const isOver = apart ? take() : db.transaction(take);
+    isWary = false;
+    return isOver;
+  }
+
+  function takeItems(listing: Listing, directory: MailboxDirectory, mayGoOn: () => boolean): boolean {
     const { dir, items, flooded } = listing;
     let skipped = '';
     if (flooded && dir === MAILBOX.events && !takeRunning(directory, mayGoOn)) return false;
@@ -183,12 +200,12 @@ export function createIntake(
     if ('reason' in read) {
       const [, turn, n] = EVENT_NAME.exec(name) ?? [];
       if (turn && n) options.onLostEvent(folder, turn, Number(n));
-      setAside(MAILBOX.events, directory, name, read.reason);
+      db.afterCommit(() => void setAside(MAILBOX.events, directory, name, read.reason));
       return 'done';
     }
     options.reach?.('event.read');
     if (!options.onEvent(folder, read.value)) return 'left';
-    remove(directory, name);
+    db.afterCommit(() => remove(directory, name));
     return 'done';
   }
 
@@ -259,6 +276,7 @@ export function createIntake(
   function remove(directory: MailboxDirectory, name: string): void {
     try {
       directory.unlink(name);
+      if (removed.size < QUOTA.entries) removed.add(name);
     } catch {
       trash.take((target) => directory.move(name, target));
     }
@@ -307,7 +325,7 @@ export function createIntake(
 
   const stamp = () => iso(clock.now()).replace(/[:.]/g, '-');
 
-  return { slice };
+  return { slice, hasRemoved: (name) => removed.delete(name) };
 }
 
 const overQuota = () =>

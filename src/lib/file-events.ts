@@ -2,8 +2,11 @@
 import { watch } from 'node:fs';
 
 export interface FileEvents {
-  /** Calls `onChange` some time after something was renamed into `directory`. May miss, may call too often. */
-  watch(directory: string, onChange: () => void): { close(): void };
+  /**
+   * Calls `onChange` some time after something was renamed into `directory`, or removed; with its name where that is known. May
+   * miss, may call too often.
+   */
+  watch(directory: string, onChange: (name?: string) => void): { close(): void };
 }
 
 /** More events a second than this are a storm. */
@@ -24,7 +27,7 @@ export const systemFileEvents: FileEvents = {
       let from = performance.now();
       let count = 0;
       try {
-        const watcher = watch(directory, { persistent: false }, () => {
+        const watcher = watch(directory, { persistent: false }, (_event, name) => {
           count += 1;
           if (count > STORM_EVENTS) {
             const now = performance.now();
@@ -32,7 +35,7 @@ export const systemFileEvents: FileEvents = {
             from = now;
             count = 0;
           }
-          onChange();
+          onChange(name ?? undefined);
         });
         watcher.on('error', () => watcher.close());
         return watcher;

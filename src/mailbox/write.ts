@@ -3,7 +3,7 @@
  * in, so the agent sees it whole or not at all. They are hints: the truth is in the database, which is why a file
  * need not survive a power cut (after one, the container that would read it is gone, too).
  */
-import { existsSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { writeFileAtomic } from '../lib/atomic-file.ts';
 import { type ControlFile, MAILBOX, type ResultFile, type TurnFile } from '../protocol.ts';
@@ -11,9 +11,9 @@ import type { GroupPaths } from './layout.ts';
 
 const turnName = (id: string) => `${id}.json`;
 
-/** Writes a turn where the agent does not see it yet. */
+/** Writes a turn where the agent does not see it yet. Whole when this returns: a turn runs only after that. */
 export function stageTurn(paths: GroupPaths, turn: TurnFile): void {
-  writeFileAtomic(path.join(paths.staging, turnName(turn.id)), JSON.stringify(turn), { sync: false });
+  writeFileSync(path.join(paths.staging, turnName(turn.id)), JSON.stringify(turn), { mode: 0o644 });
 }
 
 /** Shows a staged turn to the agent. Does nothing when it was shown before. */
@@ -60,9 +60,27 @@ export function pruneResults(paths: GroupPaths, keep: number): void {
     rmSync(path.join(directory, name), { force: true });
 }
 
-/** A snapshot that replaces the last one, e.g. available_groups. */
-export function writeSnapshot(paths: GroupPaths, name: string, content: unknown): void {
-  put(paths, path.join('in', `${name}.json`), content);
+/**
+ * A snapshot that replaces the last one, e.g. available_groups. One that says the same but for when it was written stays: it is
+ * written before each turn, and most of them change nothing.
+ */
+export function writeSnapshot(paths: GroupPaths, name: string, content: { written_at: string }): void {
+  const relative = path.join('in', `${name}.json`);
+  const { written_at, ...rest } = content;
+  const said = JSON.stringify(rest).slice(1);
+  const text = `{"written_at":${JSON.stringify(written_at)},${said}`;
+  if (saysNow(path.join(paths.mailbox, relative), said, text.length)) return;
+  writeFileAtomic(path.join(paths.mailbox, relative), text, { stagingDir: paths.staging, sync: false });
+}
+
+/** `in/` is the host's alone, so what was written there is what the agent reads. */
+function saysNow(file: string, said: string, length: number): boolean {
+  try {
+    const before = readFileSync(file, 'utf8');
+    return before.length === length && before.endsWith(said);
+  } catch {
+    return false;
+  }
 }
 
 function put(paths: GroupPaths, relative: string, content: unknown): void {

@@ -30,7 +30,8 @@ export function createTyping(
     const again = (): void => {
       if (!ended) timer = clock.after(REFRESH_MS, show);
     };
-    show();
+    // Not before the turn's own file, which is written now.
+    timer = clock.after(0, show);
     return () => {
       ended = true;
       timer?.cancel();

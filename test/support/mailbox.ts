@@ -26,7 +26,7 @@ export interface MailboxWorld extends World {
   /** Changes what takes the events; default: takes all. */
   onEvent: { take: IpcOptions['onEvent'] };
   /** Calls what watches the directory now, as the kernel would. */
-  notify(folder: string, directory: string): void;
+  notify(folder: string, directory: string, name?: string): void;
   /** Absolute path below a group's mailbox. */
   at(folder: string, ...names: string[]): string;
   /** Leaves a file in out/<directory>; returns its name. */
@@ -63,7 +63,7 @@ export function createMailboxWorld(): MailboxWorld {
   const main = world.register({ chatJid: '1', name: 'Me', folder: 'main', isMain: true });
   const family = world.register();
   for (const { folder } of [main, family]) ensureGroupFolders(home, folder);
-  const watching = new Map<string, Set<() => void>>();
+  const watching = new Map<string, Set<(name?: string) => void>>();
   const taken: MailboxWorld['events'] = [];
   const lost: MailboxWorld['lost'] = [];
   const woken: string[] = [];
@@ -119,8 +119,8 @@ export function createMailboxWorld(): MailboxWorld {
     logged,
     onEvent,
     at,
-    notify(folder, directory) {
-      for (const onChange of watching.get(at(folder, 'out', directory)) ?? []) onChange();
+    notify(folder, directory, name) {
+      for (const onChange of watching.get(at(folder, 'out', directory)) ?? []) onChange(name);
     },
     drop(folder, directory, content, name = `${randomUUID()}.json`) {
       mkdirSync(at(folder, 'out', directory), { recursive: true });

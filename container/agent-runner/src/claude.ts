@@ -144,20 +144,18 @@ class ClaudeProvider implements Provider {
       if (message.type !== 'result' || !answers(message, prompt)) continue;
 
       claude.turns += 1;
-      return this.#settle(claude, message, { category, resetsAtS }, report);
+      return this.#settle(claude, message, { category, resetsAtS });
     }
   }
 
-  async #settle(
+  #settle(
     claude: ClaudeProcess,
     result: SDKResultMessage,
     seen: { category: SDKAssistantMessageError | undefined; resetsAtS: number | undefined },
-    report: TurnReport,
-  ): Promise<Attempt> {
+  ): Attempt {
     const usage = claude.usageSince(totalUsage(result));
     if (!result.is_error && result.subtype === 'success') {
-      await report.text(result.result);
-      return { status: 'ok', usage };
+      return { status: 'ok', text: result.result, usage };
     }
     const text = result.subtype === 'success' ? result.result : result.errors.join('; ');
     if (isStaleSession(text)) {

@@ -24,8 +24,12 @@ export class Mailbox {
   #sweep: NodeJS.Timeout | undefined;
   #closed = false;
 
-  constructor(directory: string) {
+  readonly #sync: (handle: number) => void;
+
+  /** `sync` brings a file or a directory to the disk. */
+  constructor(directory: string, sync: (handle: number) => void = fs.fsyncSync) {
     this.#directory = directory;
+    this.#sync = sync;
   }
 
   /** Begins to watch; listeners are called on each file event under in/ and at least every `sweepMs`. */
@@ -58,22 +62,63 @@ export class Mailbox {
    * between. Throws what the file system threw; then nothing is visible to the host.
    */
   put(directory: OutDirectory, name: string, value: unknown): void {
-    const bytes = Buffer.from(`${JSON.stringify(value)}\n`);
-    if (bytes.length > MAX_MAILBOX_FILE_BYTES) {
-      throw new RangeError(
-        `a mailbox file may have ${MAX_MAILBOX_FILE_BYTES} bytes, this has ${bytes.length}`,
-      );
-    }
+    this.#putAll(directory, [{ name, value, sync: true }]);
+    this.#syncDirectory(join(this.#directory, MAILBOX[directory]));
+  }
+
+  /**
+   * Puts events, all or none, so that the host finds them together. A power cut ends the agent, too, and what it had said is said
+   * again by the next attempt: an event need not survive one, but an end must not survive without the words that came
+   * before it. So those are marked `sync`, and names in one directory reach the disk in the order in which they were given.
+   */
+  putEvents(events: readonly { name: string; value: unknown; sync: boolean }[]): void {
+    this.#putAll('events', events);
+  }
+
+  #putAll(directory: OutDirectory, files: readonly { name: string; value: unknown; sync: boolean }[]): void {
     const target = join(this.#directory, MAILBOX[directory]);
-    const staged = join(this.#directory, MAILBOX.staging, `${randomUUID()}.json`);
+    const staged: { from: string; to: string }[] = [];
     try {
-      writeSynced(staged, bytes);
-      fs.renameSync(staged, join(target, name));
+      for (const { name, value, sync } of files) {
+        const bytes = Buffer.from(`${JSON.stringify(value)}\n`);
+        if (bytes.length > MAX_MAILBOX_FILE_BYTES) {
+          throw new RangeError(
+            `a mailbox file may have ${MAX_MAILBOX_FILE_BYTES} bytes, this has ${bytes.length}`,
+          );
+        }
+        const from = join(this.#directory, MAILBOX.staging, `${randomUUID()}.json`);
+        staged.push({ from, to: join(target, name) });
+        this.#write(from, bytes, sync);
+      }
+      for (const { from, to } of staged) fs.renameSync(from, to);
     } catch (error) {
-      fs.rmSync(staged, { force: true });
+      for (const { from } of staged) fs.rmSync(from, { force: true });
       throw error;
     }
-    syncDirectory(target);
+  }
+
+  #write(path: string, bytes: Buffer, sync: boolean): void {
+    const handle = fs.openSync(path, 'wx', 0o644);
+    try {
+      fs.writeFileSync(handle, bytes);
+      if (sync) this.#sync(handle);
+    } finally {
+      fs.closeSync(handle);
+    }
+  }
+
+  /** Makes a rename survive a power cut. Some mounts cannot sync a directory; the rename itself has happened. */
+  #syncDirectory(path: string): void {
+    try {
+      const handle = fs.openSync(path, 'r');
+      try {
+        this.#sync(handle);
+      } finally {
+        fs.closeSync(handle);
+      }
+    } catch {
+      // EINVAL or EACCES on network and virtual file systems.
+    }
   }
 
   /** Names of the .json files in an in/ directory, oldest first. A directory that is not there is empty. */
@@ -142,28 +187,4 @@ function readJsonFile(path: string, limitBytes: number): unknown {
   if (!stat?.isFile()) return undefined;
   if (stat.size > limitBytes) throw new RangeError(`${path} is larger than a mailbox file may be`);
   return JSON.parse(fs.readFileSync(path, 'utf8'));
-}
-
-function writeSynced(path: string, bytes: Buffer): void {
-  const handle = fs.openSync(path, 'wx', 0o644);
-  try {
-    fs.writeFileSync(handle, bytes);
-    fs.fsyncSync(handle);
-  } finally {
-    fs.closeSync(handle);
-  }
-}
-
-/** Makes a rename survive a power cut. Some mounts cannot sync a directory; the rename itself has happened. */
-function syncDirectory(path: string): void {
-  try {
-    const handle = fs.openSync(path, 'r');
-    try {
-      fs.fsyncSync(handle);
-    } finally {
-      fs.closeSync(handle);
-    }
-  } catch {
-    // EINVAL or EACCES on network and virtual file systems.
-  }
 }

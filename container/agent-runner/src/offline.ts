@@ -197,8 +197,8 @@ export function createOfflineProvider(options: {
       }
       sessions.add(session.id, requests);
       if (file.attachments?.length) answers.push(received(file.attachments));
-      await report.text(answers.filter(Boolean).join('\n\n'));
-      return { status: 'ok', usage: { input_tokens: 0, output_tokens: 0, cost_usd: 0 } };
+      const text = answers.filter(Boolean).join('\n\n');
+      return { status: 'ok', text, usage: { input_tokens: 0, output_tokens: 0, cost_usd: 0 } };
     },
     close() {},
   };

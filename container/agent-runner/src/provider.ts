@@ -10,15 +10,14 @@ export interface TurnReport {
   /** A sign of life; `activity` is a tool's name or such a word, never content. Cheap: call it as often as you like. */
   /** `draft`: what it is writing just now, as far as it got; told only where somebody watches. */
   alive(activity: string, draft?: string): void;
-  /** A part of the reply. Resolves when it is durably with the host. */
-  text(text: string): Promise<void>;
   /** The session the next turn should resume; `fresh` when the asked-for one was gone. */
   session(sessionId: string, fresh: boolean): Promise<void>;
 }
 
 export type TurnOutcome =
   /** `gated`: a task's gate script said that there is nothing to do. `scripted`: a script was all. No provider was asked. */
-  | { status: 'ok'; usage?: Usage; gated?: true; scripted?: true }
+  /** `text`: the reply. */
+  | { status: 'ok'; text?: string; usage?: Usage; gated?: true; scripted?: true }
   | { status: 'interrupted'; usage?: Usage }
   /** `resetsAt`: when the limit that was hit is lifted, milliseconds since the epoch. */
   | { status: 'error'; code: AgentErrorCode; message: string; usage?: Usage; resetsAt?: number };

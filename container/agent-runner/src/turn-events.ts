@@ -16,12 +16,16 @@ import { errorCode } from './workspace.ts';
 
 /** Between two `progress` events at least; a change of activity waits no longer than this. */
 const PROGRESS_GAP_MS = 2_000;
+/** Before it a turn that waits for its first word says nothing else. */
+const FIRST_MS = 250;
 /** While the activity stays the same, one `progress` in this time is enough. */
 const PROGRESS_REPEAT_MS = 8_000;
 /** So that the longest text, escaped, stays below the size of a mailbox file. */
 const TEXT_PART_LENGTH = MAX_TEXT_LENGTH / 2;
 const RETRY_MS = 1_000;
 const RETRY_LIMIT_MS = 5 * 60_000;
+/** What an end must not be found without, also after a power cut (mailbox.ts). */
+const KEPT: ReadonlySet<AgentEvent['type']> = new Set<AgentEvent['type']>(['text', 'session']);
 const TRANSIENT = new Set(['ENOSPC', 'EDQUOT', 'EIO', 'EMFILE', 'ENFILE']);
 
 type Body<E> = E extends AgentEvent ? Omit<E, 'protocol' | 'turn' | 'n'> : never;
@@ -47,14 +51,20 @@ export class TurnEvents implements TurnReport {
     this.#turn = turn;
   }
 
-  started(): Promise<void> {
-    return this.#write({ type: 'turn_started' });
+  /** Does nothing when anything was written before: then this was, too. */
+  async started(): Promise<void> {
+    if (this.#next === 1) await this.#write([]);
   }
 
   alive(activity: string, draft?: string): void {
     if (this.#pendingDraft !== null && draft !== undefined) this.#pendingDraft = draft;
     this.#pendingActivity = activity.slice(0, 128) || 'working';
     if (this.#finished || this.#timer) return;
+    // That it waits for its first word goes without saying, and so does what a turn does that is over at once.
+    if (this.#lastActivity === '' && activity === 'waiting') {
+      this.#lastActivity = activity;
+      this.#lastProgressAt = performance.now() - PROGRESS_GAP_MS + FIRST_MS;
+    }
     const isNew =
       this.#pendingActivity !== this.#lastActivity || (this.#pendingDraft ?? '') !== this.#lastDraft;
     const gap = isNew ? PROGRESS_GAP_MS : PROGRESS_REPEAT_MS;
@@ -64,24 +74,23 @@ export class TurnEvents implements TurnReport {
     else if (gap === PROGRESS_GAP_MS) this.#timer = setTimeout(() => this.#progress(), wait);
   }
 
-  async text(text: string): Promise<void> {
-    for (const part of parts(visible(text))) await this.#write({ type: 'text', text: part });
-  }
-
   session(sessionId: string, fresh: boolean): Promise<void> {
-    return this.#write({ type: 'session', session_id: sessionId, fresh });
+    return this.#write([{ type: 'session', session_id: sessionId, fresh }]);
   }
 
+  /** With the words of the reply: the host finds all of it at once. */
   async finished(outcome: TurnOutcome): Promise<void> {
     clearTimeout(this.#timer);
-    await this.#write(finishedBody(outcome));
+    const text = outcome.status === 'ok' ? (outcome.text ?? '') : '';
+    const words = parts(visible(text)).map((part): EventBody => ({ type: 'text', text: part }));
+    await this.#write([...words, finishedBody(outcome)]);
     this.#finished = true;
   }
 
   /** The last words of a dying process: tries once, without waiting. Never throws. */
   finishedNow(outcome: TurnOutcome): void {
     try {
-      this.#writeNow(finishedBody(outcome));
+      this.#writeNow([finishedBody(outcome)]);
       this.#finished = true;
     } catch {
       // The process ends non-zero; the host sees that.
@@ -98,16 +107,16 @@ export class TurnEvents implements TurnReport {
     this.#lastDraft = this.#pendingDraft ?? '';
     const draft = this.#pendingDraft === null ? {} : { draft: draftOf(this.#pendingDraft) };
     try {
-      this.#writeNow({ type: 'progress', activity, ...draft });
+      this.#writeNow([{ type: 'progress', activity, ...draft }]);
     } catch {
       // A lost sign of life is made up for by the next one.
     }
   }
 
-  async #write(body: EventBody): Promise<void> {
+  async #write(bodies: readonly EventBody[]): Promise<void> {
     for (let waited = 0; ; waited += RETRY_MS) {
       try {
-        return this.#writeNow(body);
+        return this.#writeNow(bodies);
       } catch (error) {
         if (!TRANSIENT.has(errorCode(error)) || waited >= RETRY_LIMIT_MS) throw error;
       }
@@ -115,11 +124,16 @@ export class TurnEvents implements TurnReport {
     }
   }
 
-  #writeNow(body: EventBody): void {
+  #writeNow(bodies: readonly EventBody[]): void {
     if (this.#finished) return;
-    const event = { protocol: PROTOCOL_VERSION, turn: this.#turn, n: this.#next, ...body };
-    this.#mailbox.put('events', eventFileName(this.#turn, this.#next), event);
-    this.#next += 1;
+    const all: EventBody[] = this.#next === 1 ? [{ type: 'turn_started' }, ...bodies] : [...bodies];
+    const events = all.map((body, i) => {
+      const n = this.#next + i;
+      const value = { protocol: PROTOCOL_VERSION, turn: this.#turn, n, ...body };
+      return { name: eventFileName(this.#turn, n), value, sync: KEPT.has(body.type) };
+    });
+    this.#mailbox.putEvents(events);
+    this.#next += events.length;
   }
 }
 

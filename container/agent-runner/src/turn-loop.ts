@@ -151,9 +151,10 @@ export class TurnLoop {
 
   async #runTurn(waiting: Waiting, events: TurnEvents, signal: AbortSignal): Promise<void> {
     const startedAt = performance.now();
+    // The prompt goes first: nobody waits for the file that says so.
+    const thinking = 'turn' in waiting ? this.#outcome(waiting.turn, events, signal) : null;
     await events.started();
-    const outcome =
-      'turn' in waiting ? await this.#outcome(waiting.turn, events, signal) : notUnderstood(waiting.problem);
+    const outcome = (await thinking) ?? notUnderstood('problem' in waiting ? waiting.problem : '');
     await events.finished(outcome);
     const seconds = ((performance.now() - startedAt) / 1000).toFixed(2);
     const why = outcome.status === 'error' ? ` ${outcome.code}: ${outcome.message}` : '';
@@ -187,8 +188,7 @@ export class TurnLoop {
       const verdict = turn.script_only === true ? scriptReply(result.end) : gateVerdict(result.end);
       if (verdict.kind === 'failed') return { status: 'error', code: 'gate', message: verdict.message };
       if (verdict.kind === 'reply') {
-        await events.text(verdict.text);
-        return { status: 'ok', scripted: true };
+        return { status: 'ok', scripted: true, text: verdict.text };
       }
       if (verdict.kind === 'quiet') return { status: 'ok', gated: true };
       prompt = withGateData(prompt, verdict.data);

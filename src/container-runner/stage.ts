@@ -1,0 +1,36 @@
+/**
+ * The last step before an agent sees its turn: fresh snapshots and the turn file lie ready, and the turn runs in this
+ * container. The file is shown only behind the commit, so an agent never works on a turn that is not its own.
+ */
+import type { ContainerRunnerOptions } from '../container-runner.ts';
+import type { Turn } from '../db/turns.ts';
+import { groupPaths } from '../mailbox/layout.ts';
+import { stageTurn } from '../mailbox/write.ts';
+import type { TurnFile } from '../protocol.ts';
+import { type Group, iso } from '../types.ts';
+import type { Agent } from './pool.ts';
+
+export type StageOptions = Pick<ContainerRunnerOptions, 'db' | 'clock' | 'home' | 'writeSnapshots' | 'reach'>;
+
+/** False when somebody stopped the turn meanwhile. Throws what the disk and the database throw. */
+export function stageFor(
+  { db, clock, home, writeSnapshots, reach }: StageOptions,
+  group: Group,
+  agent: Agent,
+  turn: Turn,
+  file: Omit<TurnFile, 'container'>,
+): boolean {
+  const container = agent.container.name;
+  writeSnapshots(group);
+  stageTurn(groupPaths(home, group.folder), { ...withNotes(file, agent), container });
+  reach?.('turn.staged');
+  return db.turns.markRunning(turn.id, container, iso(clock.now()));
+}
+
+/** What a new agent should know about its container comes with its first turn. */
+function withNotes<T extends { prompt: string }>(file: T, agent: Agent): T {
+  if (agent.notes.length === 0) return file;
+  const notes = agent.notes.map((note) => `<note>${note}</note>`);
+  agent.notes = [];
+  return { ...file, prompt: [file.prompt, ...notes].join('\n') };
+}
