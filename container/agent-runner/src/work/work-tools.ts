@@ -1,0 +1,27 @@
+/**
+ * What an agent needs to work in its folder: commands, files, search and the web. Claude Code brings these along; a plain
+ * model gets them from here, under the same names. They act with the rights of this process: the container is the wall.
+ */
+import type { Tool } from '../tool.ts';
+import { bashTool } from './bash.ts';
+import { fileTools } from './files.ts';
+import { searchTools } from './search.ts';
+import { webTool } from './web.ts';
+
+export interface Workplace {
+  /** Where relative paths begin and commands run. */
+  folder: string;
+  /** The whole environment of every program that is started; holds no credential. */
+  env: Record<string, string>;
+  /** A result is no longer than so many characters. */
+  longestResult: number;
+  /** Called while a tool works. */
+  alive: () => void;
+  /** Ends what a tool has started. */
+  signal: AbortSignal;
+}
+
+/** The tools of one turn. */
+export function createWorkTools(workplace: Workplace): Tool[] {
+  return [bashTool(workplace), ...fileTools(workplace), ...searchTools(workplace), webTool(workplace)];
+}
