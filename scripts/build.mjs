@@ -33,9 +33,9 @@ const OPTIONAL = new Set(['bench', 'soak', 'simulate']);
 const COPIES = { 'simulator-page': 'src/simulator/page', 'status-page': 'src/http/page' };
 /**
  * Stay in node_modules: better-sqlite3 is native; grammy's HTTP client uses deprecated parts of Node, which Node lets pass
- * without a warning only there; the Agent SDK exists in the agent's image alone.
+ * without a warning only there; what thinks with a model exists in the agent's image alone.
  */
-const EXTERNAL = ['better-sqlite3', 'grammy', '@anthropic-ai/claude-agent-sdk'];
+const EXTERNAL = ['better-sqlite3', 'grammy', '@anthropic-ai/claude-agent-sdk', /^@ai-sdk\//];
 
 const root = path.resolve(import.meta.dirname, '..');
 const { readStamp, sourceHash } = createRequire(import.meta.url)('./bootstrap.cjs');

@@ -235,13 +235,14 @@ export const eventFileName = (turn: string, n: number): string =>
 
 /**
  * What the agent runner is told at its start, as environment variables. Nothing here is a secret of the host:
- * ANTHROPIC_AUTH_TOKEN is the container's own, good only at the daemon's proxy and only while the container lives.
+ * ANTHROPIC_AUTH_TOKEN and OPENAI_API_KEY are the container's own, good only at the daemon's proxy and only while the
+ * container lives.
  */
 export const agentEnvironmentSchema = z.object({
   NANOCLAW_PROTOCOL: z.coerce.number().int(),
   /** This container's name; the runner takes only turns that name it. */
   NANOCLAW_CONTAINER: z.string().min(1),
-  NANOCLAW_PROVIDER: z.enum(['claude', 'offline']),
+  NANOCLAW_PROVIDER: z.enum(['claude', 'openai', 'offline']),
   /** The group's folder, its workspace: /workspace/group in a container. */
   NANOCLAW_GROUP_DIR: z.string().min(1),
   NANOCLAW_GLOBAL_DIR: z.string().min(1),
@@ -254,6 +255,13 @@ export const agentEnvironmentSchema = z.object({
   HOME: z.string().min(1),
   ANTHROPIC_BASE_URL: z.url().optional(),
   ANTHROPIC_AUTH_TOKEN: z.string().optional(),
+  OPENAI_BASE_URL: z.url().optional(),
+  OPENAI_API_KEY: z.string().optional(),
+  OPENAI_MODEL: z.string().min(1).optional(),
+  /** How many tokens prompt and answer may take together. */
+  OPENAI_CONTEXT_TOKENS: z.coerce.number().int().min(4096).optional(),
+  /** US dollars for a million tokens in and out, as "0.5/1.5". */
+  OPENAI_PRICE: z.string().optional(),
 });
 export type AgentEnvironment = z.infer<typeof agentEnvironmentSchema>;
 

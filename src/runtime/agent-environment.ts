@@ -26,6 +26,11 @@ export function protocolEnvironment(
     HOME: paths.homeDir,
     ANTHROPIC_BASE_URL: launch.modelUrl ?? undefined,
     ANTHROPIC_AUTH_TOKEN: launch.modelUrl === null ? undefined : (launch.token ?? undefined),
+    OPENAI_BASE_URL: undefined,
+    OPENAI_API_KEY: undefined,
+    OPENAI_MODEL: undefined,
+    OPENAI_CONTEXT_TOKENS: undefined,
+    OPENAI_PRICE: undefined,
   };
   const set = Object.entries(environment).filter((pair): pair is [string, string] => pair[1] !== undefined);
   return { ...Object.fromEntries(set), TZ: launch.timezone };

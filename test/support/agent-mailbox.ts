@@ -272,7 +272,7 @@ runAgent({ variables: process.env, ...limits, scriptFolder: ${folder} });
     platform: 'node',
     external: ['@anthropic-ai/claude-agent-sdk'],
   });
-  await bundle.write({ file, format: 'esm' });
+  await bundle.write({ file, format: 'esm', codeSplitting: false });
   await bundle.close();
   return file;
 }

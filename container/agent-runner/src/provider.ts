@@ -1,5 +1,5 @@
 /**
- * The seam inside the agent runner: what thinks. Two implementations, claude.ts and offline.ts.
+ * The seam inside the agent runner: what thinks. Three implementations: claude.ts, openai.ts and offline.ts.
  * A provider knows turns and tools; it knows nothing of files, event numbers or control messages.
  */
 import type { AgentErrorCode, TurnFile, Usage } from '../../../src/protocol.ts';

@@ -4,6 +4,7 @@
  * that the running turn failed.
  */
 import {
+  type AgentEnvironment,
   agentEnvironmentSchema,
   EXIT_WORKSPACE_UNWRITABLE,
   PROTOCOL_VERSION,
@@ -61,14 +62,7 @@ async function run(options: RunOptions): Promise<number> {
   }
 
   const mailbox = new Mailbox(environment.NANOCLAW_IPC_DIR);
-  const provider: Provider =
-    environment.NANOCLAW_PROVIDER === 'claude'
-      ? await createClaudeProvider({ environment, variables, stallMs, log })
-      : createOfflineProvider({
-          groupDir: environment.NANOCLAW_GROUP_DIR,
-          globalDir: environment.NANOCLAW_GLOBAL_DIR,
-          home: environment.HOME,
-        });
+  const provider = await providerOf(environment, { variables, stallMs, log });
   const loop = new TurnLoop({
     mailbox,
     commands: new CommandClient(mailbox, commandTimeoutMs),
@@ -108,6 +102,27 @@ async function run(options: RunOptions): Promise<number> {
   provider.close();
   mailbox.close();
   return 0;
+}
+
+/** Each loads what it needs, and nothing of the others: a start waits for it. */
+async function providerOf(
+  environment: AgentEnvironment,
+  parts: { variables: NodeJS.ProcessEnv; stallMs: number; log: (line: string) => void },
+): Promise<Provider> {
+  switch (environment.NANOCLAW_PROVIDER) {
+    case 'claude':
+      return createClaudeProvider({ environment, ...parts });
+    case 'openai': {
+      const { createOpenAiProvider } = await import('./openai.ts');
+      return createOpenAiProvider({ environment, ...parts });
+    }
+    case 'offline':
+      return createOfflineProvider({
+        groupDir: environment.NANOCLAW_GROUP_DIR,
+        globalDir: environment.NANOCLAW_GLOBAL_DIR,
+        home: environment.HOME,
+      });
+  }
 }
 
 function die(error: unknown): never {

@@ -1,0 +1,198 @@
+/**
+ * The provider for any server that speaks OpenAI's chat completions: a hosted one or one of your own (Ollama, llama.cpp, vLLM).
+ * The wire is the AI SDK's openai-compatible client; the loop, the work tools and the conversation are ours. Invariants: an error
+ * is never posted as an answer; a request that came to nothing leaves nothing in the conversation; a conversation that is
+ * gone is begun anew, and said so. It knows the daemon's proxy and its own token there, never the server's credential.
+ */
+import { createOpenAICompatible } from '@ai-sdk/openai-compatible';
+import type { AgentEnvironment, TurnFile, Usage } from '../../../src/protocol.ts';
+import type { PromptBlock } from './claude-process.ts';
+import { inherited } from './inherited.ts';
+import { archiveConversation } from './openai/archive.ts';
+import { Conversation } from './openai/conversation.ts';
+import { instructions } from './openai/instructions.ts';
+import { asFunction, type LoopEnd, runLoop } from './openai/loop.ts';
+import { type AskModel, modelAsker, PAUSES_MS } from './openai/request.ts';
+import { Sessions } from './openai/sessions.ts';
+import { type Entry, tokensOfText, toPrompt } from './openai/transcript.ts';
+import { promptOf } from './pictures.ts';
+import type { Provider, TurnOutcome, TurnReport } from './provider.ts';
+import type { Tool } from './tool.ts';
+import { createWorkTools } from './work/work-tools.ts';
+
+/** Requests to the model within one turn. Far above honest work, below a loop that costs a fortune. */
+const MOST_REQUESTS = 200;
+/** Where the daemon does not say it. */
+const CONTEXT_TOKENS = 32_768;
+const LONGEST_RESULT = 30_000;
+/** Of the context, in characters of about a third of a token: what one tool's result may take. */
+const RESULT_SHARE = 0.45;
+
+export interface OpenAiProviderOptions {
+  environment: AgentEnvironment;
+  /** This process's variables; a few harmless ones are passed on to commands. */
+  variables: NodeJS.ProcessEnv;
+  /** A request in which nothing came from the model for so long is given up as stalled (ms). */
+  stallMs: number;
+  log: (line: string) => void;
+  pausesMs?: readonly number[];
+  mostRequests?: number;
+}
+
+/** Throws when the environment names no server or no model. */
+export function createOpenAiProvider(options: OpenAiProviderOptions): Provider {
+  const { OPENAI_BASE_URL: baseURL, OPENAI_API_KEY: apiKey, OPENAI_MODEL: modelName } = options.environment;
+  if (baseURL === undefined || modelName === undefined)
+    throw new Error('the daemon named no OPENAI_BASE_URL or no OPENAI_MODEL');
+  const server = createOpenAICompatible({
+    name: 'openai',
+    baseURL,
+    includeUsage: true,
+    ...(apiKey === undefined ? {} : { apiKey }),
+  });
+  const { stallMs, pausesMs = PAUSES_MS } = options;
+  const ask = modelAsker({ model: server.chatModel(modelName), modelName, stallMs, pausesMs });
+  return new OpenAiProvider(ask, options);
+}
+
+class OpenAiProvider implements Provider {
+  readonly #ask: AskModel;
+  readonly #options: OpenAiProviderOptions;
+  readonly #sessions: Sessions;
+  readonly #closing = new AbortController();
+
+  constructor(ask: AskModel, options: OpenAiProviderOptions) {
+    this.#ask = ask;
+    this.#options = options;
+    this.#sessions = new Sessions(options.environment.HOME);
+  }
+
+  async run(
+    turn: TurnFile,
+    tools: readonly Tool[],
+    report: TurnReport,
+    interrupt: AbortSignal,
+  ): Promise<TurnOutcome> {
+    const { environment } = this.#options;
+    const session = this.#sessions.open(turn.session_id);
+    if (session.id !== turn.session_id) await report.session(session.id, session.fresh);
+    const signal = AbortSignal.any([interrupt, this.#closing.signal]);
+    const contextTokens = environment.OPENAI_CONTEXT_TOKENS ?? CONTEXT_TOKENS;
+    const longestResult = Math.min(LONGEST_RESULT, Math.floor(contextTokens * RESULT_SHARE));
+    let doing = 'waiting';
+    const onActivity = (activity: string, draft?: string) => {
+      doing = activity;
+      report.alive(activity, draft);
+    };
+    const work = createWorkTools({
+      folder: environment.NANOCLAW_GROUP_DIR,
+      env: { ...inherited(this.#options.variables), HOME: environment.HOME, TZ: turn.timezone },
+      longestResult,
+      alive: () => report.alive(doing),
+      signal,
+    });
+    const all = [...tools, ...work];
+    const group = environment.NANOCLAW_GROUP_DIR;
+    const system = instructions(turn, { group, global: environment.NANOCLAW_GLOBAL_DIR });
+    const offered = JSON.stringify(all.map(asFunction));
+    const tokens = { input: 0, output: 0 };
+    const ask: AskModel = async (asking) => {
+      const answered = await this.#ask(asking);
+      if (answered.kind === 'reply') {
+        tokens.input += answered.inputTokens;
+        tokens.output += answered.outputTokens;
+      }
+      return answered;
+    };
+    const conversation = new Conversation({
+      id: session.id,
+      entries: session.entries,
+      sessions: this.#sessions,
+      contextTokens,
+      overheadTokens: tokensOfText(system) + tokensOfText(offered),
+      ask,
+      archive: (gone) => this.#archive(session.id, gone),
+    });
+    conversation.add(requestOf(turn));
+
+    const withText = (entry: Extract<Entry, { role: 'user' }>): PromptBlock[] =>
+      blocksOf(entry, group, false);
+    const seen = new Map<Entry, PromptBlock[]>();
+    const withPictures = (entry: Extract<Entry, { role: 'user' }>): PromptBlock[] => {
+      const blocks = seen.get(entry) ?? blocksOf(entry, group, true);
+      seen.set(entry, blocks);
+      return blocks;
+    };
+    const end = await runLoop({
+      ask,
+      conversation,
+      prompt: (entries, pictures) =>
+        toPrompt(entries, { system, blocks: pictures ? withPictures : withText }),
+      tools: all,
+      mostRequests: this.#options.mostRequests ?? MOST_REQUESTS,
+      longestResult,
+      onActivity,
+      signal,
+    });
+    return this.#settle(end, conversation, this.#usage(tokens));
+  }
+
+  close(): void {
+    this.#closing.abort();
+  }
+
+  #settle(end: LoopEnd, conversation: Conversation, usage: Usage): TurnOutcome {
+    switch (end.kind) {
+      case 'answer':
+        return { status: 'ok', text: end.text, usage };
+      case 'interrupted':
+        conversation.add({ role: 'assistant', text: '<internal>stopped here by the chat</internal>' });
+        return { status: 'interrupted', usage };
+      case 'failed': {
+        const { code, message, resetsAt } = end.failure;
+        // The same work comes again with its next try: where nothing was done yet, nothing is kept.
+        conversation.dropUnanswered();
+        if (conversation.entries.at(-1)?.role === 'tool')
+          conversation.add({ role: 'assistant', text: `<internal>failed here: ${code}</internal>` });
+        return { status: 'error', code, message, usage, ...(resetsAt === undefined ? {} : { resetsAt }) };
+      }
+    }
+  }
+
+  #usage({ input, output }: { input: number; output: number }): Usage {
+    const [inPrice = 0, outPrice = 0] = (this.#options.environment.OPENAI_PRICE ?? '0/0')
+      .split('/')
+      .map(Number);
+    const cost = (input * inPrice + output * outPrice) / 1_000_000;
+    return { input_tokens: input, output_tokens: output, cost_usd: cost };
+  }
+
+  #archive(sessionId: string, gone: readonly Entry[]): void {
+    try {
+      archiveConversation(this.#options.environment.NANOCLAW_GROUP_DIR, sessionId, gone, new Date());
+    } catch (error) {
+      this.#options.log(`the conversation could not be archived: ${String(error)}`);
+    }
+  }
+}
+
+function requestOf(turn: TurnFile): Entry {
+  const pictures = (turn.attachments ?? []).filter((file) => file.as_image).map(({ path }) => path);
+  return { role: 'user', text: turn.prompt, ...(pictures.length > 0 ? { pictures } : {}) };
+}
+
+function blocksOf(
+  { text, pictures = [] }: Extract<Entry, { role: 'user' }>,
+  groupDir: string,
+  shown: boolean,
+): PromptBlock[] {
+  const note = `(This model sees no pictures: ${pictures.join(', ')}.)`;
+  if (!shown && pictures.length > 0)
+    return [
+      { type: 'text', text },
+      { type: 'text', text: note },
+    ];
+  const attachments = pictures.map((path) => ({ path, kind: 'photo', type: null, bytes: 0, as_image: true }));
+  const prompt = promptOf({ prompt: text, attachments }, groupDir);
+  return typeof prompt === 'string' ? [{ type: 'text', text: prompt }] : prompt;
+}

@@ -1,0 +1,77 @@
+/**
+ * Conversations by session id under the agent's home, a line an entry, so that the next container goes on with them. A line
+ * that is broken, as a kill may leave the last one, is left out. The oldest conversations go when there are many.
+ */
+import { randomUUID } from 'node:crypto';
+import * as fs from 'node:fs';
+import { join } from 'node:path';
+import { type Entry, entrySchema } from './transcript.ts';
+
+/** At so many the older half goes: each run of a task with a conversation of its own begins one that nobody resumes. */
+const MOST_SESSIONS = 400;
+const LARGEST_BYTES = 32 * 1024 * 1024;
+const UUID = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/i;
+
+export class Sessions {
+  readonly #directory: string;
+
+  constructor(home: string) {
+    this.#directory = join(home, '.nanoclaw-openai');
+  }
+
+  /** Opens the asked-for session, or begins one; `fresh` when one was asked for and is gone. */
+  open(sessionId: string | null): { id: string; fresh: boolean; entries: Entry[] } {
+    const entries = sessionId !== null && UUID.test(sessionId) ? this.#read(sessionId) : null;
+    if (sessionId !== null && entries) return { id: sessionId, fresh: false, entries };
+    const id = randomUUID();
+    fs.mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
+    this.#forgetOldest();
+    fs.writeFileSync(this.#path(id), '', { flag: 'wx', mode: 0o600 });
+    return { id, fresh: sessionId !== null, entries: [] };
+  }
+
+  append(id: string, entries: readonly Entry[]): void {
+    fs.appendFileSync(this.#path(id), lines(entries), { mode: 0o600 });
+  }
+
+  /** In place of all that was there; whole or not at all. */
+  replace(id: string, entries: readonly Entry[]): void {
+    const staged = `${this.#path(id)}.${randomUUID()}.tmp`;
+    fs.writeFileSync(staged, lines(entries), { flag: 'wx', mode: 0o600 });
+    fs.renameSync(staged, this.#path(id));
+  }
+
+  /** Null when there is no such conversation. */
+  #read(id: string): Entry[] | null {
+    const path = this.#path(id);
+    const stat = fs.lstatSync(path, { throwIfNoEntry: false });
+    if (!stat?.isFile() || stat.size > LARGEST_BYTES) return null;
+    return fs
+      .readFileSync(path, 'utf8')
+      .split('\n')
+      .flatMap((line) => {
+        try {
+          const parsed = entrySchema.safeParse(JSON.parse(line));
+          return parsed.success ? [parsed.data] : [];
+        } catch {
+          return [];
+        }
+      });
+  }
+
+  #forgetOldest(): void {
+    const names = fs.readdirSync(this.#directory).filter((name) => name.endsWith('.jsonl'));
+    if (names.length < MOST_SESSIONS) return;
+    const files = names.map((name) => join(this.#directory, name));
+    const age = new Map(files.map((file) => [file, fs.statSync(file).mtimeMs]));
+    files.sort((a, b) => (age.get(a) ?? 0) - (age.get(b) ?? 0));
+    for (const file of files.slice(0, files.length - MOST_SESSIONS / 2)) fs.rmSync(file, { force: true });
+  }
+
+  #path(id: string): string {
+    return join(this.#directory, `${id}.jsonl`);
+  }
+}
+
+const lines = (entries: readonly Entry[]): string =>
+  entries.map((entry) => `${JSON.stringify(entry)}\n`).join('');
