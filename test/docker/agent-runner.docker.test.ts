@@ -51,6 +51,29 @@ describe.skipIf(unavailable !== null)(
       ).toEqual([]);
     });
 
+    test.each(['stop', 'kill'])(
+      'a conversation that is resumed after a %s is charged for its new turn alone',
+      async (end) => {
+        api().use((request) => ({
+          content: [{ text: `answer ${request.main}` }],
+          usage: { input: 1000, output: 50 },
+        }));
+        start();
+        const first = await turn('one');
+        const session_id = sessionOf(first);
+        const second = await turn('two', { session_id });
+        await docker(end, mailbox().container);
+        start(`${mailbox().container}-2`);
+        const resumed = await turn('three', { session_id });
+        const after = await turn('four', { session_id });
+        expect(resumed.text).toBe('answer 3');
+        for (const { end } of [first, second, resumed, after]) {
+          expect(end.usage).toMatchObject({ input_tokens: 1000, output_tokens: 50 });
+          expect(end.usage?.cost_usd).toBeCloseTo(first.end.usage?.cost_usd ?? 0, 9);
+        }
+      },
+    );
+
     test('follow-ups are answered by the same process, in the same conversation', async () => {
       api().use((request) => `answer ${request.main}`);
       start();

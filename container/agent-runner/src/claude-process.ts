@@ -3,8 +3,16 @@
  * message. Knows how to be interrupted and always ends when told to; what messages mean is claude.ts's concern.
  */
 import { randomUUID, type UUID } from 'node:crypto';
-import type { Options, Query, query, SDKMessage, SDKUserMessage } from '@anthropic-ai/claude-agent-sdk';
+import type {
+  Options,
+  Query,
+  query,
+  SDKMessage,
+  SDKResultMessage,
+  SDKUserMessage,
+} from '@anthropic-ai/claude-agent-sdk';
 import type { Usage } from '../../../src/protocol.ts';
+import { usageOf } from './saved-usage.ts';
 
 const STDERR_KEPT = 4096;
 
@@ -31,12 +39,16 @@ export class ClaudeProcess {
   readonly #query: Query;
   readonly #input = new InputQueue();
   #next: Promise<IteratorResult<SDKMessage, void>> | null = null;
-  #counted: Usage = { input_tokens: 0, output_tokens: 0, cost_usd: 0 };
+  /** Null: no result has come yet. */
+  #counted: Usage | null = null;
+  readonly #usedBefore: () => Usage;
   #stderr = '';
   #closed = false;
 
-  constructor(start: typeof query, key: string, options: Options) {
+  /** `usedBefore`: what its running total begins with; asked when the first result is there. */
+  constructor(start: typeof query, key: string, usedBefore: () => Usage, options: Options) {
     this.key = key;
+    this.#usedBefore = usedBefore;
     this.#query = start({
       prompt: this.#input,
       options: {
@@ -112,9 +124,10 @@ export class ClaudeProcess {
     clearTimeout(timer);
   }
 
-  /** What was used since the last call. `total` is the process's running total, as a result message carries it. */
-  usageSince(total: Usage): Usage {
-    const before = this.#counted;
+  /** What was used since the last call. A result message carries the process's running total, subagents and cache included. */
+  usageSince(result: Pick<SDKResultMessage, 'total_cost_usd' | 'modelUsage'>): Usage {
+    const total = usageOf({ totalCostUSD: result.total_cost_usd, modelUsage: result.modelUsage });
+    const before = this.#counted ?? this.#usedBefore();
     this.#counted = total;
     return {
       input_tokens: Math.max(0, total.input_tokens - before.input_tokens),

@@ -10,7 +10,7 @@ import type {
   SDKMessage,
   SDKResultMessage,
 } from '@anthropic-ai/claude-agent-sdk';
-import type { AgentEnvironment, TurnFile, Usage } from '../../../src/protocol.ts';
+import type { AgentEnvironment, TurnFile } from '../../../src/protocol.ts';
 import { readTeam, type Team } from '../../../src/team.ts';
 import { browserServer } from './browser.ts';
 import { activityOf, draftAfter } from './claude-activity.ts';
@@ -20,6 +20,7 @@ import { ClaudeProcess } from './claude-process.ts';
 import { oomKills } from './oom-kills.ts';
 import { promptOf } from './pictures.ts';
 import type { Provider, TurnOutcome, TurnReport } from './provider.ts';
+import { NO_USAGE, savedUsage } from './saved-usage.ts';
 import { teamHooks } from './team-hooks.ts';
 import { TeamLog } from './team-log.ts';
 import type { Tool } from './tool.ts';
@@ -153,7 +154,7 @@ class ClaudeProvider implements Provider {
     result: SDKResultMessage,
     seen: { category: SDKAssistantMessageError | undefined; resetsAtS: number | undefined },
   ): Attempt {
-    const usage = claude.usageSince(totalUsage(result));
+    const usage = claude.usageSince(result);
     if (!result.is_error && result.subtype === 'success') {
       return { status: 'ok', text: result.result, usage };
     }
@@ -193,7 +194,7 @@ class ClaudeProvider implements Provider {
       const step = await claude.step(Math.max(1, until - performance.now()));
       if (step.kind === 'message' && step.message.type === 'result') {
         claude.turns += 1;
-        return { status: 'interrupted', usage: claude.usageSince(totalUsage(step.message)) };
+        return { status: 'interrupted', usage: claude.usageSince(step.message) };
       }
       if (step.kind !== 'message') break;
     }
@@ -243,7 +244,10 @@ class ClaudeProvider implements Provider {
     const hooks = teamHooks(() => this.#teamLog, isSpecialist);
     const resume = sessionId === null ? {} : { resume: sessionId };
     this.#killsBefore = oomKills();
-    this.#process = new ClaudeProcess(this.#sdk.query, key, { ...options, mcpServers, hooks, ...resume });
+    const { CLAUDE_CONFIG_DIR: dir = '' } = options.env ?? {};
+    const usedBefore = () => (sessionId === null ? NO_USAGE : savedUsage(dir, sessionId));
+    const all = { ...options, mcpServers, hooks, ...resume };
+    this.#process = new ClaudeProcess(this.#sdk.query, key, usedBefore, all);
     return this.#process;
   }
 
@@ -284,15 +288,4 @@ function begins(message: SDKMessage): boolean {
 function answers(result: SDKResultMessage, prompt: string): boolean {
   const named = 'user_message_uuid' in result ? result.user_message_uuid : undefined;
   return named === undefined || named === prompt;
-}
-
-/** The process's running total, subagents and cache included. */
-function totalUsage(result: SDKResultMessage): Usage {
-  let input = 0;
-  let output = 0;
-  for (const model of Object.values(result.modelUsage)) {
-    input += model.inputTokens + model.cacheReadInputTokens + model.cacheCreationInputTokens;
-    output += model.outputTokens;
-  }
-  return { input_tokens: input, output_tokens: output, cost_usd: result.total_cost_usd };
 }

@@ -1,0 +1,40 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { NO_USAGE, savedUsage } from './saved-usage.ts';
+
+let dir: string;
+const state = (cost: number, input: number) =>
+  JSON.stringify({
+    type: 'cost-state',
+    sessionId: 's',
+    totalCostUSD: cost,
+    modelUsage: {
+      big: { inputTokens: input, outputTokens: 5, cacheReadInputTokens: 20, cacheCreationInputTokens: 3 },
+      small: { inputTokens: 1, outputTokens: 1, cacheReadInputTokens: 0, cacheCreationInputTokens: 0 },
+    },
+  });
+const transcript = (name: string, ...lines: string[]) =>
+  writeFileSync(join(dir, 'projects', '-workspace-group', `${name}.jsonl`), `${lines.join('\n')}\n`);
+
+beforeAll(() => {
+  dir = mkdtempSync(join(tmpdir(), 'saved-usage-'));
+  mkdirSync(join(dir, 'projects', '-workspace-group'), { recursive: true });
+});
+afterAll(() => rmSync(dir, { recursive: true, force: true }));
+
+test('the last one that was saved counts, over all models, whatever came after it', () => {
+  transcript('s', '{"type":"user"}', state(0.5, 100), '{"type":"user"}', state(0.75, 200), '{"type":"user"}');
+  expect(savedUsage(dir, 's')).toEqual({ input_tokens: 224, output_tokens: 6, cost_usd: 0.75 });
+});
+
+test.each([
+  ['no transcript', () => {}],
+  ['none saved', () => transcript('t', '{"type":"user"}')],
+  ['half a line', () => transcript('t', '{"type":"cost-state","totalCostUSD":0.')],
+  ['nonsense', () => transcript('t', '{"type":"cost-state","totalCostUSD":"much"}')],
+])('%s: nothing', (_, write) => {
+  write();
+  expect(savedUsage(dir, 't')).toEqual(NO_USAGE);
+});
