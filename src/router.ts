@@ -12,24 +12,23 @@ import type { Reach } from './lib/failpoint.ts';
 import type { Random } from './lib/random.ts';
 import { runEach } from './lib/run-each.ts';
 import type { Logger } from './log.ts';
-import { type Answered, createAgentQuestions } from './router/agent-questions.ts';
 import { type AttachedOptions, createAttached } from './router/attached.ts';
-import type { ChatAnswer, ChatCommandContext } from './router/chat-commands.ts';
+import type { ChatCommandContext } from './router/chat-commands.ts';
 import { createEdits, isMove } from './router/edits.ts';
+import { hearReaction } from './router/heard-reactions.ts';
 import { createJudge, type JudgeOptions, type Verdict } from './router/judge.ts';
 import { asOfNow, moveGroup } from './router/moves.ts';
 import { createNewChats } from './router/new-chats.ts';
 import { createOutgoing, type Reply } from './router/outgoing.ts';
 import { createPauseUpdates } from './router/pause-updates.ts';
+import { createPresses } from './router/presses.ts';
 import { createQuestions } from './router/questions.ts';
-import { createStopButton, type Stopping } from './router/stop-button.ts';
 import { createStrangers } from './router/strangers.ts';
-import { nobodyYet, type Wakes, type Woken, wakesOf } from './router/woken.ts';
+import { nobodyYet, noteEffect, type Wakes, type Woken, wakesOf } from './router/woken.ts';
 import type { BotIdentity } from './telegram/api.ts';
 import type { IncomingMessage } from './telegram/message.ts';
-import { type Incoming, type IncomingReaction, type Press, parseUpdate } from './telegram/update.ts';
+import { type Incoming, parseUpdate } from './telegram/update.ts';
 import { type ChatJid, type Group, iso, type Seq } from './types.ts';
-import { DEFAULT_LANGUAGE, languageOf, wordsOf } from './words.ts';
 
 export interface RouterOptions extends JudgeOptions, AttachedOptions, Wakes {
   log: Logger;
@@ -66,8 +65,7 @@ export function createRouter(options: RouterOptions): Router {
     return { db, tasks, registry, assistantName, words, describe, ...about };
   };
   const questions = createQuestions({ ...options, contextOf });
-  const agentQuestions = createAgentQuestions(options);
-  const stopButton = createStopButton({ ...options, record });
+  const presses = createPresses({ ...options, record, questions });
   const newChats = createNewChats({ ...options, record, questions, contextOf });
   const attached = createAttached(options);
   const applyEdit = createEdits<Woken>({ db, judge, noteFiles });
@@ -136,25 +134,14 @@ export function createRouter(options: RouterOptions): Router {
       return;
     }
     if (incoming.kind === 'message_reaction') {
-      if (group !== null) hearReaction(incoming.reaction, group);
+      if (group !== null) hearReaction(options, incoming.reaction, group);
       return;
     }
     if (incoming.kind === 'stopped_message_generation') {
-      if (group !== null) followStop(stopButton.draftStopped(group, incoming.draftId), woken);
+      if (group !== null) presses.draftStopped(group, incoming.draftId, woken);
       return;
     }
-    if (incoming.kind === 'callback_query') {
-      woken.answers = true;
-      if (isTooMany(incoming.press, group)) return;
-      if (group !== null) woken.delivery.add(group.chatJid);
-      if (stopButton.isPressed(incoming.press))
-        return followStop(stopButton.press(incoming.press, group), woken);
-      if (agentQuestions.isPressed(incoming.press))
-        return followAnswer(agentQuestions.press(incoming.press, group), woken);
-      const effect = questions.press(incoming.press, group);
-      if (effect !== null && group !== null) follow(effect, group, woken);
-      return;
-    }
+    if (incoming.kind === 'callback_query') return presses.take(incoming.press, group, woken);
     const { message } = incoming;
     if (group === null) {
       db.groups.chatSeen(message.chat, at);
@@ -170,23 +157,6 @@ export function createRouter(options: RouterOptions): Router {
     if (message.migratedTo !== null && migrate(group.chatJid, message.migratedTo, woken)) return;
     pauseUpdates.heard(message, group, woken);
     store(bot, message, group, woken);
-  }
-
-  /** Somebody presses without end: what is beyond has no effect, and they are told so once a minute. */
-  function isTooMany(press: Press, group: Group | null): boolean {
-    const over = options.limits.press(press.sender);
-    if (over === null || stopButton.wouldStop(press, group)) return false;
-    if (over.tell !== null) {
-      const language = languageOf(press.language) ?? DEFAULT_LANGUAGE;
-      const words = group === null ? wordsOf(language) : db.languages.wordsFor(group.chatJid);
-      db.questions.addAnswer({
-        id: press.id,
-        text: over.tell(words),
-        alert: true,
-        createdAt: iso(clock.now()),
-      });
-    }
-    return true;
   }
 
   /** Said in the chat that the group was before it became a supergroup. */
@@ -259,38 +229,7 @@ export function createRouter(options: RouterOptions): Router {
     // Of a paused chat nobody could read it, and it would be one of many.
     else if (db.pauses.of(chatJid) === null) record({ chatJid, threadId, turnId: null, replyTo: null, text });
     woken.delivery.add(chatJid);
-    follow(verdict.answer, group, woken);
-  }
-
-  /** To a message of Nina's, by people whom she may hear: shown to her with the next question, and asks nothing. */
-  function hearReaction(reaction: IncomingReaction, group: Group): void {
-    const { messageId, sender, emoji } = reaction;
-    const known = db.messages.byMessageId(group.chatJid, messageId);
-    if (known?.disposition !== 'own' || reaction.senderIsBot) return;
-    const standing = options.people.standing(group, sender);
-    if (!standing.admitted && standing.others === 'drop') return;
-    if (emoji === '') db.reactions.unhear(group.chatJid, messageId, sender);
-    else db.reactions.hear(group.chatJid, reaction);
-  }
-
-  function followStop({ stop, over }: Stopping, woken: Woken): void {
-    if (over !== undefined) woken.over.add(over);
-    if (stop === undefined) return;
-    woken.delivery.add(stop.jid);
-    woken.stopOnly.set(stop.turn, stop.jid);
-  }
-
-  function followAnswer({ said, owed }: Answered, woken: Woken): void {
-    if (owed) woken.asked = true;
-    if (said !== undefined) woken.queue.add(said);
-  }
-
-  /** What a command, typed or pressed, has changed. */
-  function follow(answer: ChatAnswer, group: Group, woken: Woken): void {
-    if (answer.groupsChanged) woken.chats = true;
-    if (answer.stopTurn) woken.stop.add(group.chatJid);
-    if (answer.tasksChanged) woken.tasks.add(answer.tasksChanged);
-    if (answer.wakeQueue) woken.queue.add(answer.wakeQueue);
+    noteEffect(woken, verdict.answer, chatJid);
   }
 
   /** What the agent is shown with it, and what else of its album is for her now. */

@@ -1,5 +1,6 @@
 /** Who is to be woken after a batch of updates was stored, and in which order. */
 import type { ChatJid, TurnId } from '../types.ts';
+import type { ChatAnswer } from './chat-commands.ts';
 
 export interface Wakes {
   /** There is a message to answer in this chat. */
@@ -55,6 +56,14 @@ export const nobodyYet = (): Woken => ({
   asked: false,
   files: false,
 });
+
+/** What a command, typed or pressed in this chat, has changed. */
+export function noteEffect(woken: Woken, effect: ChatAnswer, jid: ChatJid): void {
+  if (effect.groupsChanged) woken.chats = true;
+  if (effect.stopTurn) woken.stop.add(jid);
+  if (effect.tasksChanged) woken.tasks.add(effect.tasksChanged);
+  if (effect.wakeQueue) woken.queue.add(effect.wakeQueue);
+}
 
 /** Each to be called, also when one before it throws. */
 export function wakesOf(woken: Woken, wakes: Wakes): (() => void)[] {
