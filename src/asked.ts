@@ -90,13 +90,13 @@ interface Said {
   asker: Group;
   chosen: Chosen;
   assistantName: string;
-  /** The message that was pressed, if its id is known. */
-  messageId?: number | null;
+  /** The message that was pressed, if that is known. */
+  pressed?: number;
   at: Iso;
 }
 
 /** The answer as a message that is meant for Nina, in the conversation that asked. Its chat's queue is to be woken. */
-export function sayAnswer(db: Db, { question, asker, chosen, assistantName, messageId, at }: Said): void {
+export function sayAnswer(db: Db, { question, asker, chosen, assistantName, pressed, at }: Said): void {
   const words = db.languages.wordsFor(asker.chatJid);
   const label = question.choices[chosen.choice] ?? '';
   const where = question.chatJid === asker.chatJid ? null : db.groups.byJid(question.chatJid);
@@ -117,7 +117,7 @@ export function sayAnswer(db: Db, { question, asker, chosen, assistantName, mess
     triggerKind: 'answer',
     request: content,
     replyTo: {
-      messageId: where === null ? (messageId ?? db.asked.sentAs(question)) : null,
+      messageId: where === null ? (pressed ?? db.asked.sentAs(question)) : null,
       name: assistantName,
       text: question.question,
       chat: where?.name ?? null,
@@ -136,8 +136,8 @@ export interface Settling {
   nowMs: number;
   /** Why nobody will answer, for the agent that waits. */
   why?: string;
-  /** The message that loses its buttons; null: say it anew; without it, the one that is known. */
-  messageId?: number | null;
+  /** The message that was pressed, below zero in the chat that the group was before; it loses its buttons. */
+  pressed?: number;
 }
 
 /** False when it was settled before; then nothing has changed. The chat's delivery is to be woken. */
@@ -149,8 +149,14 @@ export function settleAsked(db: Db, question: AgentQuestion, settling: Settling)
   if (!db.asked.settle(question.id, as, line, by, at)) return false;
   if (answered !== null)
     db.agents.settleCommand(question.folder, question.commandId, resultOf(question, answered));
-  const messageId = settling.messageId === undefined ? db.asked.sentAs(question) : settling.messageId;
-  if (messageId !== null || settling.messageId === null) showSettled(db, question, line, messageId, at);
+  const { pressed } = settling;
+  const sent = db.asked.sentAs(question);
+  // Nothing can be changed in the chat that the group was before.
+  if (pressed !== undefined && pressed < 0) showSettled(db, question, line, null, at);
+  // A send whose result was unknown was repeated: the question may stand twice.
+  else
+    for (const messageId of new Set([sent, pressed]))
+      if (messageId != null && messageId >= 0) showSettled(db, question, line, messageId, at);
   return true;
 }
 
@@ -171,8 +177,26 @@ export function dropAsked(db: Db, folder: Folder, jid: ChatJid, at: Iso): void {
   }
 }
 
+/**
+ * The message shows the question, as far as we know. A press comes with whatever a program makes up: none may have another
+ * message of ours say something else. One that we do not know may be the question, sent when its result was unknown.
+ */
+export const standsAs = (db: Db, question: AgentQuestion, messageId: number): boolean =>
+  messageId === db.asked.sentAs(question) || db.messages.byMessageId(question.chatJid, messageId) === null;
+
+/** It was settled before, and the message says something else. */
+export function showAgain(db: Db, question: AgentQuestion, messageId: number, at: Iso): void {
+  const { answer } = question;
+  if (answer === null || messageId < 0) return;
+  if (db.messages.byMessageId(question.chatJid, messageId)?.now !== settledText(question, answer))
+    showSettled(db, question, answer, messageId, at);
+}
+
+const settledText = ({ question }: Pick<AgentQuestion, 'question'>, line: string): string =>
+  `${question}\n\n${line}`;
+
 /** The message as it is once it is settled; `messageId` null: it stayed in another chat, so it is said anew. */
-export function showSettled(
+function showSettled(
   db: Db,
   question: Pick<AgentQuestion, 'chatJid' | 'threadId' | 'question' | 'entities'>,
   line: string,
@@ -180,7 +204,7 @@ export function showSettled(
   at: Iso,
 ): void {
   const { chatJid, threadId, entities } = question;
-  const text = `${question.question}\n\n${line}`;
+  const text = settledText(question, line);
   const common = { chatJid, threadId, turnId: null, replyTo: null, text, entities };
   db.outbox.add({ ...common, editOf: messageId, at });
 }

@@ -4,6 +4,7 @@
  */
 import type { Entity } from '../format/entities.ts';
 import type { ChatJid, Folder, Iso } from '../types.ts';
+import { formerMessageId } from './group-move.ts';
 import type { Sqlite } from './open.ts';
 
 /** result: the answer was given to the turn that waited; message: it was said in the chat; expired, dropped: nobody's. */
@@ -117,7 +118,7 @@ export function agentQuestionRepository(db: Sqlite) {
     )
     .pluck();
   const owed = db.prepare<[], Row>(
-    `SELECT ${COLUMNS} FROM agent_questions q INDEXED BY agent_questions_owed WHERE q.owed = 1 LIMIT 100`,
+    `SELECT ${COLUMNS} FROM agent_questions q INDEXED BY agent_questions_owed WHERE q.owed = 1`,
   );
   const told = db.prepare('UPDATE agent_questions SET owed = 0 WHERE id = ? AND command_id = ?');
   const openBefore = db.prepare<[string], Row>(
@@ -128,8 +129,8 @@ export function agentQuestionRepository(db: Sqlite) {
     `DELETE FROM agent_questions WHERE id IN (SELECT id FROM agent_questions INDEXED BY agent_questions_by_age
        WHERE asked_at < ? AND settled_as IS NOT NULL AND owed = 0 LIMIT 1000)`,
   );
-  const sentAs = db.prepare<[number, string], { state: string; messageId: number | null }>(
-    'SELECT state, sent_message_id AS messageId FROM outbox WHERE id = ? AND chat_jid = ?',
+  const sentAs = db.prepare<[number], { jid: string; messageId: number | null }>(
+    'SELECT chat_jid AS jid, sent_message_id AS messageId FROM outbox WHERE id = ?',
   );
 
   return {
@@ -200,8 +201,10 @@ export function agentQuestionRepository(db: Sqlite) {
     prune(before: Iso): void {
       prune.run(before);
     },
-    /** The message as which it stands in its chat; null while it does not, or since it is another chat. */
-    sentAs: ({ outboxId, chatJid }: Pick<AgentQuestion, 'outboxId' | 'chatJid'>): number | null =>
-      sentAs.get(outboxId, chatJid)?.messageId ?? null,
+    /** The message as which it stands in its chat, below zero when it stayed behind in the old one; null while it does not. */
+    sentAs({ outboxId, chatJid }: Pick<AgentQuestion, 'outboxId' | 'chatJid'>): number | null {
+      const { jid, messageId = null } = sentAs.get(outboxId) ?? {};
+      return messageId === null || jid === chatJid ? messageId : formerMessageId(messageId);
+    },
   };
 }

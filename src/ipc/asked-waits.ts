@@ -12,6 +12,7 @@ import type { Reach } from '../lib/failpoint.ts';
 import type { Logger } from '../log.ts';
 import { groupPaths } from '../mailbox/layout.ts';
 import { writeResult } from '../mailbox/write.ts';
+import { LONGEST_ASK_S } from '../protocol/commands.ts';
 import { type ChatJid, iso } from '../types.ts';
 
 /** A full disk may have room again. */
@@ -44,15 +45,17 @@ export function createAskedWaits({
 }: AskedWaitsOptions): AskedWaits {
   let timer: Timer | undefined;
   let isStopped = false;
+  /** When a wait ends at the latest, monotonic, by its command: a wall clock that is set back prolongs none. */
+  const ends = new Map<string, number>();
 
   function wake(): void {
     if (isStopped || !db.sqlite.open) return;
     timer?.cancel();
     let waitMs = LOOK_MS;
     try {
-      waitMs = Math.min(endWaits(), LOOK_MS);
+      waitMs = endWaits();
       expire();
-      tellAll();
+      if (!tellAll()) waitMs = RETRY_MS;
     } catch (error) {
       waitMs = RETRY_MS;
       log.error({ event: 'asked_waits_failed', err: error }, messageOf(error));
@@ -62,13 +65,24 @@ export function createAskedWaits({
 
   /** Returns how long until the next one ends, ms. */
   function endWaits(): number {
-    for (const question of db.asked.waiting()) {
+    const now = clock.monotonic();
+    const waiting = db.asked.waiting();
+    const known = new Set(waiting.map(({ commandId }) => commandId));
+    for (const commandId of ends.keys()) if (!known.has(commandId)) ends.delete(commandId);
+    let nextMs = LOOK_MS;
+    for (const question of waiting) {
       const leftMs = Date.parse(question.waitUntil ?? '') - clock.now();
-      if (leftMs > 0) return leftMs;
+      const end = ends.get(question.commandId) ?? now + Math.min(leftMs, 1000 * LONGEST_ASK_S);
+      ends.set(question.commandId, end);
+      const restMs = Math.min(leftMs, end - now);
+      if (restMs > 0) {
+        nextMs = Math.min(nextMs, restMs);
+        continue;
+      }
       db.transaction(() => endWait(db, question));
       log.info({ event: 'question_unanswered', group: question.folder, command: question.commandId });
     }
-    return LOOK_MS;
+    return nextMs;
   }
 
   function expire(): void {
@@ -79,9 +93,17 @@ export function createAskedWaits({
     db.asked.prune(iso(clock.now() - ASKED_KEPT_MS));
   }
 
-  function tellAll(): void {
-    for (let owed = db.asked.owed(); owed.length > 0; owed = db.asked.owed())
-      for (const question of owed) tell(question);
+  /** False when one could not be written; that holds up nobody else's. */
+  function tellAll(): boolean {
+    let isDone = true;
+    for (const question of db.asked.owed())
+      try {
+        tell(question);
+      } catch (error) {
+        isDone = false;
+        log.error({ event: 'result_not_written', group: question.folder, err: error }, messageOf(error));
+      }
+    return isDone;
   }
 
   function tell(question: AgentQuestion): void {

@@ -3,7 +3,15 @@
  * (asked.ts has the states). Whoever may ask in the group where it stands may answer. It calls nobody: what is to be woken
  * comes back.
  */
-import { expireAsked, isAwaited, readAskedPress, sayAnswer, settleAsked, showSettled } from '../asked.ts';
+import {
+  expireAsked,
+  isAwaited,
+  readAskedPress,
+  sayAnswer,
+  settleAsked,
+  showAgain,
+  standsAs,
+} from '../asked.ts';
 import type { AgentQuestion, Chosen } from '../db/agent-questions.ts';
 import type { Db } from '../db.ts';
 import type { Clock } from '../lib/clock.ts';
@@ -49,33 +57,32 @@ export function createAgentQuestions(options: AgentQuestionsOptions): AgentQuest
     const question = wanted === null ? null : db.asked.byId(wanted.id);
     const choice = question?.choices[wanted?.choice ?? -1];
     if (question?.chatJid !== group.chatJid || choice === undefined) return { told: words.askedOver };
+    const { messageId: pressed } = press;
+    if (!standsAs(db, question, pressed)) return { told: words.askedOver };
     const standing = people.standing(group, press.sender);
     if (!standing.admitted) {
       const entry = { actor: `telegram:${press.sender}`, group: group.folder, action: 'ask_user' } as const;
       db.audit.note({ at: iso(clock.now()), ...entry, outcome: 'refused', detail: standing.reason });
       return { told: words.mayNotDecide };
     }
-    // Below zero: it stayed behind in the chat that the group was before.
-    const messageId = press.messageId < 0 ? null : press.messageId;
     if (question.settledAs !== null) {
-      if (messageId !== null && question.answer !== null)
-        showSettled(db, question, question.answer, messageId, iso(clock.now()));
-      return { told: question.settledAs === 'expired' ? words.askedOver : words.askedAnswered };
+      showAgain(db, question, pressed, iso(clock.now()));
+      return { told: question.chosen === null ? words.askedOver : words.askedAnswered };
     }
     const owed = question.waitUntil === null ? {} : ({ owed: true } as const);
     if (expireAsked(db, question, words, clock.now())) return { told: words.askedOver, answered: owed };
     const asker = db.groups.byFolder(question.folder);
     if (asker === null) {
       const line = words.askedOver;
-      settleAsked(db, question, { as: 'dropped', line, by: null, nowMs: clock.now(), messageId });
+      settleAsked(db, question, { as: 'dropped', line, by: null, nowMs: clock.now(), pressed });
       return { told: words.askedOver, answered: owed };
     }
     db.languages.note(group.chatJid, press.language);
     const chosen = { choice: wanted?.choice ?? 0, sender: press.sender, senderName: press.senderName };
-    return { told: '', answered: { ...owed, ...settle(question, chosen, asker, messageId) } };
+    return { told: '', answered: { ...owed, ...settle(question, chosen, asker, pressed) } };
   }
 
-  function settle(question: AgentQuestion, chosen: Chosen, asker: Group, messageId: number | null): Answered {
+  function settle(question: AgentQuestion, chosen: Chosen, asker: Group, pressed: number): Answered {
     const nowMs = clock.now();
     const at = iso(nowMs);
     const isWaited = isAwaited(db, question, at);
@@ -83,9 +90,9 @@ export function createAgentQuestions(options: AgentQuestionsOptions): AgentQuest
     const words = db.languages.wordsFor(question.chatJid);
     const line = `✓ ${words.chose(who, question.choices[chosen.choice] ?? '')}`;
     const as = isWaited ? 'result' : 'message';
-    if (!settleAsked(db, question, { as, line, by: chosen, nowMs, messageId })) return {};
+    if (!settleAsked(db, question, { as, line, by: chosen, nowMs, pressed })) return {};
     if (isWaited) return {};
-    sayAnswer(db, { question, asker, chosen, assistantName, messageId, at });
+    sayAnswer(db, { question, asker, chosen, assistantName, pressed, at });
     return { said: asker.chatJid };
   }
 

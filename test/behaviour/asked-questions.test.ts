@@ -19,7 +19,15 @@ import { senderRulesFile } from '../../src/sender-rules.ts';
 import { type ChatJid, chatJid, type Group, iso, type TurnId, turnId } from '../../src/types.ts';
 import { createMailboxWorld } from '../support/mailbox.ts';
 import { createScriptedTelegram, refusal } from '../support/scripted-telegram.ts';
-import { BOT, FAMILY, messageRows, messageUpdate, outboxRows, routerOf } from '../support/world.ts';
+import {
+  BOT,
+  FAMILY,
+  messageRows,
+  messageUpdate,
+  outboxRows,
+  routerOf,
+  storeMessage,
+} from '../support/world.ts';
 
 const [ANNA, BEN] = [1001, 1002];
 const jid = chatJid(FAMILY);
@@ -218,6 +226,28 @@ describe('an answer in time', () => {
   });
 });
 
+describe('a question that stands twice, since its send had an unknown result', () => {
+  it.each([
+    ['both', true, [STANDS, 70]],
+    ['the first one, the second when it is pressed', false, [70, STANDS]],
+  ])('is answered under its first copy; it loses the buttons of %s', async (_, isKnown, expected) => {
+    const { begin, ask, resultOf, dataOf, stands, press, edits } = createHarness();
+    begin();
+    const id = await ask();
+    if (isKnown) stands();
+    expect(press(dataOf(0), { messageId: 70 })).toBe('');
+    expect(resultOf(id)).toBe(YES);
+    if (!isKnown) stands();
+    expect(press(dataOf(1))).toBe('Somebody has answered that already.');
+    expect(
+      edits()
+        .slice(0, 2)
+        .map(({ edit_of }) => edit_of),
+    ).toEqual(expected);
+    expect(new Set(edits().map(({ text }) => text)).size).toBe(1);
+  });
+});
+
 describe('nobody in time', () => {
   it('is told to the agent, and the answer comes later as a message that is meant for Nina', async () => {
     const { begin, end, ask, clock, resultOf, dataOf, stands, press, said, states, queue, db } =
@@ -273,6 +303,16 @@ describe('nobody in time', () => {
     expect(db.agents.command('family' as never, id)).toMatchObject({ outcome: 'done' });
     expect(db.agents.command('family' as never, id)?.reason).not.toContain('Yes');
     expect(resultOf(id) ?? '').not.toContain('Yes');
+  });
+
+  it('holds when the clock is set back meanwhile: nobody waits longer for it', async () => {
+    const { begin, ask, clock, resultOf, states } = createHarness();
+    begin();
+    const id = await ask();
+    clock.jump(-3_600_000);
+    await clock.advance(60_000);
+    expect(resultOf(id)).toMatch(NOT_YET);
+    expect(states()).toEqual(['open']);
   });
 
   it('is waited for by nobody who said so, or has no turn', async () => {
@@ -402,6 +442,20 @@ describe('who is none of those who may', () => {
       expect(states()).toEqual(['waiting']);
     },
   );
+
+  it('presses under another message of hers: that one is left as it is', async () => {
+    const { begin, ask, dataOf, stands, press, states, edits, db } = createHarness();
+    begin();
+    await ask();
+    stands();
+    for (const messageId of [STANDS, 90]) storeMessage(db, jid, messageId, { disposition: 'own' });
+    expect(press(dataOf(0), { messageId: 90 })).toBe('This question is outdated.');
+    expect(states()).toEqual(['waiting']);
+    expect(press(dataOf(0))).toBe('');
+    db.messages.noteEdit(db.messages.byMessageId(jid, STANDS)?.seq as never, edits()[0]?.text ?? '', iso(0));
+    for (const messageId of [90, STANDS, STANDS]) press(dataOf(1), { messageId });
+    expect(edits().map(({ edit_of }) => edit_of)).toEqual([STANDS]);
+  });
 
   it('chooses what is not there', async () => {
     const { begin, ask, dataOf, stands, press, states } = createHarness();
@@ -546,7 +600,7 @@ describe('a group', () => {
     registerGroup(registry, { chatJid: '-3003', name: 'Heirs', folder: 'family' }, 'test');
     register({ chatJid: String(FAMILY), name: 'Family', folder: 'kin' });
     const before = queue.length;
-    expect(press(dataOf(0))).toBe('Somebody has answered that already.');
+    expect(press(dataOf(0))).toBe('This question is outdated.');
     expect([...said(), ...said('-3003')]).toEqual([]);
     expect(queue.slice(before)).toEqual([]);
     expect(edits().map(({ text }) => text)).toEqual(['Pizza?\n\nThis question is outdated.']);
@@ -616,6 +670,24 @@ describe('what fails on the way', () => {
       expect(resultOf(id)).toBe(YES);
     },
   );
+});
+
+describe('a result that cannot be written', () => {
+  it('holds up no other group’s', async () => {
+    const { begin, ask, dataOf, stands, press, at, resultOf, main } = createHarness();
+    begin();
+    begin(main);
+    await ask();
+    stands();
+    const theirs = dataOf(0);
+    const id = await ask({ question: 'Pasta?' }, main);
+    const results = at('family', 'in', 'results');
+    renameSync(results, `${results}.away`);
+    writeFileSync(results, 'no directory');
+    expect(press(theirs)).toBe('');
+    expect(press(dataOf(0), { chat: 1, messageId: 5 })).toBe('');
+    expect(resultOf(id, 'main')).toBe(YES);
+  });
 });
 
 /** Much wider as it is shown than as it is written. */
