@@ -11,6 +11,7 @@
  * never talks to Telegram.
  */
 import { type ActiveTurn, createActiveTurns } from './container-runner/active-turns.ts';
+import { createAllowanceGate } from './container-runner/allowance-gate.ts';
 import { type Failure, failureOfExit } from './container-runner/failure.ts';
 import { createHandOver } from './container-runner/hand-over.ts';
 import { createLastWords } from './container-runner/last-words.ts';
@@ -44,7 +45,10 @@ export interface ContainerRunnerOptions extends Omit<PoolOptions, 'onStarted' | 
   memoryMb: number;
   /** Turns over messages that a group may begin within an hour; 0: no limit. */
   turnsPerHour: number;
+  /** The zone in which a day of usage begins. */
+  zone: string;
   record: Router['record'];
+  askMain: Router['askMain'];
   wakeDelivery: (jid: ChatJid) => void;
   /** What the chat sees of its turns. */
   presence: Pick<Presence, 'begin' | 'ended'>;
@@ -137,8 +141,10 @@ export function createContainerRunner(options: ContainerRunnerOptions): Containe
       await options.runtime().prepare();
     },
   });
+  const allowances = createAllowanceGate(options);
   const nextTurn = createNextTurn({
     ...options,
+    allowances,
     pool,
     standstill,
     isAtWork: (id) => active.get(id) !== undefined || starting.has(id),
@@ -226,6 +232,7 @@ export function createContainerRunner(options: ContainerRunnerOptions): Containe
         () => removeTurn(groupPaths(home, group), id),
         () => options.wakeDelivery(chatJid),
         () => options.presence.ended(id),
+        allowances.ended,
         () => turn.kind === 'task' && options.tasksChanged(chatJid),
         () => log.info({ event: 'turn_ended', group, turn: id, state, attempt }),
       );

@@ -8,8 +8,10 @@
 import { additionRepository } from './db/additions.ts';
 import { agentQuestionRepository } from './db/agent-questions.ts';
 import { agentRepository } from './db/agents.ts';
+import { allowanceRepository } from './db/allowances.ts';
 import { attachmentRepository } from './db/attachments.ts';
 import { auditRepository } from './db/audit.ts';
+import { chargeRepository } from './db/charges.ts';
 import { correctionRepository } from './db/corrections.ts';
 import { exportRepository } from './db/exports.ts';
 import { groupRepository } from './db/groups.ts';
@@ -46,6 +48,8 @@ export function createDb(file: string, options: OpenOptions = {}) {
   const sqlite: Sqlite = openDatabase(file, MIGRATIONS, options);
   const inbox = inboxRepository(sqlite);
   const audit = auditRepository(sqlite);
+  const usage = usageRepository(sqlite);
+  const charges = chargeRepository(sqlite, usage);
   /** What is to be done behind the commit. */
   let behind: (() => void)[] = [];
   return {
@@ -58,7 +62,7 @@ export function createDb(file: string, options: OpenOptions = {}) {
     messages: messageRepository(sqlite),
     attachments: attachmentRepository(sqlite),
     corrections: correctionRepository(sqlite),
-    turns: turnRepository(sqlite),
+    turns: turnRepository(sqlite, charges),
     outbox: outboxRepository(sqlite),
     inbox,
     tasks: taskRepository(sqlite),
@@ -71,7 +75,9 @@ export function createDb(file: string, options: OpenOptions = {}) {
     asked: agentQuestionRepository(sqlite),
     page: pageRepository(sqlite),
     pairing: pairingRepository(sqlite),
-    usage: usageRepository(sqlite),
+    usage,
+    charges,
+    allowances: allowanceRepository(sqlite),
     audit,
     reports: reportRepository(sqlite),
     exports: exportRepository(sqlite),

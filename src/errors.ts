@@ -37,6 +37,8 @@ export const ERROR_CODES = {
   TASK_INVALID: 'rejected',
   TASK_UNKNOWN: 'rejected',
   RETRY_REFUSED: 'rejected',
+  ALLOWANCE_INVALID: 'rejected',
+  ALLOWANCE_UNKNOWN: 'rejected',
   COMMAND_INVALID: 'rejected',
   COMMAND_REFUSED: 'rejected',
   FILE_REFUSED: 'rejected',

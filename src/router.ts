@@ -22,7 +22,7 @@ import { createNewChats } from './router/new-chats.ts';
 import { createOutgoing, type Reply } from './router/outgoing.ts';
 import { createPauseUpdates } from './router/pause-updates.ts';
 import { createPresses } from './router/presses.ts';
-import { createQuestions } from './router/questions.ts';
+import { type Asked, createQuestions } from './router/questions.ts';
 import { createStrangers } from './router/strangers.ts';
 import { nobodyYet, noteEffect, type Wakes, type Woken, wakesOf } from './router/woken.ts';
 import type { BotIdentity } from './telegram/api.ts';
@@ -46,6 +46,8 @@ export interface Router {
    * nothing to say. Call wakeDelivery after the commit.
    */
   record(reply: Reply): number;
+  /** In the caller's transaction: asks main with buttons, if there is one. Call wakeDelivery after the commit. */
+  askMain(asked: Pick<Asked, 'kind' | 'about'>): void;
 }
 
 export function createRouter(options: RouterOptions): Router {
@@ -243,7 +245,12 @@ export function createRouter(options: RouterOptions): Router {
       db.messages.openAlbum(group.chatJid, message.albumId, message.sender);
   }
 
-  return { accept, record };
+  function askMain(asked: Pick<Asked, 'kind' | 'about'>): void {
+    const main = db.groups.main();
+    if (main !== null) questions.ask(contextOf(main, 'daemon'), { ...asked, threadId: null });
+  }
+
+  return { accept, record, askMain };
 }
 
 function chatOf(incoming: Incoming): ChatJid | null {

@@ -36,7 +36,7 @@ export function explainMessage(
     w.messageFrom(messageId, message.senderName, at(message.timestamp), at(message.receivedAt)),
     meaning(message, w),
     ...paused(db, group, trace, at, w),
-    ...limited(db, group?.chatJid ?? jid, message, (until) => w.turnsUsedUp(at(until))),
+    ...limited(db, group, jid, message, w, at),
   ];
   if (viewer && !viewer.isMain && turns.some(({ folder }) => folder !== viewer.folder))
     return { trace, lines: [...lines, w.fromElsewhere] };
@@ -88,10 +88,22 @@ function paused(
   return pause === null ? [] : [w.waitsForPause(w.pauses[pause.reason], at(pause.since))];
 }
 
-function limited(db: Db, jid: ChatJid, message: Trace['message'], line: (until: string) => string): string[] {
-  const until = db.inbox.meta(turnLimitKey(jid, message.threadId));
-  const waits = message.disposition === null && message.turnId === null;
-  return !waits || until === null || until < message.receivedAt ? [] : [line(until)];
+/** What the group has had enough of, as it was told so where it was asked. */
+function limited(
+  db: Db,
+  group: Group | null,
+  jid: ChatJid,
+  { disposition, turnId, threadId, receivedAt }: Trace['message'],
+  w: Words,
+  at: (time: string) => string,
+): string[] {
+  if (disposition !== null || turnId !== null) return [];
+  const turns = db.inbox.meta(turnLimitKey(group?.chatJid ?? jid, threadId));
+  const allowance = group === null ? null : db.allowances.waitsUntil(group.folder, threadId);
+  return [
+    ...(turns === null || turns < receivedAt ? [] : [w.turnsUsedUp(at(turns))]),
+    ...(allowance === null || allowance < receivedAt ? [] : [w.allowanceUsedUp(at(allowance))]),
+  ];
 }
 
 function meaning({ disposition, reason: stored, triggerKind, turnId }: Trace['message'], w: Words): string {

@@ -21,6 +21,8 @@ const SAMPLES: Record<string, unknown[]> = {
   tooManyByOne: [20],
   tooManyHere: [20],
   tooManyTurns: [20, '«time»'],
+  amount: ['usd', 0.01],
+  used: [3, 12_345, 0.0123],
   cut: [400_000],
   'failures.out_of_memory': [2048],
   'failures.timeout': [1800],

@@ -26,6 +26,7 @@ const LEVELS: readonly (readonly string[])[] = [
     'sender-rules',
     'pairing',
     'retry',
+    'allowances',
     'asked',
     'tasks',
     'why',

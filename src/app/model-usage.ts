@@ -1,7 +1,4 @@
-/**
- * Counts what groups use of the model. Kept in memory for a moment and written together: a commit per request would cost
- * each of them a disk's time. A crash loses the counts of at most that moment.
- */
+/** Counts what groups use of the model, and writes the counts together every two seconds while there are any. */
 import type { ModelUsage } from '../db/usage.ts';
 import type { Db } from '../db.ts';
 import { messageOf } from '../errors.ts';
@@ -19,19 +16,14 @@ export interface UsageCounter {
 
 export function createUsageCounter(options: { db: Db; clock: Clock; log: Logger }): UsageCounter {
   const { db, clock, log } = options;
-  /** By day and folder. */
-  const waiting = new Map<string, { day: string; folder: string; use: ModelUsage }>();
   let timer: Timer | null = null;
 
   function flush(): void {
     timer?.cancel();
     timer = null;
-    if (waiting.size === 0 || !db.sqlite.open) return;
+    if (db.usage.isWritten() || !db.sqlite.open) return;
     try {
-      db.transaction(() => {
-        for (const { day, folder, use } of waiting.values()) db.usage.add(folder, day, use);
-      });
-      waiting.clear();
+      db.usage.write();
     } catch (error) {
       // A full disk: they are counted on, and written later.
       log.warn({ event: 'usage_not_written' }, messageOf(error));
@@ -40,16 +32,7 @@ export function createUsageCounter(options: { db: Db; clock: Clock; log: Logger 
 
   return {
     add(folder, one) {
-      const day = iso(clock.now()).slice(0, 10);
-      const key = `${day} ${folder}`;
-      const { use } = waiting.get(key) ?? {
-        use: { requests: 0, failures: 0, inputTokens: 0, outputTokens: 0 },
-      };
-      use.requests += one.requests;
-      use.failures += one.failures;
-      use.inputTokens += one.inputTokens;
-      use.outputTokens += one.outputTokens;
-      waiting.set(key, { day, folder, use });
+      db.usage.note(folder, iso(clock.now()).slice(0, 10), one);
       timer ??= clock.after(WRITE_AFTER_MS, flush);
     },
     flush,

@@ -149,6 +149,9 @@ export function wireChats(parts: ChatsParts): Chats {
       // What backed off is stopped: the next message need not wait for it.
       links.wakeQueueNow(jid);
     },
+    allowancesChanged() {
+      for (const jid of need(links.late.runner).chatsWithWork()) links.wakeQueue(jid);
+    },
     tasks: parts.tasks,
     registry,
     people: createPeople(senderRules, admins),

@@ -12,6 +12,8 @@ const COMMANDS: Record<string, () => Promise<Register>> = {
   audit: async () => (await import('./audit.ts')).auditCommand,
   messages: async () => (await import('./messages.ts')).messagesCommand,
   turns: async () => (await import('./turns.ts')).turnsCommand,
+  usage: async () => (await import('./usage.ts')).usageCommand,
+  allowance: async () => (await import('./allowance.ts')).allowanceCommand,
   logs: async () => (await import('./logs.ts')).logsCommand,
   why: async () => (await import('./why.ts')).whyCommand,
   chat: async () => (await import('./chat.ts')).chatCommand,

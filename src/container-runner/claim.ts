@@ -2,6 +2,7 @@
  * From what waits to a turn: the row, what it owns and the file for the agent, in one transaction.
  * A due task comes before messages, but not twice in a row while messages wait: neither starves.
  */
+import type { Payer } from '../db/charges.ts';
 import type { TaskRun } from '../db/task-runs.ts';
 import type { Turn } from '../db/turns.ts';
 import type { Db } from '../db.ts';
@@ -31,8 +32,12 @@ export interface ClaimContext {
   nowMs: number;
   /** Where the groups' folders lie. */
   home: string;
-  /** False: not these messages, for the group has had its turns of this hour, or their files are not there yet. */
+  /** False: not these messages: a limit is reached, or their files are not there yet. */
   mayBegin?: (topic: WaitingTopic) => boolean;
+  /** False: not this run now. */
+  mayRun?: (run: TaskRun) => boolean;
+  /** Who is charged with it. */
+  payerOf?: (person: string | null, taskId: string | null) => Payer;
 }
 
 /** Null when nothing waits. `onClaimed` is called in the same transaction; when it throws, nothing was claimed. */
@@ -47,7 +52,8 @@ export function claimNext(
     const topics = waitingTopics(db, group, nowMs).filter(({ dueInMs }) => dueInMs === 0);
     const topic = topics.find((each) => context.mayBegin?.(each) ?? true);
     const messagesTurn = topic !== undefined && db.turns.latestKind(group.chatJid) === 'task';
-    const task = run && !messagesTurn ? claimTask(context, group, run) : null;
+    const mayRun = run !== null && (context.mayRun?.(run) ?? true);
+    const task = mayRun && !messagesTurn ? claimTask(context, group, run) : null;
     const claimed = task ?? (topic ? claimMessages(context, group, topic) : null);
     if (claimed) onClaimed(claimed);
     return claimed;
@@ -78,6 +84,7 @@ function claimTask(context: ClaimContext, group: Group, run: TaskRun): Claimed |
     messages: [],
     repeats: run.turnId,
     askedAt: run.due,
+    ...payer(context, null, task.id),
   });
   const dueMs = Date.parse(run.due);
   db.taskRuns.start(run.id, id, at, Math.max(0, nowMs - dueMs));
@@ -124,6 +131,7 @@ function claimMessages(context: ClaimContext, group: Group, topic: WaitingTopic)
     sessionId: db.agents.session(group.folder, conversation),
     messages: messages.map((m) => m.seq),
     repeats: lastTry?.id ?? null,
+    ...payer(context, messages.find((m) => m.forNina)?.sender ?? null, null),
   });
   if (group.reactions === 'on') db.reactions.work(id);
   const reactions = db.reactions.showTo(id, group.chatJid, conversation);
@@ -154,6 +162,9 @@ function claimMessages(context: ClaimContext, group: Group, topic: WaitingTopic)
 /** The one whom the words ask, as the files are now. They are read only where somebody may be asked. */
 const specialistIn = ({ home }: ClaimContext, { folder }: Group, words: string): string | undefined =>
   askedIn(() => readTeam(groupPaths(home, folder)), words)?.name;
+
+const payer = ({ payerOf }: ClaimContext, person: string | null, taskId: string | null) =>
+  payerOf === undefined ? {} : { payer: payerOf(person, taskId) };
 
 function stored(db: Db, id: TurnId): Turn {
   const turn = db.turns.byId(id);

@@ -1,9 +1,10 @@
 /**
  * What may this chat's next turn be, if any? In the order of asking: is it registered, does something wait, does each topic wait
- * for another attempt, for the group's hour's limit or for its files, can agents run at all; then the claim. Nothing is counted
- * before it.
+ * for another attempt, for the group's hour's limit, for an allowance or for its files, can agents run at all; then the claim.
+ * Nothing is counted before it.
  */
 import type { ContainerRunnerOptions } from '../container-runner.ts';
+import type { TaskRun } from '../db/task-runs.ts';
 import { messageOf, NanoClawError } from '../errors.ts';
 import type { RunResult } from '../group-queue.ts';
 import { groupPaths } from '../mailbox/layout.ts';
@@ -11,6 +12,7 @@ import { removeTurn } from '../mailbox/write.ts';
 import { refuseUnenforced } from '../policy/network.ts';
 import { type ChatJid, type Group, iso, type TurnId } from '../types.ts';
 import { REASONS } from '../words.ts';
+import type { AllowanceGate } from './allowance-gate.ts';
 import { type Claimed, claimNext } from './claim.ts';
 import type { Agent, Pool } from './pool.ts';
 import { stageFor } from './stage.ts';
@@ -21,6 +23,7 @@ import { type WaitingTopic, waitingTopics } from './waiting-topics.ts';
 export const ENGINE_RETRY_MS = 5000;
 
 export interface NextTurnOptions extends ContainerRunnerOptions {
+  allowances: AllowanceGate;
   pool: Pick<Pool, 'acquireWarm' | 'release'>;
   standstill: Pick<Standstill, 'away'>;
   /** Somebody in this process works on the turn. */
@@ -42,7 +45,7 @@ export interface Claim {
 export type Next = Claim | { instead: RunResult };
 
 export function createNextTurn(options: NextTurnOptions): (jid: ChatJid) => Promise<Next> {
-  const { db, clock, log } = options;
+  const { db, clock, log, allowances } = options;
   const turnLimit = createTurnLimit(options);
   const limitMs = (group: Group, { lastTry }: WaitingTopic): number =>
     turnLimit.waitMs(group, clock.now(), lastTry);
@@ -89,8 +92,13 @@ export function createNextTurn(options: NextTurnOptions): (jid: ChatJid) => Prom
   /** For a warm agent the claim, the staged file and that it runs are one commit: then only the file has to be shown. */
   function claim(group: Group, agent: Agent | null): Claimed | null {
     const timezone = options.timezoneOf(group);
-    const mayBegin = (topic: WaitingTopic) => limitMs(group, topic) === 0 && filesMs(group, topic) === 0;
-    const context = { ...options, timezone, nowMs: clock.now(), mayBegin };
+    const nowMs = clock.now();
+    const mayRun = (work: WaitingTopic | TaskRun) => allowances.judge(group, work, nowMs).verdict === 'go';
+    const mayBegin = (topic: WaitingTopic) =>
+      limitMs(group, topic) === 0 && filesMs(group, topic) === 0 && mayRun(topic);
+    const payerOf = (person: string | null, taskId: string | null) =>
+      allowances.payer(group, person, taskId, nowMs);
+    const context = { ...options, timezone, nowMs, mayBegin, mayRun, payerOf };
     let staged: TurnId | null = null;
     let claimed: Claimed | null = null;
     try {
@@ -111,12 +119,15 @@ export function createNextTurn(options: NextTurnOptions): (jid: ChatJid) => Prom
   /** Null: something may begin now. Else until when nothing may; a message in another topic, or a task, may come before. */
   function waitOf(group: Group): RunResult | null {
     const nowMs = clock.now();
-    if (db.taskRuns.nextWaiting(group.chatJid, iso(nowMs)) !== null) return null;
-    const waits: number[] = [];
+    allowances.clear(group, nowMs);
+    const run = db.taskRuns.nextWaiting(group.chatJid, iso(nowMs));
+    const waits = run === null ? [] : [allowances.waitMs(group, run, nowMs)];
+    if (waits[0] === 0) return null;
     for (const topic of waitingTopics(db, group, nowMs)) {
       const limitedMs = topic.dueInMs === 0 ? limitMs(group, topic) : 0;
       if (limitedMs > 0) turnLimit.tell(group, nowMs, limitedMs, topic.threadId);
-      const waitMs = topic.dueInMs || limitedMs || filesMs(group, topic);
+      const waitMs =
+        topic.dueInMs || limitedMs || allowances.waitMs(group, topic, nowMs) || filesMs(group, topic);
       if (waitMs === 0) return null;
       waits.push(waitMs);
     }

@@ -121,6 +121,15 @@ export function taskFailed(
   return main.chatJid;
 }
 
+/** A run that waits is not to begin. In the caller's transaction. */
+export function taskSkipped(db: Db, run: TaskRun, reason: string, nowMs: number): void {
+  db.taskRuns.skip(run.id, reason, iso(nowMs), Math.max(0, nowMs - Date.parse(run.due)));
+  const task = db.tasks.byId(run.taskId);
+  if (task === null) return;
+  db.tasks.noteResult(task.id, iso(nowMs), `skipped: ${reason}`, task.failures);
+  endOnce(db, task);
+}
+
 /** Unless it has been given another time meanwhile. */
 function endOnce(db: Db, task: Task): void {
   if (task.scheduleType !== 'once' || task.status !== 'active' || task.nextRun !== null) return;

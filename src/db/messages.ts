@@ -68,6 +68,12 @@ const toMessage = (row: Row): StoredMessage => ({
 /** As messages have it in their column. */
 const threadOf = (conversation: number): number | null => (conversation === 0 ? null : conversation);
 
+interface Waiting {
+  sender: string;
+  threadId: number | null;
+  messageId: number;
+}
+
 export function messageRepository(db: Sqlite) {
   const topics = topicRepository(db);
   const insert = db.prepare(
@@ -163,6 +169,18 @@ export function messageRepository(db: Sqlite) {
          AND o.album_id = messages.album_id AND o.disposition IS NULL AND o.trigger_kind <> 'album')`,
   );
 
+  const waitingSenders = db.prepare<[string], Waiting>(
+    `SELECT sender, thread_id AS threadId, message_id AS messageId FROM messages INDEXED BY messages_open
+     WHERE chat_jid = ? AND disposition IS NULL AND turn_id IS NULL ORDER BY seq`,
+  );
+  const refuse = db.prepare(
+    `UPDATE messages INDEXED BY messages_open SET disposition = 'not_allowed', reason = ?
+     WHERE chat_jid = ? AND thread_id IS ? AND sender = ? AND disposition IS NULL AND turn_id IS NULL`,
+  );
+
+  const latestSenders = db.prepare<[string], { sender: string; sender_name: string }>(
+    'SELECT sender, sender_name FROM messages WHERE chat_jid = ? ORDER BY seq DESC LIMIT 2000',
+  );
   const reopen = db.prepare(
     `UPDATE messages SET disposition = NULL, reason = NULL, turn_id = NULL, content = coalesce(edited_content, content),
        edited_content = NULL, request = CASE WHEN edited_content IS NULL THEN request END
@@ -296,6 +314,19 @@ export function messageRepository(db: Sqlite) {
     reopen(turn: Pick<Turn, 'id' | 'chatJid' | 'conversation' | 'fromSeq' | 'toSeq'>): number {
       topics.moveShownBack(turn.chatJid, turn.conversation, turn.toSeq, turn.fromSeq);
       return reopen.run(turn.id).changes;
+    },
+    /** Who waits for a turn in which topic, and the newest message of each. */
+    waitingSenders: (jid: ChatJid): Waiting[] => [
+      ...new Map(waitingSenders.all(jid).map((m) => [`${m.sender} ${m.threadId}`, m])).values(),
+    ],
+    /** As this person was called here lately; null when they have not written. */
+    nameOf(jid: ChatJid, sender: string): string | null {
+      for (const row of latestSenders.iterate(jid)) if (row.sender === sender) return row.sender_name;
+      return null;
+    },
+    /** What this person has waiting in a topic is not answered. */
+    refuse(jid: ChatJid, threadId: number | null, sender: string, reason: string): void {
+      refuse.run(reason, jid, threadId, sender);
     },
     /** Settles whatever waits in a chat, or in one conversation of it, and is in no turn. */
     disposeOpen: (jid: ChatJid, disposition: Disposition, reason: string, of: Conversation = null): number =>

@@ -5,6 +5,7 @@
  */
 import type { Usage } from '../protocol.ts';
 import type { ChatJid, Conversation, Disposition, Folder, Iso, Seq, TurnId } from '../types.ts';
+import { type ChargeRepository, chargeRepository, type Payer } from './charges.ts';
 import type { Sqlite } from './open.ts';
 import { topicRepository } from './topics.ts';
 
@@ -110,7 +111,7 @@ const toTurn = (row: Row): Turn => ({
   firstOutputAt: row.first_output_at as Iso | null,
 });
 
-export function turnRepository(db: Sqlite) {
+export function turnRepository(db: Sqlite, charges: ChargeRepository = chargeRepository(db)) {
   const topics = topicRepository(db);
   const insert = db.prepare(
     `INSERT INTO turns (id, chat_jid, group_folder, thread_id, conversation, kind, state, attempt, queued_at, from_seq,
@@ -205,6 +206,8 @@ export function turnRepository(db: Sqlite) {
       repeats?: TurnId | null;
       /** For a task: when it was due. Default: when the oldest message that it answers was received. */
       askedAt?: Iso;
+      /** Default: nobody in particular, on the UTC day of `at`. */
+      payer?: Payer;
     }): void {
       for (const one of turn.messages) claimMessage.run(turn.id, one);
       insert.run(
@@ -225,6 +228,8 @@ export function turnRepository(db: Sqlite) {
         turn.askedAt ?? null,
         turn.id,
       );
+      const nobody = { person: null, taskId: null, day: turn.at.slice(0, 10), reserved: null };
+      charges.begin(turn.id, turn.folder, turn.payer ?? nobody, turn.at);
     },
     /** The ids that begin like this: none, one, or two of more. */
     startingWith: (start: string): string[] => startingWith.all(start, `${start}\uffff`),
@@ -277,7 +282,7 @@ export function turnRepository(db: Sqlite) {
      */
     takeEvent: (id: TurnId, n: number, text: string, seen?: { at: Iso; isOutput: boolean }): boolean =>
       takeEvent.run(n, text, seen?.at ?? null, seen?.isOutput ? seen.at : null, id, n).changes === 1,
-    /** Ends the turn. False when it had ended already: then nothing else may be done for it. */
+    /** Ends and charges the turn. False when it had ended already: then nothing else may be done for it. */
     finish(
       id: TurnId,
       state: Exclude<TurnState, 'queued' | 'running'>,
@@ -297,8 +302,10 @@ export function turnRepository(db: Sqlite) {
         retryAt,
         id,
       );
-      if (changes === 1 && usage !== null && usage.cost_usd > 0) addCost.run(id);
-      return changes === 1;
+      if (changes !== 1) return false;
+      if (usage !== null && usage.cost_usd > 0) addCost.run(id);
+      charges.settle(id, usage, at);
+      return true;
     },
     /** The turn's messages get their final answer and count as shown. */
     settleMessages(turn: Turn, disposition: Disposition, reason: string | null): void {

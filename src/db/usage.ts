@@ -1,4 +1,10 @@
-/** What each group has asked of the model, by UTC day. */
+/**
+ * What was used of the model. model_usage: what each group's agents have asked of it, as the proxy counts it, by UTC day.
+ * usage_ledger: what turns were charged with, for whom, by day of the daemon's zone.
+ * What the proxy counts is kept here for a moment and written together: a commit per request would cost each of them a disk's
+ * time. A crash loses the counts of at most that moment; a charge sees them at once.
+ */
+import type { Folder, Iso } from '../types.ts';
 import type { Sqlite } from './open.ts';
 
 export interface ModelUsage {
@@ -9,6 +15,40 @@ export interface ModelUsage {
   outputTokens: number;
 }
 
+export interface Tokens {
+  input: number;
+  output: number;
+}
+
+/** A row of usage_ledger is one of each. */
+export interface Charged {
+  folder: string;
+  /** As 2026-11-02. */
+  day: string;
+  /** Telegram id; '' for a task, and for what was asked between turns. */
+  person: string;
+  /** '' for messages. */
+  taskId: string;
+}
+
+export interface Used {
+  turns: number;
+  input_tokens: number;
+  output_tokens: number;
+  cost_usd: number;
+}
+
+interface Counted {
+  day: string;
+  input_tokens: number;
+  output_tokens: number;
+  charged_input: number;
+  charged_output: number;
+}
+
+/** How far back a count may lie that nobody was charged with: longer than any turn. */
+const UNCHARGED_MS = 7 * 86_400_000;
+
 export function usageRepository(db: Sqlite) {
   const add = db.prepare(
     `INSERT INTO model_usage (group_folder, day, requests, failures, input_tokens, output_tokens) VALUES (?, ?, ?, ?, ?, ?)
@@ -16,10 +56,79 @@ export function usageRepository(db: Sqlite) {
        failures = failures + excluded.failures, input_tokens = input_tokens + excluded.input_tokens,
        output_tokens = output_tokens + excluded.output_tokens`,
   );
+  const counted = db.prepare<[string, string], Counted>(
+    `SELECT day, input_tokens, output_tokens, charged_input, charged_output FROM model_usage
+     WHERE group_folder = ? AND day >= ?`,
+  );
+  const markCharged = db.prepare(
+    `INSERT INTO model_usage (group_folder, day, requests, failures, input_tokens, output_tokens, charged_input, charged_output)
+       VALUES (?, ?, 0, 0, 0, 0, ?, ?)
+     ON CONFLICT (group_folder, day) DO UPDATE SET charged_input = excluded.charged_input,
+       charged_output = excluded.charged_output`,
+  );
+  const charge = db.prepare(
+    `INSERT INTO usage_ledger (group_folder, day, person, task_id, turns, input_tokens, output_tokens, cost_usd)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+     ON CONFLICT DO UPDATE SET turns = turns + excluded.turns, input_tokens = input_tokens + excluded.input_tokens,
+       output_tokens = output_tokens + excluded.output_tokens, cost_usd = cost_usd + excluded.cost_usd`,
+  );
+  /** By day and folder. */
+  const waiting = new Map<string, { day: string; folder: string; use: ModelUsage }>();
+
   return {
-    /** `day` as 2026-11-02. */
+    /** `day` as 2026-11-02. In memory, until write(). */
+    note(folder: string, day: string, one: ModelUsage): void {
+      const key = `${day} ${folder}`;
+      const { use } = waiting.get(key) ?? {
+        use: { requests: 0, failures: 0, inputTokens: 0, outputTokens: 0 },
+      };
+      use.requests += one.requests;
+      use.failures += one.failures;
+      use.inputTokens += one.inputTokens;
+      use.outputTokens += one.outputTokens;
+      waiting.set(key, { day, folder, use });
+    },
+    isWritten: (): boolean => waiting.size === 0,
+    /** Writes what was noted, all or nothing. Not within another transaction: then it would be forgotten with that one. */
+    write(): void {
+      db.transaction(() => {
+        for (const { day, folder, use } of waiting.values())
+          add.run(folder, day, use.requests, use.failures, use.inputTokens, use.outputTokens);
+      }).immediate();
+      waiting.clear();
+    },
     add(folder: string, day: string, use: ModelUsage): void {
       add.run(folder, day, use.requests, use.failures, use.inputTokens, use.outputTokens);
     },
+    /** In the caller's transaction: what the proxy counted and nobody was charged with counts as charged from now on. */
+    takeUncharged(folder: Folder, at: Iso): Tokens {
+      const since = new Date(Date.parse(at) - UNCHARGED_MS).toISOString().slice(0, 10);
+      const days = new Map(counted.all(folder, since).map((row) => [row.day, row]));
+      for (const noted of waiting.values()) {
+        if (noted.folder !== folder) continue;
+        const zero = { input_tokens: 0, output_tokens: 0, charged_input: 0, charged_output: 0 };
+        const { day, ...row } = days.get(noted.day) ?? { day: noted.day, ...zero };
+        row.input_tokens += noted.use.inputTokens;
+        row.output_tokens += noted.use.outputTokens;
+        days.set(day, { day, ...row });
+      }
+      const taken = { input: 0, output: 0 };
+      for (const row of days.values()) {
+        // Below zero: a crash has lost what was charged before it was written.
+        const input = Math.max(0, row.input_tokens - row.charged_input);
+        const output = Math.max(0, row.output_tokens - row.charged_output);
+        if (input + output === 0) continue;
+        markCharged.run(folder, row.day, row.charged_input + input, row.charged_output + output);
+        taken.input += input;
+        taken.output += output;
+      }
+      return taken;
+    },
+    charge({ folder, day, person, taskId }: Charged, used: Used): void {
+      const { turns, input_tokens: input, output_tokens: output, cost_usd: cost } = used;
+      charge.run(folder, day, person, taskId, turns, input, output, cost);
+    },
   };
 }
+
+export type UsageRepository = ReturnType<typeof usageRepository>;

@@ -12,6 +12,7 @@ import type { BotCommand } from '../trigger.ts';
 import { type ChatJid, conversationOf, type Group, iso } from '../types.ts';
 import { explainMessage } from '../why.ts';
 import { type CommandName, helpLine, REASONS, type Words } from '../words.ts';
+import { allowance, usage } from './allowance-commands.ts';
 import type { ChoiceKind } from './choices.ts';
 import { MAIN_COMMANDS } from './main-commands.ts';
 import { TEAM_COMMANDS } from './team-commands.ts';
@@ -49,6 +50,8 @@ export interface ChatAnswer {
   stopTurn?: true;
   /** Groups were registered or unregistered. */
   groupsChanged?: true;
+  /** More may be used than before. */
+  allowancesChanged?: true;
   /** It is no command of the daemon after all: the message is the agent's. */
   toAgent?: true;
   /** Only main may. */
@@ -78,6 +81,7 @@ const HANDLERS: Partial<Record<CommandName | 'pair', Handler>> = {
     },
   },
   ...TEAM_COMMANDS,
+  usage: { listed: 'everyone', run: usage },
   ping: { listed: 'everyone', run: ({ words }) => words.pong },
   chatid: { listed: 'everyone', run: ({ group }) => group.chatJid },
   pair: {
@@ -85,6 +89,7 @@ const HANDLERS: Partial<Record<CommandName | 'pair', Handler>> = {
       db.groups.main() === null ? words.registeredAlready(group.folder) : words.hasMain,
   },
   ...MAIN_COMMANDS,
+  allowance: { listed: 'main', mainOnly: true, run: allowance },
 };
 
 /** False: it is the agent's. */

@@ -9,6 +9,7 @@ import { recentFailures, retryTurn } from '../retry.ts';
 import { describeSchedule, findTask, titleOf } from '../tasks.ts';
 import { type ChatJid, chatJid, type Group, iso } from '../types.ts';
 import type { CommandName, Sentence, Words } from '../words.ts';
+import { TOP_UP } from './allowance-commands.ts';
 import type { ChatAnswer, ChatCommandContext } from './chat-commands.ts';
 import { MAIN_COMMANDS, retried } from './main-commands.ts';
 
@@ -122,6 +123,8 @@ const CHOICES = {
   register,
   /** Nobody has sent a command: the bot was added to a chat, and says so. */
   join: { ...register, no: (w) => w.notNow },
+  /** The daemon asks it when an allowance is used up. */
+  topup: TOP_UP,
 } satisfies Record<string, Choice>;
 
 export type ChoiceKind = keyof typeof CHOICES;

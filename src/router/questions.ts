@@ -84,12 +84,12 @@ export function createQuestions({ db, clock, random, people, contextOf }: Questi
 
   /** What the question shows now; null when there is nothing to choose from. */
   function viewOf(context: ChatCommandContext, choice: Choice, question: Question): View | null {
-    const { subject, kind } = question;
+    const { subject } = question;
     const { words } = context;
     if (subject !== null && choice.confirm) {
       const { text, yes } = choice.confirm(context, subject);
       const no = choice.no?.(words) ?? words.neverMind;
-      return confirmView(question, text, { yes, no, back: kind === 'join' ? null : words.back });
+      return confirmView(question, text, { yes, no, back: choice.no === undefined ? words.back : null });
     }
     const options = choice.options(context);
     return options.length === 0 ? null : listView(question, choice.title(words), options, words);

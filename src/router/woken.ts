@@ -24,6 +24,8 @@ export interface Wakes {
   turnIsOver: (turn: TurnId) => void;
   /** There may be files to fetch. */
   filesCame: () => void;
+  /** More may be used than before. */
+  allowancesChanged: () => void;
 }
 
 /** What to do after the commit. */
@@ -40,6 +42,7 @@ export interface Woken {
   answers: boolean;
   asked: boolean;
   files: boolean;
+  allowances: boolean;
 }
 
 export const nobodyYet = (): Woken => ({
@@ -55,6 +58,7 @@ export const nobodyYet = (): Woken => ({
   answers: false,
   asked: false,
   files: false,
+  allowances: false,
 });
 
 /** What a command, typed or pressed in this chat, has changed. */
@@ -63,6 +67,7 @@ export function noteEffect(woken: Woken, effect: ChatAnswer, jid: ChatJid): void
   if (effect.stopTurn) woken.stop.add(jid);
   if (effect.tasksChanged) woken.tasks.add(effect.tasksChanged);
   if (effect.wakeQueue) woken.queue.add(effect.wakeQueue);
+  if (effect.allowancesChanged) woken.allowances = true;
 }
 
 /** Each to be called, also when one before it throws. */
@@ -80,6 +85,7 @@ export function wakesOf(woken: Woken, wakes: Wakes): (() => void)[] {
     ...each(woken.over, wakes.turnIsOver),
     ...each(woken.heard, wakes.heardPaused),
     ...(woken.chats ? [wakes.chatsChanged] : []),
+    ...(woken.allowances ? [wakes.allowancesChanged] : []),
     ...(woken.asked ? [wakes.wakeAsked] : []),
     ...(woken.answers ? [wakes.wakeAnswers] : []),
   ];

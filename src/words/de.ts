@@ -3,6 +3,11 @@ import { ageOf, durationOf, type Length, type Unit } from '../lib/duration.ts';
 import type { Words } from '../words.ts';
 import { countedIn } from './counted.ts';
 
+const dollars = new Intl.NumberFormat('de', {
+  style: 'currency',
+  currency: 'USD',
+  maximumFractionDigits: 4,
+});
 const counted = countedIn('de');
 
 const unit = (name: string) =>
@@ -74,6 +79,14 @@ export const DE: Words = {
       help: '– noch einmal versuchen, was nicht ging; auch als Antwort darauf',
     },
     audit: { menu: 'wer was getan oder versucht hat', help: '[ORDNER] – wer was getan oder versucht hat' },
+    usage: {
+      menu: 'was verbraucht wurde und werden darf',
+      help: '[ORDNER] – was verbraucht wurde und werden darf',
+    },
+    allowance: {
+      menu: 'wie viel verbraucht werden darf',
+      help: '[ORDNER|all|person:ID 1usd/day|50000tokens/month|off] – wie viel verbraucht werden darf',
+    },
   },
 
   howToAsk: (trigger) =>
@@ -270,6 +283,33 @@ export const DE: Words = {
     return `Hallo, ich bin ${name}, und ich bin fertig eingerichtet. ${model}${asService ? ', und ab jetzt bin ich nach jedem Start des Rechners da.' : '.'}\nSchreib mir einfach hier. /help zeigt, was es sonst gibt; füge mich zu einer Gruppe hinzu und schick hier /register, dann arbeite ich auch dort.`;
   },
 
+  amount: (unit, amount) => (unit === 'usd' ? dollars.format(amount) : counted(amount, 'Token', 'Tokens')),
+  per: { day: (amount) => `${amount} am Tag`, month: (amount) => `${amount} im Monat` },
+  used: (turns, tokens, usd) =>
+    `${counted(turns, 'Runde', 'Runden')}, ${counted(tokens, 'Token', 'Tokens')}, ${dollars.format(usd)}`,
+  usageToday: (used) => `Heute: ${used}.`,
+  usageThisMonth: (used) => `Diesen Monat: ${used}.`,
+  usageOf: (what, used) => `– ${what}: ${used}`,
+  usageByPeople: 'Diesen Monat nach Personen:',
+  usageByTasks: 'Diesen Monat nach Aufgaben:',
+  usageByGroups: 'Diesen Monat nach Gruppen:',
+  forAll: 'alle Gruppen zusammen',
+  forGroup: (name) => `Gruppe „${name}“`,
+  forPerson: (id) => `Person ${id}`,
+  allowanceStands: (whose, amount, used, left) =>
+    `Budget für ${whose}: ${amount}. Verbraucht: ${used}; übrig: ${left}.`,
+  noAllowances: 'Es gibt keine Budgets.',
+  allowanceOff: (whose) => `Für ${whose} gibt es kein Budget mehr.`,
+  allowanceSpent: (until) =>
+    `Das Budget dafür ist aufgebraucht. Was hier geschrieben wird, wartet; ich beantworte es ab ${until}, oder sobald die Hauptgruppe es aufstockt. Aufgaben laufen bis dahin nicht.`,
+  personSpent: (until) =>
+    `Dein Budget ist aufgebraucht, deshalb beantworte ich das nicht. Bitte frag nach ${until} noch einmal, oder wenn die Hauptgruppe es aufgestockt hat.`,
+  askTopUp: (whose, amount, until) =>
+    `Das Budget für ${whose} ist aufgebraucht (${amount}). Es beginnt neu ${until}. Aufstocken?`,
+  topUp: 'Das Budget aufstocken?',
+  topUpBy: (amount) => `Um ${amount} aufstocken`,
+  toppedUp: (whose, amount) => `Das Budget für ${whose} wurde um ${amount} aufgestockt.`,
+
   tooManyByOne: (most) =>
     `Das war mehr als ${counted(most, 'Anfrage', 'Anfragen')} von einer Person innerhalb einer Minute. Auf alles darüber antworte ich nicht; bitte schreib in einer Minute noch einmal.`,
   tooManyHere: (most) =>
@@ -357,6 +397,8 @@ export const DE: Words = {
   messageFrom: (id, name, time, stored) => `Nachricht ${id} von ${name}, ${time}; gespeichert ${stored}.`,
   fromElsewhere: 'Sie wurde aus einem anderen Chat hierher geschickt.',
   turnsUsedUp: (time) => `In dieser Stunde habe ich hier oft genug geantwortet; weiter geht es ${time}.`,
+  allowanceUsedUp: (time) =>
+    `Das Budget dafür ist aufgebraucht; es geht weiter ${time}, oder wenn die Hauptgruppe es aufstockt.`,
   attemptOf: (kind, id, attempt, queued, began) =>
     `${kind === 'task' ? 'Aufgabe' : 'Durchgang'} ${id}, Versuch ${attempt}: eingereiht ${queued}, begonnen ${began}`,
   after: (time) => `nach ${time}`,
@@ -414,6 +456,8 @@ export const DE: Words = {
       'die Datei mit den Absenderregeln ist fehlerhaft; bis sie in Ordnung gebracht ist, wird niemand zugelassen',
     notAdmin: 'der Absender ist kein Administrator des Chats',
     notListed: 'der Absender gehört nicht zu denen, die hier fragen dürfen',
+    allowanceSpent: 'das Budget ist aufgebraucht',
+    personSpent: 'das Budget dessen, der es geschrieben hat, ist aufgebraucht',
     tooManyByOne: (most) => `mehr als ${most} Anfragen von einer Person innerhalb einer Minute`,
     tooManyHere: (most) => `mehr als ${most} Anfragen in dieser Gruppe innerhalb einer Minute`,
     stoppedBy: (who) => `von ${who}`,
@@ -500,6 +544,17 @@ export const DE: Words = {
       'Ordner: erwartet werden 1 bis 63 aus a-z, 0-9, - und _, am Anfang ein Buchstabe oder eine Ziffer',
     folderReserved: (folder) => `Ordner: „${folder}“ ist vergeben; erwartet wird ein anderer Name`,
     folderOfMain: 'Ordner: „main“ ist für die Hauptgruppe (--main)',
+    allowanceWhose: (text) =>
+      `„${text}“ hat kein Budget; erwartet wird der Ordner einer Gruppe, all, oder person:ID mit einer Telegram-Id`,
+    allowanceHowMuch: (text) =>
+      `„${text}“ ist kein Budget; erwartet wird ein Betrag über 0 wie 1usd/day, 0.50usd/month oder 50000tokens/day`,
+    allowanceHow:
+      'erwartet wird /allowance ORDNER|all|person:ID und dann 1usd/day, 50000tokens/month oder off',
+    noAllowance: (what) => `es gibt kein Budget „${what}“; /allowance zählt die Budgets auf`,
+    topUp: (amount) =>
+      `um „${amount}“ kann nicht aufgestockt werden; erwartet wird eine Zahl über 0, bei Tokens eine ganze`,
+    periodIsOver: 'die Zeit, für die es galt, ist vorbei, und eine neue hat begonnen',
+    noFolder: (folder) => `es gibt keine Gruppe mit dem Ordner „${folder}“; /groups zählt sie auf`,
     noTask: (id) => `es gibt keine Aufgabe „${id}“; /tasks zeigt, welche es gibt`,
     taskIsOver: (id, state) => `Aufgabe ${id} ist ${state === 'done' ? 'erledigt' : 'beendet'}`,
     taskIsPaused: (id) => `Aufgabe ${id} ist schon angehalten`,

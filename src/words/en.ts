@@ -11,6 +11,11 @@ import { age, formatDuration } from '../lib/duration.ts';
 import { localTime } from '../lib/local-time.ts';
 import { countedIn } from './counted.ts';
 
+const dollars = new Intl.NumberFormat('en', {
+  style: 'currency',
+  currency: 'USD',
+  maximumFractionDigits: 4,
+});
 const counted = countedIn('en');
 
 export const EN = {
@@ -48,6 +53,14 @@ export const EN = {
     run: { menu: 'run a task once, now', help: '[TASK] – run it once, now' },
     retry: { menu: 'try again what has failed', help: '– try again what has failed; also as a reply to it' },
     audit: { menu: 'who did, or tried, what', help: '[FOLDER] – who did, or tried, what' },
+    usage: {
+      menu: 'what was used, and what may be used',
+      help: '[FOLDER] – what was used, and what may be used',
+    },
+    allowance: {
+      menu: 'how much may be used',
+      help: '[FOLDER|all|person:ID 1usd/day|50000tokens/month|off] – how much may be used',
+    },
   },
 
   // Commands
@@ -257,6 +270,35 @@ export const EN = {
   tooManyTurns: (most: number, time: string) =>
     `I have had ${counted(most, 'turn', 'turns')} here within an hour, which is the limit. I go on at ${time} and answer then what was written until then.`,
 
+  // Usage and allowances
+  amount: (unit: 'usd' | 'tokens', amount: number) =>
+    unit === 'usd' ? dollars.format(amount) : counted(amount, 'token', 'tokens'),
+  per: { day: (amount: string) => `${amount} a day`, month: (amount: string) => `${amount} a month` },
+  used: (turns: number, tokens: number, usd: number) =>
+    `${counted(turns, 'turn', 'turns')}, ${counted(tokens, 'token', 'tokens')}, ${dollars.format(usd)}`,
+  usageToday: (used: string) => `Today: ${used}.`,
+  usageThisMonth: (used: string) => `This month: ${used}.`,
+  usageOf: (what: string, used: string) => `– ${what}: ${used}`,
+  usageByPeople: 'This month by person:',
+  usageByTasks: 'This month by task:',
+  usageByGroups: 'This month by group:',
+  forAll: 'all groups together',
+  forGroup: (name: string) => `group “${name}”`,
+  forPerson: (id: string) => `person ${id}`,
+  allowanceStands: (whose: string, amount: string, used: string, left: string) =>
+    `Allowance of ${whose}: ${amount}. Used: ${used}; left: ${left}.`,
+  noAllowances: 'There are no allowances.',
+  allowanceOff: (whose: string) => `There is no allowance of ${whose} any more.`,
+  allowanceSpent: (until: string) =>
+    `The allowance for this is used up. What is written here waits, and I answer it from ${until} on, or as soon as the main group tops it up. Tasks do not run until then.`,
+  personSpent: (until: string) =>
+    `Your allowance is used up, so I do not answer this. Please ask again after ${until}, or once the main group has topped it up.`,
+  askTopUp: (whose: string, amount: string, until: string) =>
+    `The allowance of ${whose} is used up (${amount}). It begins anew ${until}. Top it up?`,
+  topUp: 'Top up the allowance?',
+  topUpBy: (amount: string) => `Top up by ${amount}`,
+  toppedUp: (whose: string, amount: string) => `The allowance of ${whose} was topped up by ${amount}.`,
+
   // Answers that come later, or not as they should
   cannotWork:
     'I cannot work just now. Your message is kept, and I answer as soon as I can; you need not repeat it.',
@@ -346,6 +388,8 @@ export const EN = {
     `Message ${id} from ${name}, ${time}; stored ${stored}.`,
   fromElsewhere: 'It was sent here from another chat.',
   turnsUsedUp: (time: string) => `The chat has had its turns of this hour; it goes on ${time}.`,
+  allowanceUsedUp: (time: string) =>
+    `The allowance for it is used up; it goes on ${time}, or once main tops it up.`,
   attemptOf: (kind: 'task' | 'messages', id: string, attempt: number, queued: string, began: string) =>
     `The ${kind === 'task' ? 'task' : 'turn'} ${id}, attempt ${attempt}: queued ${queued}, began ${began}`,
   after: (time: string) => `after ${time}`,
@@ -406,6 +450,8 @@ export const EN = {
       'the file with the sender rules is malformed, so nobody is admitted until the operator mends it',
     notAdmin: 'the sender is not an administrator of the chat',
     notListed: 'the sender is not one of those who may ask here',
+    allowanceSpent: 'the allowance is used up',
+    personSpent: 'the allowance of who wrote it is used up',
     tooManyByOne: (most: string) => `more than ${most} requests within a minute from one person`,
     tooManyHere: (most: string) => `more than ${most} requests within a minute in this group`,
     stoppedBy: (who: string) => `by ${who}`,
@@ -494,6 +540,16 @@ export const EN = {
     folder: 'folder: expected 1 to 63 of a-z, 0-9, - and _, beginning with a letter or a digit',
     folderReserved: (folder: string) => `folder: "${folder}" is reserved; expected another name`,
     folderOfMain: 'folder: "main" is for the main group (--main)',
+    allowanceWhose: (text: string) =>
+      `"${text}" is nobody's allowance; expected the folder of a group, all, or person:ID with a Telegram id`,
+    allowanceHowMuch: (text: string) =>
+      `"${text}" is no allowance; expected an amount above 0 like 1usd/day, 0.50usd/month or 50000tokens/day`,
+    allowanceHow: 'expected /allowance FOLDER|all|person:ID and then 1usd/day, 50000tokens/month or off',
+    noAllowance: (what: string) => `there is no allowance "${what}"; /allowance lists those there are`,
+    topUp: (amount: string) =>
+      `"${amount}" is no amount to top up by; expected a number above 0, whole for tokens`,
+    periodIsOver: 'the time that it was for is over, and a new one has begun',
+    noFolder: (folder: string) => `there is no group with the folder "${folder}"; /groups lists them`,
     noTask: (id: string) => `there is no task "${id}"; expected the id of one of the listed tasks`,
     taskIsOver: (id: string, state: 'done' | 'cancelled') => `task ${id} is ${state}`,
     taskIsPaused: (id: string) => `task ${id} is paused already`,

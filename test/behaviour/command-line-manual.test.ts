@@ -153,6 +153,11 @@ const CASES: Case[] = [
   ['messages', () => ['family']],
   ['messages', () => ['family', '--search', 'ping'], { of: '--search' }],
   ['turns', () => []],
+  ['allowance set', () => ['family', '1usd/day']],
+  ['allowance list', () => []],
+  ['usage', () => ['--by', 'person']],
+  ['allowance topup', () => ['1', '0.5']],
+  ['allowance remove', () => ['family']],
   ['logs', () => [], { lines: true }],
   [
     'why',

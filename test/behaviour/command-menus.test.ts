@@ -2,10 +2,10 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type BotApi, startBotApi, TestHome } from '../support/daemon.ts';
 
-const EVERYONE = ['help', 'status', 'tasks', 'why', 'stop', 'new', 'team', 'ask', 'ping', 'chatid'];
+const EVERYONE = ['help', 'status', 'tasks', 'why', 'stop', 'new', 'team', 'ask', 'usage', 'ping', 'chatid'];
 const MAIN = [
   ...EVERYONE,
-  ...['groups', 'register', 'unregister', 'pause', 'resume', 'cancel', 'run', 'retry', 'audit'],
+  ...['groups', 'register', 'unregister', 'pause', 'resume', 'cancel', 'run', 'retry', 'audit', 'allowance'],
 ];
 
 let api: BotApi;

@@ -64,7 +64,7 @@ describe('a real daemon after some turns', () => {
         ),
       'everything to be sent',
     );
-    home.write(`INSERT INTO model_usage VALUES
+    home.write(`INSERT INTO model_usage (group_folder, day, requests, failures, input_tokens, output_tokens, cost_usd) VALUES
       ('family', date('now'), 7, 1, 1200, 34, 0.5), ('gone', date('now'), 2, 0, 10, 20, 0.25)
       ON CONFLICT DO NOTHING`);
   });

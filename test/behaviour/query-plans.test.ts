@@ -17,7 +17,7 @@ const SMALL_INDEXES = [
 ];
 /** As many rows as people registered groups, or asked for tasks, or presses wait at this moment; and ten rows a day. */
 const SMALL_TABLES = [
-  ...['registered_groups', 'scheduled_tasks', 'callback_answers', 'message_counts'],
+  ...['registered_groups', 'scheduled_tasks', 'callback_answers', 'message_counts', 'allowances'],
   // One for each turn that runs just now.
   'progress_messages',
   // What was edited while a turn had it, until that is told.

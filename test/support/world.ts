@@ -91,6 +91,7 @@ export const routerOf = (world: World, more: Partial<RouterOptions> = {}): Route
     tasksChanged: () => {},
     stopTurn: () => {},
     turnIsOver: () => {},
+    allowancesChanged: () => {},
     tasks: { db: world.db, now: () => world.clock.now(), defaultTimezone: 'UTC' },
     registry: world.registry,
     ...peopleOf(world),

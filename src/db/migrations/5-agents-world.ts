@@ -1,10 +1,11 @@
 /** What an agent's world needs to be remembered outside of its files. */
+import { ALLOWANCES } from './5-allowances.ts';
 import type { Migration } from './migration.ts';
 
 export const AGENTS_WORLD: Migration = {
   id: 5,
-  name: 'search, specialists',
-  sql: `
+  name: 'search, specialists, allowances',
+  sql: `${ALLOWANCES}
 -- The words of messages, by their seq, each as <key of its chat>·<word> (lib/fold.ts): a word of one chat is none of another.
 -- Only the daemon writes here. What is removed leaves no trace in it.
 CREATE VIRTUAL TABLE search_words USING fts5 (words, who, tokenize = 'ascii');
