@@ -25,7 +25,7 @@ import { type RegistryOptions, writeMirror } from './registry.ts';
 import { createSimulator, type Simulator } from './simulator/simulator.ts';
 import { createPageView } from './status/page-view.ts';
 import { type DaemonStatus, notReady } from './status.ts';
-import { createTelegram } from './telegram/api.ts';
+import { createTelegram } from './telegram/grammy-api.ts';
 import { POLL_TIMEOUT_S } from './telegram/poller.ts';
 import { iso } from './types.ts';
 import { checkDatabasePages } from './watchdog/pages.ts';

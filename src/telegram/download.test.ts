@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { createTelegram } from './api.ts';
+import { createTelegram } from './grammy-api.ts';
 
 const TOKEN = '7100000042:AAE-a-token-that-must-never-be-seen';
 let folder: string;

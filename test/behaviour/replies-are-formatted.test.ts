@@ -10,7 +10,7 @@ import { createOutgoing, type Reply } from '../../src/router/outgoing.ts';
 import { createPacing } from '../../src/router/pacing.ts';
 import { createSimulator, type Simulator, serveSimulator } from '../../src/simulator/simulator.ts';
 import type { SimMessage } from '../../src/simulator/types.ts';
-import { createTelegram } from '../../src/telegram/api.ts';
+import { createTelegram } from '../../src/telegram/grammy-api.ts';
 import { chatJid, type ReplyFormat } from '../../src/types.ts';
 import { watchRequests } from '../support/watched-requests.ts';
 import { BOT, createTestLog, createWorld, FAMILY, outboxRows } from '../support/world.ts';

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createApp } from '../../src/app.ts';
 import { loadConfig } from '../../src/config.ts';
 import type { SimFault } from '../../src/simulator/types.ts';
-import { createTelegram } from '../../src/telegram/api.ts';
+import { createTelegram } from '../../src/telegram/grammy-api.ts';
 import { type HalfOpenProxy, startHalfOpenProxy } from '../support/half-open-proxy.ts';
 import { Load } from '../support/load.ts';
 import { createTestLog } from '../support/world.ts';

@@ -2,7 +2,8 @@
 
 import { settingProblem } from '../../config.ts';
 import { messageOf } from '../../errors.ts';
-import { type BotIdentity, createTelegram, NetworkError, TelegramError } from '../../telegram/api.ts';
+import { type BotIdentity, NetworkError, TelegramError } from '../../telegram/api.ts';
+import { createTelegram } from '../../telegram/grammy-api.ts';
 import { failed, requireValid, type Setup, save, settingOf, warn } from './context.ts';
 
 const PUBLIC_ROOT = 'https://api.telegram.org';
