@@ -6,16 +6,16 @@
  * whoever asked is told. The events of a running turn are never lost in a flood: their names are known.
  */
 import path from 'node:path';
-import { type GroupPaths, renewOutDirectory } from '../mailbox/layout.ts';
-import { createQuarantine } from '../mailbox/quarantine.ts';
+import type { GroupPaths } from '../mailbox/layout.ts';
 import { type MailboxDirectory, openMailboxDirectory } from '../mailbox/read.ts';
 import type { Trash } from '../mailbox/trash.ts';
 import { pruneResults, writeResult } from '../mailbox/write.ts';
 import { COMMAND_DIRECTORY, type Command, commandSchema } from '../protocol/commands.ts';
 import { type AgentEvent, eventFileName, eventSchema, MAILBOX, type ResultFile } from '../protocol.ts';
-import { type Folder, iso } from '../types.ts';
+import type { Folder } from '../types.ts';
+import { createAside, type OutDirectory } from './aside.ts';
 import { type ExecuteOptions, execute, knownResult } from './execute.ts';
-import { createBucket, createLineLimit, QUOTA } from './quota.ts';
+import { createBucket, QUOTA } from './quota.ts';
 import { idOfName, readJson } from './read-json.ts';
 
 export interface IntakeOptions extends ExecuteOptions {
@@ -35,8 +35,6 @@ export interface Intake {
   hasRemoved(name: string): boolean;
 }
 
-const OUT_DIRECTORIES = [MAILBOX.messages, MAILBOX.tasks, MAILBOX.events] as const;
-type OutDirectory = (typeof OUT_DIRECTORIES)[number];
 const EVENT_NAME = /^([0-9a-f-]{36})-(\d{6})\.json$/;
 /** The least that a flooded or paced mailbox is left alone. */
 const LEAST_WAIT_MS = 250;
@@ -61,8 +59,8 @@ export function createIntake(
   /** A directory was replaced: who watches it must watch the new one. */
   onRenewed: () => void,
 ): Intake {
-  const { db, clock, log } = options;
-  const quarantine = createQuarantine(paths.quarantine, trash);
+  const { db, clock } = options;
+  const { setAside, renew } = createAside(options, folder, paths, trash);
   const commands = createBucket(clock, QUOTA.commandsPerMinute, QUOTA.commandsPerMinute);
   const bytes = createBucket(clock, QUOTA.bytesPerMinute, QUOTA.bytesPerMinute);
   const events = createBucket(clock, QUOTA.eventsAtOnce, QUOTA.eventsPerMinute);
@@ -76,8 +74,6 @@ export function createIntake(
   let answers = 0;
   /** Events could not be taken together: one by one until that works, so that one at fault holds up only what comes behind it. */
   let isWary = false;
-  const fileLines = createLineLimit(clock, QUOTA.logLines);
-  const floodLines = createLineLimit(clock, QUOTA.logLines);
 
   function slice(): Progress {
     const until = clock.monotonic() + QUOTA.sliceMs;
@@ -266,6 +262,13 @@ export function createIntake(
     if (known !== 'waiting') answer(known ?? { id: told, ok: false, reason: why });
   }
 
+  function takeAway(dir: OutDirectory): void {
+    if (!renew(dir)) return;
+    for (const key of waiting) if (key.startsWith(`${dir}/`)) waiting.delete(key);
+    onRenewed();
+    lookAgain = true;
+  }
+
   function answer(result: ResultFile): void {
     if (answers % 100 === 0) pruneResults(paths, QUOTA.results);
     answers += 1;
@@ -281,49 +284,6 @@ export function createIntake(
       trash.take((target) => directory.move(name, target));
     }
   }
-
-  /** False when it could not be moved or removed: then it is still there. */
-  function setAside(
-    dir: string,
-    directory: MailboxDirectory,
-    name: string | Buffer,
-    reason: string,
-  ): boolean {
-    const gone = quarantine.take(directory, name, stamp(), reason);
-    const details = { event: 'file_set_aside', group: folder, file: name.toString().slice(0, 128), gone };
-    if (!gone) {
-      log.debug(details, reason); // what stays is met again at every look
-      return false;
-    }
-    const left = fileLines();
-    if (left !== null) log.warn({ ...details, ...left }, reason);
-    note('mailbox_file', `${dir}: ${reason}`);
-    return true;
-  }
-
-  function takeAway(dir: OutDirectory): void {
-    const reason = `${dir} held more than ${QUOTA.entries} files at once; all of them were set aside`;
-    try {
-      renewOutDirectory(paths, dir, trash);
-    } catch (error) {
-      log.debug({ event: 'flood_stays', group: folder, directory: dir, err: error });
-      return;
-    }
-    for (const key of waiting) if (key.startsWith(`${dir}/`)) waiting.delete(key);
-    quarantine.note(dir, stamp(), reason);
-    const left = floodLines();
-    if (left !== null) log.warn({ event: 'flood_set_aside', group: folder, directory: dir, ...left }, reason);
-    note('mailbox_flood', reason);
-    onRenewed();
-    lookAgain = true;
-  }
-
-  function note(action: string, detail: string): void {
-    const actor = `agent:${folder}`;
-    db.audit.note({ at: iso(clock.now()), actor, group: folder, action, outcome: 'refused', detail });
-  }
-
-  const stamp = () => iso(clock.now()).replace(/[:.]/g, '-');
 
   return { slice, hasRemoved: (name) => removed.delete(name) };
 }
