@@ -220,5 +220,6 @@ const shipped = (folder: 'main' | 'global'): string =>
 
 const groupMemory = (name: string) => `# ${name.replace(/\s+/g, ' ')}
 
-What the assistant should know about this group and remember goes below.
+Instructions for the assistant in this group, and facts that last, go below: anybody who may write here can change them,
+or ask for it. What the assistant keeps by itself is in \`MEMORY.md\`, what happened on a day in \`memory/\`.
 `;

@@ -197,7 +197,7 @@ function optionsFor(apiUrl: string): object {
       prompt: '',
       requests: [],
     },
-    globalMemory: null,
+    memory: '',
     team: [],
   });
 }

@@ -25,8 +25,57 @@ export function readBelow(
   return decodeText(bytes);
 }
 
+export interface Part {
+  text: string;
+  /** Of the whole file. */
+  bytes: number;
+  isCut: boolean;
+}
+
+/** As readBelow, but of a larger file one end is enough, in whole characters (what is no UTF-8 is marked as such). */
+export function readPart(
+  root: string,
+  components: readonly string[],
+  most: number,
+  end: 'beginning' | 'end',
+): Part | FileFault | null {
+  const read = openPlain(root, components, (fd) => {
+    const bytes = fstatSync(fd).size;
+    return {
+      bytes,
+      part: readUpTo(fd, Math.min(most, bytes), end === 'end' ? Math.max(0, bytes - most) : 0),
+    };
+  });
+  if (read === null || 'reason' in read) return read;
+  const { bytes, part } = read;
+  const isCut = bytes > part.length;
+  // A character that is cut in two is left out.
+  const start = isCut && end === 'end' ? part.findIndex((byte) => (byte & 0xc0) !== 0x80) : 0;
+  const decoder = new TextDecoder('utf-8');
+  const text = decoder.decode(part.subarray(Math.max(0, start)), { stream: isCut && end === 'beginning' });
+  return { text, bytes, isCut };
+}
+
 /** Up to one byte more than `most`. */
-function bytesBelow(root: string, components: readonly string[], most: number): Buffer | FileFault | null {
+const bytesBelow = (root: string, components: readonly string[], most: number): Buffer | FileFault | null =>
+  openPlain(root, components, (fd) => readUpTo(fd, Math.min(most, fstatSync(fd).size) + 1, 0));
+
+function readUpTo(fd: number, most: number, from: number): Buffer {
+  const buffer = Buffer.alloc(most);
+  let length = 0;
+  while (length < most) {
+    const got = readSync(fd, buffer, length, most - length, from + length);
+    if (got === 0) break;
+    length += got;
+  }
+  return buffer.subarray(0, length);
+}
+
+function openPlain<T>(
+  root: string,
+  components: readonly string[],
+  use: (fd: number) => T,
+): T | FileFault | null {
   let fd: number;
   try {
     fd = openBelow(root, components);
@@ -35,14 +84,7 @@ function bytesBelow(root: string, components: readonly string[], most: number): 
   }
   try {
     if (!fstatSync(fd).isFile()) return { line: null, reason: (w) => w.files.noFile };
-    const buffer = Buffer.alloc(Math.min(most, fstatSync(fd).size) + 1);
-    let length = 0;
-    while (length < buffer.length) {
-      const got = readSync(fd, buffer, length, buffer.length - length, null);
-      if (got === 0) break;
-      length += got;
-    }
-    return buffer.subarray(0, length);
+    return use(fd);
   } catch (error) {
     return faultOf(error);
   } finally {

@@ -201,23 +201,35 @@ describe('what it keeps', () => {
     expect(lost.events.find((event) => event.type === 'session')).toMatchObject({ fresh: true });
   });
 
-  test('facts go to CLAUDE.md and come back', async () => {
-    writeFileSync(join(mailbox.groupDir, 'CLAUDE.md'), '# Rules\n\nBe kind.\n');
+  test('facts go to MEMORY.md and come back, once each; so do those that an earlier version kept in CLAUDE.md', async () => {
+    writeFileSync(
+      join(mailbox.groupDir, 'CLAUDE.md'),
+      '# Rules\n\nBe kind.\n\n## Remembered\n- it began here\n',
+    );
     new Agent();
     await ask('Remember that the bins go out\non Tuesday');
     await ask('remember: tea, not coffee');
+    await ask('remember: tea, not coffee');
     expect(await ask('what do you remember?')).toBe(
-      'I remember:\n- the bins go out on Tuesday\n- tea, not coffee',
+      'I remember:\n- it began here\n- the bins go out on Tuesday\n- tea, not coffee',
     );
-    const file = readFileSync(join(mailbox.groupDir, 'CLAUDE.md'), 'utf8');
-    expect(file).toContain('Be kind.\n\n## Remembered\n- the bins go out on Tuesday\n- tea, not coffee\n');
+    const file = readFileSync(join(mailbox.groupDir, 'MEMORY.md'), 'utf8');
+    expect(file).toBe('# Memory\n\n- the bins go out on Tuesday\n- tea, not coffee\n');
+    expect(await ask('When do the bins go out?')).toBe('I remember:\n- the bins go out on Tuesday');
+    expect(await ask('What is the weather like?')).toContain('cannot think');
   });
 
-  test('CLAUDE.md that is a link is not followed', async () => {
-    symlinkSync(join(mailbox.root, 'elsewhere'), join(mailbox.groupDir, 'CLAUDE.md'));
+  test('MEMORY.md that is a link is not followed', async () => {
+    writeFileSync(join(mailbox.root, 'other'), '- of another group\n');
+    symlinkSync(join(mailbox.root, 'elsewhere'), join(mailbox.groupDir, 'MEMORY.md'));
+    symlinkSync(mailbox.root, join(mailbox.groupDir, 'memory'));
     new Agent();
     expect(await ask('remember that links are bad')).toContain('could not write');
+    expect(await ask('note that links are bad')).toContain('could not write');
     expect(existsSync(join(mailbox.root, 'elsewhere'))).toBe(false);
+    rmSync(join(mailbox.groupDir, 'MEMORY.md'));
+    symlinkSync(join(mailbox.root, 'other'), join(mailbox.groupDir, 'MEMORY.md'));
+    expect(await ask('what do you remember?')).toBe('I remember nothing yet.');
   });
 
   test('it says what it is and lists what it can', async () => {

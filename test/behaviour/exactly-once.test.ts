@@ -79,7 +79,7 @@ describe('a daemon with a warm agent', () => {
     expect(await api.ask(mine, 'remember that the key is under the mat')).toBe('Noted.');
     expect(await api.ask(theirs, 'what do you remember')).toBe('I remember nothing yet.');
     expect(await api.ask(mine, 'what do you remember')).toContain('the key is under the mat');
-    expect(home.read('groups/mine/CLAUDE.md')).toContain('- the key is under the mat');
+    expect(home.read('groups/mine/MEMORY.md')).toContain('- the key is under the mat');
   });
 
   it('sends what the agent says by a tool before the final answer', async () => {

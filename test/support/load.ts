@@ -273,8 +273,8 @@ export class Load {
     if (row.disposition !== expected) bad(`${name}: ${row.disposition ?? 'no disposition'}`);
     if (expected === 'answered' && row.state !== 'done') bad(`${name}: its turn is ${row.state}`);
     if (kind === 'remember') {
-      const memory = this.home.file('groups', group.folder, 'CLAUDE.md');
-      if (!existsSync(memory) || !this.home.read('groups', group.folder, 'CLAUDE.md').includes(word))
+      const memory = this.home.file('groups', group.folder, 'MEMORY.md');
+      if (!existsSync(memory) || !this.home.read('groups', group.folder, 'MEMORY.md').includes(word))
         bad(`${name}: not remembered`);
     }
     if (kind === 'attach') this.#judgeFile(name, said, bad);

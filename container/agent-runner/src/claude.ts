@@ -11,18 +11,16 @@ import type {
   SDKResultMessage,
 } from '@anthropic-ai/claude-agent-sdk';
 import type { AgentEnvironment, TurnFile } from '../../../src/protocol.ts';
-import { readTeam, type Team } from '../../../src/team.ts';
 import { browserServer } from './browser.ts';
 import { activityOf, draftAfter } from './claude-activity.ts';
 import { classifyFailure, isStaleSession, resetTime } from './claude-failure.ts';
-import { claudeOptions, MCP_SERVER, readGlobalMemory } from './claude-options.ts';
+import { claudeOptions, MCP_SERVER } from './claude-options.ts';
 import { ClaudeProcess } from './claude-process.ts';
+import { ClaudeWorld } from './claude-world.ts';
 import { oomKills } from './oom-kills.ts';
 import { promptOf } from './pictures.ts';
 import type { Provider, TurnOutcome, TurnReport } from './provider.ts';
 import { NO_USAGE, savedUsage } from './saved-usage.ts';
-import { teamHooks } from './team-hooks.ts';
-import { TeamLog } from './team-log.ts';
 import type { Tool } from './tool.ts';
 
 /** How long Claude may take to confirm that it stopped; then its process is ended. */
@@ -55,14 +53,14 @@ class ClaudeProvider implements Provider {
   /** The tools of the running turn; the process outlives turns, so it asks here. */
   #tools: readonly Tool[] = [];
   #report: TurnReport | null = null;
-  #teamLog: TeamLog | null = null;
-  #team: Team = { specialists: [], notes: [] };
   /** Calls of our own tools that have not returned; some wait for people. */
   #inTools = 0;
+  readonly #world: ClaudeWorld;
 
   constructor(sdk: Sdk, options: ClaudeProviderOptions) {
     this.#sdk = sdk;
     this.#options = options;
+    this.#world = new ClaudeWorld(options.environment, options.log);
   }
 
   async run(
@@ -73,8 +71,7 @@ class ClaudeProvider implements Provider {
   ): Promise<TurnOutcome> {
     this.#tools = tools;
     this.#report = report;
-    const { environment, log } = this.#options;
-    this.#teamLog = new TeamLog({ groupDir: environment.NANOCLAW_GROUP_DIR, now: Date.now, log }, turn);
+    this.#world.begin(turn);
     try {
       let attempt = await this.#attempt(turn, turn.session_id, report, signal);
       if (attempt.status === 'gone_while_idle') {
@@ -93,8 +90,7 @@ class ClaudeProvider implements Provider {
       }
       return attempt;
     } finally {
-      this.#teamLog.close();
-      this.#teamLog = null;
+      this.#world.end();
       this.#report = null;
     }
   }
@@ -225,13 +221,10 @@ class ClaudeProvider implements Provider {
   /** The warm process when it fits, else a new one. */
   #processFor(turn: TurnFile, sessionId: string | null): ClaudeProcess {
     const { environment, variables } = this.#options;
-    const globalMemory = readGlobalMemory(environment.NANOCLAW_GLOBAL_DIR);
-    const { NANOCLAW_GROUP_DIR: groupDir, NANOCLAW_GLOBAL_DIR: globalDir } = environment;
-    this.#team = readTeam({ groupDir, globalDir });
-    const { specialists: team } = this.#team;
-    const options = claudeOptions({ environment, variables, turn, globalMemory, team });
-    const key = JSON.stringify([options, this.#tools.map((tool) => tool.name)]);
-    const warm = this.#process;
+    const { memory, team, isMemoryNew } = this.#world.look(turn);
+    const optionsWith = (memory: string) => claudeOptions({ environment, variables, turn, memory, team });
+    const key = JSON.stringify([optionsWith(''), this.#tools.map((tool) => tool.name)]);
+    const warm = isMemoryNew ? null : this.#process;
     if (warm && !warm.closed && sessionId !== null && warm.sessionId === sessionId && warm.key === key)
       return warm;
     this.close();
@@ -240,13 +233,13 @@ class ClaudeProvider implements Provider {
       [MCP_SERVER]: this.#mcpServer(),
       ...(browser ? { browser } : {}),
     };
-    const isSpecialist = (name: string) => this.#team.specialists.some((one) => one.name === name);
-    const hooks = teamHooks(() => this.#teamLog, isSpecialist);
+    const hooks = this.#world.hooks();
     const resume = sessionId === null ? {} : { resume: sessionId };
     this.#killsBefore = oomKills();
-    const { CLAUDE_CONFIG_DIR: dir = '' } = options.env ?? {};
+    const startOptions = optionsWith(memory);
+    const { CLAUDE_CONFIG_DIR: dir = '' } = startOptions.env ?? {};
     const usedBefore = () => (sessionId === null ? NO_USAGE : savedUsage(dir, sessionId));
-    const all = { ...options, mcpServers, hooks, ...resume };
+    const all = { ...startOptions, mcpServers, hooks, ...resume };
     this.#process = new ClaudeProcess(this.#sdk.query, key, usedBefore, all);
     return this.#process;
   }

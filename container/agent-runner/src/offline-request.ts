@@ -8,7 +8,9 @@ import { readTrailingWhen, readWhen, recurs, type When } from './offline-when.ts
 export type OfflineRequest =
   | { kind: 'help' }
   | { kind: 'ping' }
-  | { kind: 'remember'; fact: string }
+  | { kind: 'remember'; fact: string; forAll?: true }
+  | { kind: 'note'; text: string }
+  | { kind: 'notes' }
   | { kind: 'recall' }
   | { kind: 'history' }
   | { kind: 'search'; query: string }
@@ -68,6 +70,15 @@ const rules: readonly Rule[] = [
       count: Math.min(50, Math.max(1, Number(count ?? 10))),
       around: around === undefined ? null : Number(around),
     }),
+  ],
+  [
+    /^remember for (?:all(?: the)? (?:groups|chats)|everybody|everyone)(?:\s+that)?[\s:,]+(?<fact>\S[\s\S]*)$/i,
+    ({ fact = '' }) => ({ kind: 'remember', fact, forAll: true }),
+  ],
+  [/^note(?:\s+down)?(?:\s+that|:)\s*(?<text>\S[\s\S]*)$/i, ({ text = '' }) => ({ kind: 'note', text })],
+  [
+    new RegExp(`^(?:(?:what (?:are|is) in|show(?: me)?|list) )?(?:the|my|our|today['’]s)? ?notes${END}`, 'i'),
+    () => ({ kind: 'notes' }),
   ],
   [/^remember(?:\s+that)?[\s:,]+(?<fact>\S[\s\S]*)$/i, ({ fact = '' }) => ({ kind: 'remember', fact })],
   [

@@ -1,11 +1,12 @@
 /**
- * What the offline agent keeps: facts in the group's CLAUDE.md, where Claude would read them too, and per session a
+ * What the offline agent keeps: facts and notes in the group's memory, where Claude would read them too, and per session a
  * short transcript under its home. It may run outside any container, so it follows no link and leaves no folder.
  */
 import { randomUUID } from 'node:crypto';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
-import { appendPlainFile, readPlainFile, replacePlainFile } from './plain-file.ts';
+import { dayFile } from './memory.ts';
+import { appendPlainFile, pathInside, readPlainFile, replacePlainFile } from './plain-file.ts';
 
 const HEADING = '## Remembered';
 const MEMORY_LIMIT_BYTES = 256 * 1024;
@@ -15,41 +16,88 @@ const MOST_SESSIONS = 400;
 const TRANSCRIPT_LIMIT_BYTES = 1024 * 1024;
 const UUID = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/i;
 
-/** The group's memory: list items under one heading of CLAUDE.md. */
+/**
+ * The memory of a group, in the files that Claude is shown, too (memory.ts): facts are list items of MEMORY.md, and, from earlier
+ * versions, those under one heading of CLAUDE.md.
+ */
 export class OfflineMemory {
-  readonly #file: string;
+  readonly #groupDir: string;
+  readonly #globalDir: string;
 
-  constructor(groupDir: string) {
-    this.#file = join(groupDir, 'CLAUDE.md');
+  constructor(groupDir: string, globalDir: string) {
+    this.#groupDir = groupDir;
+    this.#globalDir = globalDir;
   }
 
-  /** Appends a fact. Throws when the file is a link, too large, or not writable. */
-  add(fact: string): void {
-    const content = readPlainFile(this.#file, MEMORY_LIMIT_BYTES) ?? '';
-    const line = `- ${fact.replace(/\s+/g, ' ').trim().slice(0, 1000)}`;
-    const lines = content.split('\n');
-    const heading = lines.lastIndexOf(HEADING);
-    if (heading === -1) {
-      appendPlainFile(this.#file, `${content.trim() === '' ? '' : '\n'}${HEADING}\n${line}\n`);
-      return;
-    }
-    let end = heading + 1;
-    while (lines[end]?.startsWith('- ')) end += 1;
-    lines.splice(end, 0, line);
-    replacePlainFile(this.#file, lines.join('\n'));
+  /** Appends a fact, unless it stands there. `forAll`: for every group. Throws when the file is a link, too large, or not writable. */
+  add(fact: string, forAll = false): void {
+    const file = join(forAll ? this.#globalDir : this.#groupDir, 'MEMORY.md');
+    const content = readPlainFile(file, MEMORY_LIMIT_BYTES) ?? '';
+    const line = `- ${plainFact(fact)}`;
+    if (content.split('\n').includes(line)) return;
+    const before = content === '' ? '# Memory\n\n' : content.endsWith('\n') ? '' : '\n';
+    appendPlainFile(file, `${before}${line}\n`);
   }
 
+  /** Appends to the note of a day. Throws as add does. */
+  note(text: string, day: string, time: string): void {
+    const [folder, file] = dayFile(day);
+    const path = pathInside(this.#groupDir, join(folder, file));
+    if (path === null) throw new Error('it is not an ordinary file');
+    fs.mkdirSync(join(this.#groupDir, folder), { recursive: true });
+    const content = readPlainFile(path, MEMORY_LIMIT_BYTES);
+    appendPlainFile(path, `${content === null ? `# ${day}\n\n` : ''}- ${time} ${plainFact(text)}\n`);
+  }
+
+  /** What is kept for this group, then for all. */
   facts(): string[] {
-    const lines = (readPlainFile(this.#file, MEMORY_LIMIT_BYTES) ?? '').split('\n');
-    const heading = lines.lastIndexOf(HEADING);
-    if (heading === -1) return [];
-    const found: string[] = [];
-    for (const line of lines.slice(heading + 1)) {
-      if (!line.startsWith('- ')) break;
-      found.push(line.slice(2));
-    }
-    return found;
+    const global = this.#read(this.#globalDir, 'MEMORY.md');
+    const old = this.#read(this.#groupDir, 'CLAUDE.md');
+    const heading = old.lastIndexOf(HEADING);
+    return [
+      ...items(heading === -1 ? [] : old.slice(heading + 1)),
+      ...items(this.#read(this.#groupDir, 'MEMORY.md')),
+      ...items(global),
+    ];
   }
+
+  /** Of these days. */
+  notes(days: readonly string[]): string[] {
+    return days.flatMap((day) => items(this.#read(this.#groupDir, join(...dayFile(day)))));
+  }
+
+  #read(folder: string, file: string): string[] {
+    const path = pathInside(folder, file);
+    return path === null ? [] : (readPlainFile(path, MEMORY_LIMIT_BYTES) ?? '').split('\n');
+  }
+}
+
+const plainFact = (text: string): string => text.replace(/\s+/g, ' ').trim().slice(0, 1000);
+const items = (lines: readonly string[]): string[] =>
+  lines.flatMap((line) => (/^[-*] +\S/.test(line) ? [line.replace(/^[-*] +/, '')] : []));
+
+/** Words that say nothing about what a question is about. */
+const COMMON = new Set(
+  'the and for are was were you your our his her their its that this what who whom whose when where which why how does did can could will would should have has had tell about know from with is am be my me we us it of to in on at an do a i'.split(
+    ' ',
+  ),
+);
+const wordsOf = (text: string): Set<string> =>
+  new Set((text.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? []).filter((word) => !COMMON.has(word)));
+
+/** Those of the facts that have most of a question's words in common with it, if it is one; the newest first. */
+export function factsAbout(question: string, facts: readonly string[]): string[] {
+  if (!/\?\s*$/.test(question)) return [];
+  const asked = wordsOf(question);
+  const common = (fact: string): number => [...wordsOf(fact)].filter((word) => asked.has(word)).length;
+  const found = facts.map((fact, index) => ({ fact, index, common: common(fact) }));
+  const most = Math.max(0, ...found.map((one) => one.common));
+  if (most === 0 || most * 2 < asked.size) return [];
+  return found
+    .filter((one) => one.common === most)
+    .sort((a, b) => b.index - a.index)
+    .slice(0, 3)
+    .map(({ fact }) => fact);
 }
 
 /** Conversations by session id, so that one can be resumed by the next process. */

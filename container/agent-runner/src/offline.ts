@@ -5,10 +5,12 @@
  */
 import * as fs from 'node:fs';
 import { dirname } from 'node:path';
+import { localTime } from '../../../src/lib/local-time.ts';
 import type { TurnFile } from '../../../src/protocol.ts';
 import { behindAsk, readTeam, whoIsAsked } from '../../../src/team.ts';
+import { dayIn } from './memory.ts';
 import { type OfflineRequest, readOfflineRequest, readScheduledPrompt } from './offline-request.ts';
-import { OfflineMemory, OfflineSessions } from './offline-store.ts';
+import { factsAbout, OfflineMemory, OfflineSessions } from './offline-store.ts';
 import { scheduleArguments } from './offline-when.ts';
 import { pathInside } from './plain-file.ts';
 import type { Provider, TurnOutcome, TurnReport } from './provider.ts';
@@ -39,7 +41,7 @@ export function createOfflineProvider(options: {
   home: string;
 }): Provider {
   const { groupDir, globalDir } = options;
-  const memory = new OfflineMemory(groupDir);
+  const memory = new OfflineMemory(groupDir, globalDir);
   const sessions = new OfflineSessions(options.home);
 
   async function answer(request: OfflineRequest, turn: Turn): Promise<string> {
@@ -49,7 +51,15 @@ export function createOfflineProvider(options: {
       case 'ping':
         return 'pong';
       case 'remember':
-        return remember(request.fact);
+        return remember(request, turn);
+      case 'note':
+        return note(request.text, turn);
+      case 'notes':
+        return listed(
+          'Notes of today and yesterday:',
+          memory.notes(days(turn)),
+          'There are no notes of today or yesterday.',
+        );
       case 'recall':
         return listed('I remember:', memory.facts(), 'I remember nothing yet.');
       case 'history':
@@ -114,17 +124,34 @@ export function createOfflineProvider(options: {
         return askSpecialist(request, turn);
       case 'reply':
         return request.text;
-      case 'echo':
+      case 'echo': {
+        const known = factsAbout(request.text, [...memory.facts(), ...memory.notes(days(turn))]);
+        if (known.length > 0) return listed('I remember:', known, '');
         return `I am the offline agent and cannot think. You said: “${shortened(request.text)}”`;
+      }
     }
   }
 
-  function remember(fact: string): string {
+  /** Of this chat's clock. */
+  const days = ({ file }: Turn): string[] => [1, 0].map((before) => dayIn(Date.now(), file.timezone, before));
+
+  function remember({ fact, forAll }: { fact: string; forAll?: true }, { file }: Turn): string {
+    if (forAll && !file.is_main) return 'Only the main group may say what all groups should know.';
+    return written('MEMORY.md', () => memory.add(fact, forAll));
+  }
+
+  function note(text: string, { file }: Turn): string {
+    const now = localTime(Date.now(), file.timezone);
+    const day = now.slice(0, 10);
+    return written(`memory/${day}.md`, () => memory.note(text, day, now.slice(11, 16)));
+  }
+
+  function written(file: string, write: () => void): string {
     try {
-      memory.add(fact);
+      write();
       return 'Noted.';
     } catch (error) {
-      return `I could not write that to CLAUDE.md: ${messageOf(error)}.`;
+      return `I could not write that to ${file}: ${messageOf(error)}.`;
     }
   }
 
@@ -246,7 +273,7 @@ function pause(ms: number, signal: AbortSignal): Promise<void> {
 
 function helpText(turn: TurnFile): string {
   const can = [
-    '`remember that …` and `what do you remember`',
+    '`remember that …` and `what do you remember`; `note that …` and `notes`; what I remember I answer from',
     '`what did I say before`; `search for WORDS` and `show the last 10 messages` in all that was said here',
     '`say …` sends a message at once',
     '`send file NAME with text …` and `list files`',

@@ -1,0 +1,80 @@
+/**
+ * The group's files around Claude's turns: the memory and the specialists that a process is started with, and what is written
+ * down of what goes on in it. A process outlives turns, so its hooks ask here which one runs.
+ */
+import type { Options } from '@anthropic-ai/claude-agent-sdk';
+import type { AgentEnvironment, TurnFile } from '../../../src/protocol.ts';
+import { readTeam, type Specialist } from '../../../src/team.ts';
+import { archiveTranscript } from './archive.ts';
+import { readMemory } from './memory.ts';
+import { teamHooks } from './team-hooks.ts';
+import { TeamLog } from './team-log.ts';
+
+export interface World {
+  memory: string;
+  team: Specialist[];
+  /** The memory is not as the last turn left it: somebody else has written there, or it is another day. */
+  isMemoryNew: boolean;
+}
+
+export class ClaudeWorld {
+  readonly #folders: { groupDir: string; globalDir: string };
+  readonly #log: (line: string) => void;
+  #turn: TurnFile | null = null;
+  #teamLog: TeamLog | null = null;
+  #team: Specialist[] = [];
+  #memory = '';
+
+  constructor(environment: AgentEnvironment, log: (line: string) => void) {
+    const { NANOCLAW_GROUP_DIR: groupDir, NANOCLAW_GLOBAL_DIR: globalDir } = environment;
+    this.#folders = { groupDir, globalDir };
+    this.#log = log;
+  }
+
+  begin(turn: TurnFile): void {
+    this.#turn = turn;
+    this.#teamLog = new TeamLog({ groupDir: this.#folders.groupDir, now: Date.now, log: this.#log }, turn);
+  }
+
+  end(): void {
+    this.#teamLog?.close();
+    this.#teamLog = null;
+    if (this.#turn) this.#memory = this.#readMemory(this.#turn);
+    this.#turn = null;
+  }
+
+  /** As it is now. */
+  look(turn: TurnFile): World {
+    this.#team = readTeam(this.#folders).specialists;
+    const memory = this.#readMemory(turn);
+    return { memory, team: this.#team, isMemoryNew: memory !== this.#memory };
+  }
+
+  hooks(): NonNullable<Options['hooks']> {
+    return {
+      ...teamHooks(
+        () => this.#teamLog,
+        (name) => this.#team.some((one) => one.name === name),
+      ),
+      PreCompact: [{ hooks: [async (input) => this.#archive(input.transcript_path)] }],
+    };
+  }
+
+  #readMemory({ timezone }: TurnFile): string {
+    return readMemory(this.#folders, Date.now(), timezone);
+  }
+
+  /** Before Claude replaces what was said by a summary of it. */
+  #archive(transcript: string): Record<string, never> {
+    if (this.#turn === null) return {};
+    const { timezone, group_name: groupName, assistant_name: assistantName } = this.#turn;
+    const about = { timezone, groupName, assistantName, nowMs: Date.now() };
+    try {
+      const file = archiveTranscript({ ...about, groupDir: this.#folders.groupDir, transcript });
+      this.#log(`a conversation is compacted; it is kept in ${file ?? 'no file, as it is empty'}`);
+    } catch (error) {
+      this.#log(`a conversation that is compacted could not be archived: ${String(error)}`);
+    }
+    return {};
+  }
+}
