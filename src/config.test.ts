@@ -95,7 +95,7 @@ describe('the settings', () => {
         problems.filter((line) => line.startsWith(`${key}: `) && /expected/.test(line)),
         key,
       ).not.toEqual([]);
-    expect(problems).toContain('AGENT_PROVIDER: expected one of: auto, claude, offline');
+    expect(problems).toContain('AGENT_PROVIDER: expected one of: auto, claude, openai, offline');
     expect(problems).toContain('HTTP_PORT: expected a port: a whole number from 0 to 65535');
   });
 
@@ -109,6 +109,17 @@ describe('the settings', () => {
   it.each<[string, Record<string, string>, RegExp]>([
     ['Claude without a credential', { AGENT_PROVIDER: 'claude' }, /AGENT_PROVIDER: claude needs/],
     ['Claude without isolation', { ANTHROPIC_API_KEY: 'key', CONTAINER_RUNTIME: 'process' }, /no isolation/],
+    ['a server without a model', { AGENT_PROVIDER: 'openai', OPENAI_API_KEY: 'k' }, /^OPENAI_MODEL: .*needs/],
+    ['the public server without a key', { OPENAI_MODEL: 'gpt-5-mini' }, /^OPENAI_API_KEY: .*asks for one/],
+    [
+      'such a server without isolation',
+      {
+        OPENAI_MODEL: 'qwen3:8b',
+        OPENAI_BASE_URL: 'http://127.0.0.1:11434/v1',
+        CONTAINER_RUNTIME: 'process',
+      },
+      /no isolation/,
+    ],
     ['an open address without a token', { HTTP_HOST: '0.0.0.0' }, /HTTP_HOST: .* STATUS_TOKEN/],
     ['an open name without a token', { HTTP_HOST: 'box.lan' }, /HTTP_HOST: .* STATUS_TOKEN/],
     ['a server without a token', { TELEGRAM_API_ROOT: 'http://127.0.0.1:1' }, /TELEGRAM_BOT_TOKEN: expected/],
@@ -123,6 +134,7 @@ describe('the settings', () => {
       CLAUDE_CODE_OAUTH_TOKEN: 'SECRET-oauth',
       ANTHROPIC_AUTH_TOKEN: 'SECRET-auth',
       ANTHROPIC_BASE_URL: 'SECRET-url',
+      OPENAI_API_KEY: 'SECRET-openai',
       STATUS_TOKEN: 'SECRET',
     };
     const shown = problemsOf({ ...secrets, CONTAINER_RUNTIME: 'process' }).join('\n');
@@ -144,6 +156,45 @@ describe('the settings', () => {
       token: TOKEN,
       apiRoot: 'http://127.0.0.1:1',
     });
+  });
+
+  it('take a server of chat completions where it is named, and Claude first where nothing else is said', () => {
+    const OPENAI = { OPENAI_MODEL: 'qwen3:8b', OPENAI_BASE_URL: 'http://127.0.0.1:11434/v1/' };
+    expect(load(OPENAI)).toMatchObject({
+      provider: 'openai',
+      credential: null,
+      openai: {
+        baseUrl: 'http://127.0.0.1:11434/v1',
+        key: null,
+        model: 'qwen3:8b',
+        contextTokens: 32_768,
+        price: null,
+      },
+      limits: { senderPerMinute: 30, groupPerMinute: 90, turnsPerHour: 200 },
+    });
+    expect(
+      load({ OPENAI_MODEL: 'gpt-5-mini', OPENAI_API_KEY: 'k', OPENAI_PRICE: '0.25/2' }).openai,
+    ).toMatchObject({
+      baseUrl: 'https://api.openai.com/v1',
+      key: 'k',
+      price: '0.25/2',
+    });
+    // A key alone is often there for other programs.
+    expect(load({ OPENAI_API_KEY: 'k' })).toMatchObject({ provider: 'offline', openai: null });
+    const both = { ...OPENAI, ANTHROPIC_API_KEY: 'a' };
+    expect(load(both)).toMatchObject({ provider: 'claude', openai: null });
+    expect(load({ ...both, AGENT_PROVIDER: 'openai' })).toMatchObject({
+      provider: 'openai',
+      credential: null,
+    });
+    expect(load({ ...OPENAI, AGENT_PROVIDER: 'offline' })).toMatchObject({
+      provider: 'offline',
+      openai: null,
+    });
+    for (const OPENAI_PRICE of ['cheap', '1', '1/', '-1/2', '1/2/3'])
+      expect(problemsOf({ OPENAI_PRICE })).toEqual([
+        expect.stringMatching(/^OPENAI_PRICE: expected US dollars/),
+      ]);
   });
 
   it('let the daemon fail on purpose only with a simulator on loopback, and from the environment only', () => {

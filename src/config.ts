@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs';
 import { homedir, totalmem } from 'node:os';
 import path from 'node:path';
 import { parseEnv } from 'node:util';
+import { type OpenAiServer, openAiProblems, openAiServer, providerOf } from './config/openai.ts';
 import { type LOG_LEVELS, type Settings, settingsSchema } from './config/settings.ts';
 import { messageOf, NanoClawError } from './errors.ts';
 import type { Failpoint } from './lib/failpoint.ts';
@@ -26,9 +27,11 @@ export interface Config {
   telegram: { token: string | null; apiRoot: string };
   assistantName: string;
   provider: ProviderName;
-  /** null when the provider is offline. */
+  /** For Claude; null with another provider. */
   credential: Credential | null;
   anthropicBaseUrl: string;
+  /** Null with another provider. */
+  openai: OpenAiServer | null;
   runtime: RuntimeName | 'auto';
   containerImage: string;
   /** What the image is built with. */
@@ -96,6 +99,7 @@ export const SECRET_SETTINGS = [
   'ANTHROPIC_API_KEY',
   'CLAUDE_CODE_OAUTH_TOKEN',
   'ANTHROPIC_AUTH_TOKEN',
+  'OPENAI_API_KEY',
   'STATUS_TOKEN',
 ] as const satisfies readonly (keyof Settings)[];
 
@@ -192,15 +196,17 @@ export function serviceManagerOf(env: NodeJS.ProcessEnv = process.env): { watchd
 function contradictions(s: Record<string, unknown>): string[] {
   const problems: string[] = [];
   const hasCredential = Boolean(s.ANTHROPIC_API_KEY || s.ANTHROPIC_AUTH_TOKEN || s.CLAUDE_CODE_OAUTH_TOKEN);
-  const claude = s.AGENT_PROVIDER === 'claude' || (s.AGENT_PROVIDER !== 'offline' && hasCredential);
+  const given = { AGENT_PROVIDER: s.AGENT_PROVIDER ?? 'auto', OPENAI_MODEL: s.OPENAI_MODEL };
+  const provider = providerOf(given as Parameters<typeof providerOf>[0], hasCredential);
   if (s.AGENT_PROVIDER === 'claude' && !hasCredential) {
     problems.push(
       'AGENT_PROVIDER: claude needs ANTHROPIC_API_KEY, CLAUDE_CODE_OAUTH_TOKEN or ANTHROPIC_AUTH_TOKEN; set one, or AGENT_PROVIDER=offline',
     );
   }
-  if (claude && s.CONTAINER_RUNTIME === 'process') {
+  if (provider === 'openai') problems.push(...openAiProblems(s));
+  if (provider !== 'offline' && s.CONTAINER_RUNTIME === 'process') {
     problems.push(
-      'CONTAINER_RUNTIME: process has no isolation and runs the offline agent only; expected docker or auto for Claude, or AGENT_PROVIDER=offline',
+      'CONTAINER_RUNTIME: process has no isolation and runs the offline agent only; expected docker or auto for an agent that thinks, or AGENT_PROVIDER=offline',
     );
   }
   if (s.TELEGRAM_API_ROOT && !s.TELEGRAM_BOT_TOKEN) {
@@ -241,8 +247,7 @@ export function readDotEnv(home: string): Record<string, string | undefined> {
 
 function toConfig(s: Settings, home: string, env: NodeJS.ProcessEnv): Config {
   const credential = credentialOf(s);
-  const provider: ProviderName =
-    s.AGENT_PROVIDER === 'auto' ? (credential ? 'claude' : 'offline') : s.AGENT_PROVIDER;
+  const provider = providerOf(s, credential !== null);
   return Object.freeze({
     home,
     configDir: path.resolve(env.HOME || homedir(), '.config', 'nanoclaw'),
@@ -254,6 +259,7 @@ function toConfig(s: Settings, home: string, env: NodeJS.ProcessEnv): Config {
     provider,
     credential: provider === 'claude' ? credential : null,
     anthropicBaseUrl: s.ANTHROPIC_BASE_URL.replace(/\/+$/, ''),
+    openai: provider === 'openai' ? openAiServer(s) : null,
     runtime: s.CONTAINER_RUNTIME,
     containerImage: s.CONTAINER_IMAGE,
     imageVariant: { browser: s.CONTAINER_BROWSER === 'yes' },
@@ -273,9 +279,9 @@ function toConfig(s: Settings, home: string, env: NodeJS.ProcessEnv): Config {
     timezone: s.TZ ?? Intl.DateTimeFormat().resolvedOptions().timeZone,
     // The offline agent costs nothing.
     limits: {
-      senderPerMinute: s.SENDER_REQUESTS_PER_MINUTE ?? (provider === 'claude' ? 30 : 0),
-      groupPerMinute: s.GROUP_REQUESTS_PER_MINUTE ?? (provider === 'claude' ? 90 : 0),
-      turnsPerHour: s.GROUP_TURNS_PER_HOUR ?? (provider === 'claude' ? 200 : 0),
+      senderPerMinute: s.SENDER_REQUESTS_PER_MINUTE ?? (provider === 'offline' ? 0 : 30),
+      groupPerMinute: s.GROUP_REQUESTS_PER_MINUTE ?? (provider === 'offline' ? 0 : 90),
+      turnsPerHour: s.GROUP_TURNS_PER_HOUR ?? (provider === 'offline' ? 0 : 200),
     },
     progressAfterMs: s.PROGRESS_AFTER,
     minTaskIntervalMs: s.TASK_MIN_INTERVAL,

@@ -72,7 +72,7 @@ export type Conversation = number | null;
 export const conversationOf = (group: Pick<Group, 'topics'>, threadId: number | null): Conversation =>
   group.topics === 'together' ? null : (threadId ?? 0);
 
-export type ProviderName = 'claude' | 'offline';
+export type ProviderName = 'claude' | 'openai' | 'offline';
 export type RuntimeName = 'docker' | 'process';
 
 /** The final answers to "what became of this message?". Described in docs/durability.md. */

@@ -17,7 +17,7 @@ const SAMPLES: Record<string, unknown[]> = {
   pageOf: [2, 5],
   addedToMany: ['«name»', 5],
   waitsThere: [2, 3],
-  setupDone: ['«name»', true, true],
+  setupDone: ['«name»', '«model»', true],
   tooManyByOne: [20],
   tooManyHere: [20],
   tooManyTurns: [20, '«time»'],

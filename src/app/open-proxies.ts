@@ -21,6 +21,14 @@ export interface OpenProxiesOptions {
   credentialWorks: () => void;
 }
 
+/** Where the agents' model is, what it is asked, and with which credential. */
+function modelServer({ openai, anthropicBaseUrl, credential }: Config) {
+  if (!openai) return { upstream: new URL(anthropicBaseUrl), api: 'messages' as const, credential };
+  const { baseUrl, key } = openai;
+  const bearer = key === null ? null : { kind: 'authToken' as const, value: key };
+  return { upstream: new URL(baseUrl), api: 'chat' as const, credential: bearer };
+}
+
 export function openProxies(options: OpenProxiesOptions): AgentProxies {
   const { config, db, clock, log, credentialRefused, credentialWorks } = options;
   /** Those that are alike are counted in one row a minute. */
@@ -33,8 +41,7 @@ export function openProxies(options: OpenProxiesOptions): AgentProxies {
   const proxies = createAgentProxies({
     log,
     model: {
-      upstream: new URL(config.anthropicBaseUrl),
-      credential: config.credential,
+      ...modelServer(config),
       resolveToken: (hash) => db.agents.byToken(hash),
       onCredentialFailure({ status, holder: { folder: group } }) {
         const detail = `the model server answered ${status}`;

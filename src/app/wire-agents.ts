@@ -88,6 +88,7 @@ export function wireAgents(parts: AgentsParts): Agents {
     warmBytes: config.warmBytes,
     idleTimeoutMs: config.idleTimeoutMs,
     provider: config.provider,
+    openai: config.openai,
     timezoneOf: (group) => group.timezone ?? config.timezone,
     extraMounts,
     issueAccess: () => need(late.runtime).issueAccess(),

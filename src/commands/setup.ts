@@ -81,7 +81,7 @@ async function run(setup: Setup): Promise<Result> {
   const image = await prepareImage(setup, noEngine);
   const done = { bot, model, image };
   if (!flags.start) return { ...done, main: null, greeted: false, daemon: stateOf(setup) };
-  return { ...done, ...(await bringToLife(setup, bot, model)) };
+  return { ...done, ...(await bringToLife(setup, bot)) };
 }
 
 /** Root's files in somebody else's home would stop the daemon later, where nobody looks. */
@@ -128,7 +128,6 @@ async function whatToChange(setup: Setup): Promise<Set<'bot' | 'model'>> {
 async function bringToLife(
   setup: Setup,
   bot: BotIdentity | null,
-  model: Model,
 ): Promise<Pick<Result, 'main' | 'greeted' | 'daemon'>> {
   const { flags, talk } = setup;
   const asService = await makeService(setup);
@@ -151,7 +150,7 @@ async function bringToLife(
         if (!paired || wasGreeted(db)) return { main: paired, greeted: false };
         return {
           main: paired,
-          greeted: await greet(setup, db, paired, { hasModel: model.provider === 'claude', asService }),
+          greeted: await greet(setup, db, paired, { asService }),
         };
       }));
     } else main = knownMain(setup);

@@ -32,7 +32,21 @@ export const settingsSchema = z.object({
   CLAUDE_CODE_OAUTH_TOKEN: z.string().optional(),
   ANTHROPIC_AUTH_TOKEN: z.string().optional(),
   ANTHROPIC_BASE_URL: httpUrl('the root of a Messages API').default('https://api.anthropic.com'),
-  AGENT_PROVIDER: oneOf(['auto', 'claude', 'offline']).default('auto'),
+  OPENAI_BASE_URL: httpUrl('the root of a chat completions API, with its /v1').optional(),
+  OPENAI_API_KEY: z.string().optional(),
+  OPENAI_MODEL: z
+    .string()
+    .regex(/^[\x21-\x7e]{1,200}$/, 'expected the name of a model without spaces, like gpt-5-mini or qwen3:8b')
+    .optional(),
+  OPENAI_CONTEXT_TOKENS: whole(8192, 10_000_000, 'tokens of prompt and answer together').default(32_768),
+  OPENAI_PRICE: z
+    .string()
+    .regex(
+      /^\d{1,6}(\.\d{1,6})?\/\d{1,6}(\.\d{1,6})?$/,
+      'expected US dollars for a million tokens in and out, like 0.25/2',
+    )
+    .optional(),
+  AGENT_PROVIDER: oneOf(['auto', 'claude', 'openai', 'offline']).default('auto'),
   CONTAINER_RUNTIME: oneOf(['auto', 'docker', 'process']).default('auto'),
   CONTAINER_IMAGE: z
     .string()

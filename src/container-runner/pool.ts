@@ -47,6 +47,7 @@ export interface PoolOptions {
   warmBytes: number;
   idleTimeoutMs: number;
   provider: ProviderName;
+  openai?: AgentLaunch['openai'];
   timezoneOf: (group: Group) => string;
   /** What a new agent may reach through the daemon, and its own token for it. */
   issueAccess: () => AgentAccess;
@@ -140,6 +141,7 @@ export function createPool(options: PoolOptions): Pool {
       extraMounts: given.mounts,
       token,
       modelUrl,
+      openai: options.openai ?? null,
       timezone: options.timezoneOf(group),
     };
     db.agents.containerStarted(name, group.folder, runtime.name, tokenSha256, iso(clock.now()));

@@ -15,7 +15,14 @@ import type { Logger } from '../log.ts';
 import { type Door, type DoorLimits, SERVER_LIMITS } from './door.ts';
 import { createEntrances } from './entrances.ts';
 import type { TcpListening } from './listener.ts';
-import { ownToken, type ProxyCredential, requestHeaders, responseHeaders, routeOf } from './model-routes.ts';
+import {
+  type ModelApi,
+  ownToken,
+  type ProxyCredential,
+  requestHeaders,
+  responseHeaders,
+  routeOf,
+} from './model-routes.ts';
 import { type ResolveToken, resolveAt, type TokenHolder } from './proxy-token.ts';
 import { createRates } from './rates.ts';
 import { createRefusalLog } from './refusal-log.ts';
@@ -30,8 +37,10 @@ const IDLE_TIMEOUT_MS = 660_000;
 const RATE: Rate = { perSecond: 20, burst: 200 };
 
 export interface ModelProxyOptions {
-  /** Root of the Messages API, e.g. https://api.anthropic.com or http://127.0.0.1:8080/prefix. */
+  /** Its root, e.g. https://api.anthropic.com or http://127.0.0.1:8080/prefix; of chat completions with its /v1. */
   upstream: URL;
+  /** Default: messages. */
+  api?: ModelApi;
   credential: ProxyCredential | null;
   resolveToken: ResolveToken;
   log: Logger;
@@ -67,7 +76,7 @@ export interface ModelProxy {
 }
 
 export function createModelProxy(options: ModelProxyOptions): ModelProxy {
-  const { upstream, credential, log } = options;
+  const { upstream, api = 'messages', credential, log } = options;
   const secure = upstream.protocol === 'https:';
   const agentOptions = { keepAlive: true, maxFreeSockets: 16, timeout: IDLE_TIMEOUT_MS };
   const agent = secure ? new https.Agent(agentOptions) : new http.Agent(agentOptions);
@@ -82,7 +91,7 @@ export function createModelProxy(options: ModelProxyOptions): ModelProxy {
   };
 
   const handle = (request: IncomingMessage, response: ServerResponse, owner: TokenHolder | null): void => {
-    const route = routeOf(request.method, request.url);
+    const route = routeOf(request.method, request.url, api);
     const holder = resolveAt(owner, ownToken(request.headers), options.resolveToken);
     if (route.kind === 'health' && (!owner || mayAsk(owner))) answer(response, 200, { status: 'ok' }, !owner);
     else if (!holder) {

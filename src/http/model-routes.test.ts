@@ -14,6 +14,26 @@ describe('routeOf', () => {
     expect(routeOf(method, url)).toMatchObject({ kind: 'forward', path: url });
   });
 
+  it('forwards chat completions below an upstream that is named with its /v1, and nothing of the other API', () => {
+    expect(routeOf('POST', '/v1/chat/completions', 'chat')).toEqual({
+      kind: 'forward',
+      path: '/chat/completions',
+    });
+    expect(routeOf('GET', '/v1/models', 'chat')).toEqual({ kind: 'forward', path: '/models' });
+    for (const path of [
+      '/v1/messages',
+      '/v1/embeddings',
+      '/v1/responses',
+      '/v1/files',
+      '/chat/completions',
+      '/v1',
+    ])
+      expect(routeOf('POST', path, 'chat').kind).toBe('refused');
+    expect(routeOf('POST', '/v1/chat/completions', 'messages').kind).toBe('refused');
+    for (const path of ['/v1/chat/completions/../../x', '/v1/chat/%63ompletions', '//v1/chat/completions'])
+      expect(routeOf('POST', path, 'chat').kind).toBe('refused');
+  });
+
   it('answers the health check itself', () => {
     for (const method of ['GET', 'HEAD']) expect(routeOf(method, '/')).toEqual({ kind: 'health' });
   });

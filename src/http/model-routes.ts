@@ -1,5 +1,6 @@
 /**
- * What a container may ask of the model API, and what of its request goes on. Pure.
+ * What a container may ask of the model API, and what of its request goes on: the Messages API, or OpenAI's chat completions,
+ * never both. Pure.
  *
  * Default deny: a request that is not exactly one of the known ones is refused. Paths are compared as they were sent;
  * anything a server further on might read differently (dots, doubled or encoded slashes, another form) is refused
@@ -9,13 +10,22 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { withoutHopHeaders } from './hop-headers.ts';
 
 export type Route =
-  | { kind: 'forward'; path: string; messages: boolean }
-  | { kind: 'health' }
-  | { kind: 'refused'; reason: string };
+  /** `path` is below the upstream's own. */
+  { kind: 'forward'; path: string } | { kind: 'health' } | { kind: 'refused'; reason: string };
 
+/** The API that agents speak. */
+export type ModelApi = 'messages' | 'chat';
+const ASKED: Record<ModelApi, ReadonlySet<string>> = {
+  messages: new Set(['/v1/messages', '/v1/messages/count_tokens']),
+  chat: new Set(['/v1/chat/completions']),
+};
 const QUERY = /^(\?[A-Za-z0-9_=&.%+~-]*)?$/;
 
-export function routeOf(method: string | undefined, url: string | undefined): Route {
+export function routeOf(
+  method: string | undefined,
+  url: string | undefined,
+  api: ModelApi = 'messages',
+): Route {
   if (!url?.startsWith('/')) return refused('only paths of the model API can be asked for');
   const at = url.indexOf('?');
   const path = at < 0 ? url : url.slice(0, at);
@@ -26,11 +36,12 @@ export function routeOf(method: string | undefined, url: string | undefined): Ro
   if ((method === 'GET' || method === 'HEAD') && path === '/') return { kind: 'health' };
   const allowed =
     method === 'POST'
-      ? path === '/v1/messages' || path === '/v1/messages/count_tokens'
+      ? ASKED[api].has(path)
       : method === 'GET' && /^\/v1\/models(\/[A-Za-z0-9][A-Za-z0-9._:@-]{0,127})?$/.test(path);
   if (!allowed)
     return refused(`${method} ${path.slice(0, 100)} is not a part of the model API that agents may use`);
-  return { kind: 'forward', path: `${path}${query}`, messages: path === '/v1/messages' };
+  // An upstream of chat completions is named with its /v1, as their clients do.
+  return { kind: 'forward', path: `${api === 'chat' ? path.slice('/v1'.length) : path}${query}` };
 }
 
 const refused = (reason: string): Route => ({ kind: 'refused', reason });

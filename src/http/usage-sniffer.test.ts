@@ -37,6 +37,18 @@ describe('UsageSniffer', () => {
     expect(sniffer.usage()).toEqual({ inputTokens: 3, outputTokens: 4 });
   });
 
+  it('counts chat completions by their last chunk, also where each chunk says that there is none', () => {
+    const sniffer = new UsageSniffer('text/event-stream; charset=utf-8');
+    sniffer.push(Buffer.from('data: {"choices":[{"delta":{"content":"hi"}}],"usage":null}\n\n'));
+    sniffer.push(
+      Buffer.from(
+        'data: {"choices":[],"usage":{"prompt_tokens":120,"completion_tokens":7,"total_tokens":127}}\n\n',
+      ),
+    );
+    sniffer.push(Buffer.from('data: [DONE]\n\n'));
+    expect(sniffer.usage()).toEqual({ inputTokens: 120, outputTokens: 7 });
+  });
+
   it('survives what is odd, and goes on after a line without end', () => {
     const sniffer = new UsageSniffer('text/event-stream');
     for (const odd of [

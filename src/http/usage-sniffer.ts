@@ -1,5 +1,5 @@
 /**
- * Reads token counts from a Messages API answer as it streams past. Never delays, changes or keeps the bytes:
+ * Reads token counts from an answer of the Messages API or of chat completions as it streams past. Never delays, changes or keeps the bytes:
  * it looks only at lines that carry "usage", remembers at most one bounded line, and gives up silently on anything odd.
  */
 export interface TokenUsage {
@@ -10,6 +10,7 @@ export interface TokenUsage {
 const LONGEST_LINE = 64 * 1024;
 const NEWLINE = 10;
 const USAGE = '"usage"';
+const NONE = /^"usage"\s*:\s*null/;
 
 export class UsageSniffer {
   readonly #sse: boolean;
@@ -51,7 +52,9 @@ export class UsageSniffer {
   #takeLines(lines: Buffer): void {
     for (let at = lines.indexOf(USAGE); at >= 0; ) {
       const end = lines.indexOf(NEWLINE, at);
-      this.#take(lines.toString('latin1', lines.lastIndexOf(NEWLINE, at) + 1, end));
+      // Some servers say in every chunk that there is none.
+      if (!NONE.test(lines.toString('latin1', at, at + USAGE.length + 8)))
+        this.#take(lines.toString('latin1', lines.lastIndexOf(NEWLINE, at) + 1, end));
       at = lines.indexOf(USAGE, end);
     }
   }
@@ -70,12 +73,16 @@ export class UsageSniffer {
       const value = (usage as Record<string, unknown>)[name];
       return typeof value === 'number' && Number.isFinite(value) && value > 0 ? value : 0;
     };
+    // Chat completions count what came from a cache among the prompt's.
     const input =
-      count('input_tokens') + count('cache_creation_input_tokens') + count('cache_read_input_tokens');
+      count('input_tokens') +
+      count('cache_creation_input_tokens') +
+      count('cache_read_input_tokens') +
+      count('prompt_tokens');
     // message_start and message_delta both report; each is cumulative, so the larger one is the truth.
     this.#usage = {
       inputTokens: Math.max(this.#usage.inputTokens, input),
-      outputTokens: Math.max(this.#usage.outputTokens, count('output_tokens')),
+      outputTokens: Math.max(this.#usage.outputTokens, count('output_tokens') + count('completion_tokens')),
     };
   }
 }

@@ -14,23 +14,34 @@ export function protocolEnvironment(
   idleExitMs: number,
   sweepMs: number,
 ): Record<string, string> {
+  const { provider, modelUrl, openai } = launch;
+  const token = modelUrl === null ? undefined : (launch.token ?? undefined);
   const environment: Record<keyof AgentEnvironment, string | undefined> = {
     NANOCLAW_PROTOCOL: String(PROTOCOL_VERSION),
     NANOCLAW_CONTAINER: launch.name,
-    NANOCLAW_PROVIDER: launch.provider,
+    NANOCLAW_PROVIDER: provider,
     NANOCLAW_GROUP_DIR: paths.groupDir,
     NANOCLAW_GLOBAL_DIR: paths.globalDir,
     NANOCLAW_IPC_DIR: paths.mailboxDir,
     NANOCLAW_IDLE_EXIT_MS: String(idleExitMs),
     NANOCLAW_SWEEP_MS: String(sweepMs),
     HOME: paths.homeDir,
-    ANTHROPIC_BASE_URL: launch.modelUrl ?? undefined,
-    ANTHROPIC_AUTH_TOKEN: launch.modelUrl === null ? undefined : (launch.token ?? undefined),
-    OPENAI_BASE_URL: undefined,
-    OPENAI_API_KEY: undefined,
-    OPENAI_MODEL: undefined,
-    OPENAI_CONTEXT_TOKENS: undefined,
-    OPENAI_PRICE: undefined,
+    ...(provider === 'openai'
+      ? {
+          ANTHROPIC_BASE_URL: undefined,
+          ANTHROPIC_AUTH_TOKEN: undefined,
+          OPENAI_BASE_URL: modelUrl === null ? undefined : `${modelUrl}/v1`,
+          OPENAI_API_KEY: token,
+        }
+      : {
+          ANTHROPIC_BASE_URL: modelUrl ?? undefined,
+          ANTHROPIC_AUTH_TOKEN: token,
+          OPENAI_BASE_URL: undefined,
+          OPENAI_API_KEY: undefined,
+        }),
+    OPENAI_MODEL: openai?.model,
+    OPENAI_CONTEXT_TOKENS: openai ? String(openai.contextTokens) : undefined,
+    OPENAI_PRICE: openai?.price ?? undefined,
   };
   const set = Object.entries(environment).filter((pair): pair is [string, string] => pair[1] !== undefined);
   return { ...Object.fromEntries(set), TZ: launch.timezone };

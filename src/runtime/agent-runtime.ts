@@ -2,6 +2,7 @@
  * The seam between a turn and what it runs in. Two implementations: docker and process.
  * A runtime starts and ends agents; it knows nothing of turns, messages or the database.
  */
+import type { OpenAiServer } from '../config/openai.ts';
 import type { NetworkEnforcement } from '../policy/network.ts';
 import type { Folder, ProviderName, RuntimeName } from '../types.ts';
 
@@ -31,6 +32,8 @@ export interface AgentLaunch {
   token: string | null;
   /** The daemon's model endpoint; null for the offline provider. */
   modelUrl: string | null;
+  /** For the provider `openai`: which model, and what the agent has to know of it. */
+  openai?: Pick<OpenAiServer, 'model' | 'contextTokens' | 'price'> | null;
   timezone: string;
 }
 

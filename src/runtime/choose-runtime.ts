@@ -1,5 +1,5 @@
 /**
- * Which runtime, and the model endpoint that goes with it. `auto`: Claude only ever runs in Docker, and waits for
+ * Which runtime, and the model endpoint that goes with it. `auto`: what thinks with a model only ever runs in Docker, and waits for
  * it; the offline agent runs in Docker where an engine answers and an image can be had, else as a process.
  */
 import path from 'node:path';
@@ -94,7 +94,7 @@ function withDocker(config: Config, parts: RuntimeParts, engine: Engine): Chosen
     issueAccess() {
       if (current !== prepared) return NO_ACCESS;
       const { token, sha256 } = issueToken();
-      return { token, tokenSha256: sha256, modelUrl: config.provider === 'claude' ? modelUrl : null };
+      return { token, tokenSha256: sha256, modelUrl: config.provider === 'offline' ? null : modelUrl };
     },
     async fallBack(error) {
       const noImage =

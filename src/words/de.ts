@@ -276,9 +276,9 @@ export const DE: Words = {
     'Das ist jetzt die Hauptgruppe: Von hier aus verwaltest du die anderen. Schreib einfach, und ich antworte; /help zeigt die Befehle.',
   everybodyMay:
     'Das dürfen alle, die hier schreiben. Einschränken: nanoclaw groups set main --senders admins',
-  setupDone: (name, hasModel, asService) => {
-    const model = hasModel
-      ? 'Ich denke mit Claude'
+  setupDone: (name, thinksWith, asService) => {
+    const model = thinksWith
+      ? `Ich denke mit ${thinksWith}`
       : 'Ich habe noch kein Modell und antworte deshalb nur auf das Einfachste';
     return `Hallo, ich bin ${name}, und ich bin fertig eingerichtet. ${model}${asService ? ', und ab jetzt bin ich nach jedem Start des Rechners da.' : '.'}\nSchreib mir einfach hier. /help zeigt, was es sonst gibt; füge mich zu einer Gruppe hinzu und schick hier /register, dann arbeite ich auch dort.`;
   },

@@ -255,9 +255,9 @@ export const EN = {
     'This is the main group now: from here you administer the others. Just write, and I answer; /help shows the commands.',
   everybodyMay:
     'Everybody who writes here may do that. To narrow it: nanoclaw groups set main --senders admins',
-  setupDone: (name: string, hasModel: boolean, asService: boolean) => {
-    const model = hasModel
-      ? 'I think with Claude'
+  setupDone: (name: string, thinksWith: string | null, asService: boolean) => {
+    const model = thinksWith
+      ? `I think with ${thinksWith}`
       : 'I have no model yet, so I answer only the simplest things';
     return `Hello, I am ${name}, and my setup is done. ${model}${asService ? ', and I am here from every boot on.' : '.'}\nJust write to me here. /help shows what else there is; add me to a group and send /register here, and I work there, too.`;
   },

@@ -97,6 +97,7 @@ async function build(
     () => model.close(),
   );
 
+  const modelUrl = `http://127.0.0.1:${(model.address() as AddressInfo).port}`;
   const home = path.join(base, 'h');
   const config: Config = {
     ...real,
@@ -105,7 +106,8 @@ async function build(
     telegram: { token: null, apiRoot: real.telegram.apiRoot },
     runtime: 'docker',
     credential: { kind: real.credential?.kind ?? 'apiKey', value: canaries.credential },
-    anthropicBaseUrl: `http://127.0.0.1:${(model.address() as AddressInfo).port}`,
+    anthropicBaseUrl: modelUrl,
+    openai: real.openai && { ...real.openai, baseUrl: `${modelUrl}/v1`, key: canaries.credential },
     containerMemoryMb: Math.min(real.containerMemoryMb, MEMORY_MB),
     maxConcurrentContainers: 5,
     containerTimeoutMs: 1_800_000,

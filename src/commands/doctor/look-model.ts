@@ -1,4 +1,6 @@
-/** Does the model's server take the credential? Asked with requests that cost nothing. */
+/** Does the model's server take the credential, and has it the model? Asked with requests that cost nothing. */
+import { z } from 'zod';
+import type { OpenAiServer } from '../../config/openai.ts';
 import { type Config, CREDENTIALS } from '../../config.ts';
 import { messageOf } from '../../errors.ts';
 import { requestHeaders } from '../../http/model-routes.ts';
@@ -6,6 +8,7 @@ import type { Check } from './check.ts';
 import { type Finding, fail, ok, warn } from './finding.ts';
 
 const ASK_MS = 15_000;
+const LIST_BYTES = 8 * 1024 * 1024;
 
 /**
  * The list of models, which costs nothing. A gateway that has none is sent an empty message: whoever refuses it for its
@@ -79,6 +82,88 @@ function reasonOf(error: unknown): string {
   return cause?.code ?? cause?.message ?? messageOf(error);
 }
 
-const model: Check = { id: 'model', look: ({ config }) => modelFinding(config) };
+/** The list of models, as every server of chat completions has it. */
+export async function openAiFinding({ baseUrl, key, model }: OpenAiServer): Promise<Finding> {
+  const at = `The model server at ${baseUrl}`;
+  let status: number;
+  let names: string[] | null;
+  try {
+    const answer = await fetch(`${baseUrl}/models`, {
+      headers: key === null ? {} : { authorization: `Bearer ${key}` },
+      redirect: 'manual',
+      signal: AbortSignal.timeout(ASK_MS),
+    });
+    status = answer.status;
+    names = namesIn(await textOf(answer));
+  } catch (error) {
+    return fail(
+      'model',
+      `${at} cannot be reached: ${reasonOf(error)}.`,
+      'See that it runs and that OPENAI_BASE_URL is right. It is the daemon that asks it: a server on this machine is at 127.0.0.1.',
+    );
+  }
+  if (status === 401 || status === 403)
+    return key === null
+      ? fail(
+          'model',
+          `${at} asks for a key (${status}).`,
+          'Set OPENAI_API_KEY in .env; then restart the daemon.',
+        )
+      : fail(
+          'model',
+          `${at} refuses OPENAI_API_KEY (${status}).`,
+          'Set OPENAI_API_KEY in .env to one that is valid; then restart the daemon.',
+        );
+  if (status === 429)
+    return warn(
+      'model',
+      `${at} answers, but its limit is reached.`,
+      'Wait, or raise the limit of the account.',
+    );
+  if (status === 404 || status === 405)
+    return fail(
+      'model',
+      `What answers at ${baseUrl} has no list of models (${status}).`,
+      'Set OPENAI_BASE_URL to the root of a chat completions API, with its /v1.',
+    );
+  if (status >= 300 || names === null)
+    return warn('model', `${at} answers ${status}, and no list of models.`, 'Look at the server.');
+  // Some list only what they have loaded, or no names at all.
+  if (names.length > 0 && !names.includes(model))
+    return warn(
+      'model',
+      `${at} does not list the model “${model}”; it has ${names.slice(0, 8).join(', ')}${names.length > 8 ? ', …' : ''}.`,
+      'Set OPENAI_MODEL to one of them, or load it into the server.',
+    );
+  return ok('model', `${at} has the model “${model}”.`);
+}
+
+async function textOf(answer: Response): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of answer.body ?? []) {
+    chunks.push(chunk);
+    size += chunk.length;
+    if (size > LIST_BYTES) break;
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+const listSchema = z.object({ data: z.array(z.object({ id: z.string() })).nullable() });
+
+/** Null: it is no list of models. */
+function namesIn(text: string): string[] | null {
+  try {
+    const parsed = listSchema.safeParse(JSON.parse(text));
+    return parsed.success ? (parsed.data.data ?? []).map(({ id }) => id) : null;
+  } catch {
+    return null;
+  }
+}
+
+const model: Check = {
+  id: 'model',
+  look: ({ config }) => (config.openai ? openAiFinding(config.openai) : modelFinding(config)),
+};
 
 export const MODEL_CHECKS: readonly Check[] = [model];

@@ -102,13 +102,14 @@ export async function greet(
   setup: Setup,
   db: Db,
   main: Group,
-  how: { hasModel: boolean; asService: boolean },
+  how: { asService: boolean },
 ): Promise<boolean> {
   const { talk, home } = setup;
   const config = configOf(setup);
   const at = iso(Date.now());
   const words = db.languages.wordsFor(main.chatJid);
-  const text = words.setupDone(config.assistantName, how.hasModel, how.asService);
+  const thinksWith = config.openai?.model ?? (config.provider === 'claude' ? 'Claude' : null);
+  const text = words.setupDone(config.assistantName, thinksWith, how.asService);
   const id = db.transaction(() => {
     const note = { at, actor: 'operator', group: main.folder, action: HELLO, outcome: 'done' } as const;
     db.audit.note({ ...note, detail: null });

@@ -29,14 +29,14 @@ export async function checkMachine(setup: Setup): Promise<string | null> {
   }
 }
 
-/** Writes the runtime that was asked for, and refuses what cannot work: Claude runs in containers only. */
+/** Writes the runtime that was asked for, and refuses what cannot work: what thinks runs in containers only. */
 export function chooseRuntime(setup: Setup, model: Model, noEngine: string | null): void {
   const { flags, talk } = setup;
   if (flags.runtime !== undefined) save(setup, { CONTAINER_RUNTIME: flags.runtime });
   const { runtime } = configOf(setup);
   if (runtime === 'process') return warn(setup, 'Agents run as plain processes, without isolation.');
   if (noEngine === null) return;
-  if (model.provider === 'claude' || runtime === 'docker')
+  if (model.provider !== 'offline' || runtime === 'docker')
     throw failed(`Docker does not answer, and agents need it: ${noEngine}`, START_DOCKER);
   talk.say(`Docker does not answer (${noEngine})`);
   warn(setup, 'Without Docker the offline agent runs as a plain process, without isolation.');

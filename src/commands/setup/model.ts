@@ -5,7 +5,9 @@
 import { type Credential, settingProblem } from '../../config.ts';
 import { messageOf } from '../../errors.ts';
 import { requestHeaders } from '../../http/model-routes.ts';
-import { failed, type Key, requireValid, type Setup, save, settingOf, warn } from './context.ts';
+import type { ProviderName } from '../../types.ts';
+import { openAiFinding } from '../doctor/look-model.ts';
+import { configOf, failed, type Key, requireValid, type Setup, save, settingOf, warn } from './context.ts';
 import type { Flags } from './flags.ts';
 
 const PUBLIC_API = 'https://api.anthropic.com';
@@ -38,7 +40,7 @@ const KINDS = [
 type Kind = (typeof KINDS)[number];
 
 export interface Model {
-  provider: 'claude' | 'offline';
+  provider: ProviderName;
   /** The setting that holds the credential. */
   credential: Key | null;
   /** unchecked: the server does not offer what is asked, or nothing was to be verified. */
@@ -59,6 +61,7 @@ export async function setUpModel(setup: Setup, wantNew: boolean): Promise<Model>
     requireValid('ANTHROPIC_BASE_URL', flags.anthropicBaseUrl, '--anthropic-base-url');
   const base = flags.anthropicBaseUrl ?? settingOf(setup, 'ANTHROPIC_BASE_URL');
   if (flags.offline) return stayOffline(setup);
+  if (!wantNew && fromFlags(flags) === null && namesOpenAi(setup)) return lookAtOpenAi(setup);
   let given = fromFlags(flags) ?? (wantNew ? null : known(setup));
   if (given === null && !wantNew && settingOf(setup, 'AGENT_PROVIDER') === 'offline')
     return stayOffline(setup);
@@ -144,6 +147,32 @@ function keepCredential(setup: Setup, kind: Kind, value: string, base: string | 
     ...(base === null ? {} : { ANTHROPIC_BASE_URL: base }),
     ...(wasOffline ? { AGENT_PROVIDER: '' } : {}),
   });
+}
+
+function namesOpenAi(setup: Setup): boolean {
+  const provider = settingOf(setup, 'AGENT_PROVIDER') ?? 'auto';
+  if (provider !== 'auto') return provider === 'openai';
+  return settingOf(setup, 'OPENAI_MODEL') !== null && known(setup) === null;
+}
+
+/** A server of chat completions that the settings name already: it is asked, and nothing is changed. */
+async function lookAtOpenAi(setup: Setup): Promise<Model> {
+  const { flags, talk } = setup;
+  const server = configOf(setup).openai;
+  if (server === null) throw new Error('the settings name no server of chat completions');
+  const credential = server.key === null ? null : 'OPENAI_API_KEY';
+  const model: Model = { provider: 'openai', credential, state: 'unchecked' };
+  if (!flags.verify) return model;
+  talk.progress('Asking the model …');
+  const finding = await openAiFinding(server);
+  const { state, seen, fix } = finding;
+  if (state === 'fail') throw failed(seen, `${fix} Then run nanoclaw setup again.`);
+  if (state === 'warn') {
+    warn(setup, seen);
+    return model;
+  }
+  talk.good(seen);
+  return { ...model, state: 'works' };
 }
 
 function stayOffline(setup: Setup): Model {
