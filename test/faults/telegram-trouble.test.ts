@@ -59,6 +59,36 @@ describe('a Bot API server in trouble', () => {
   }, 180_000);
 });
 
+it('429 in one chat holds up no other; when it ends, that chat has all its answers, in order and unmarked', async () => {
+  load = await Load.create({ groups: 6 });
+  const { api, home } = load;
+  const [first, ...others] = load.groups;
+  if (!first) throw new Error('no group');
+  await home.start();
+  api.sim.faults.failNext(
+    '*',
+    { status: 429, retryAfter: 1 },
+    { chatId: first.chat, times: Number.POSITIVE_INFINITY },
+  );
+  sayRound();
+  sayRound();
+  const said = (chat: number) => api.answers(chat).length;
+  await api.until(
+    () => others.every(({ chat }) => said(chat) >= 1),
+    'the answers in the other chats',
+    60_000,
+  );
+  const refused = () =>
+    api.sim.ledger.filter(({ chatId, outcome }) => chatId === String(first.chat) && !outcome.ok);
+  await api.until(() => refused().length > 1, 'the second refusal', 60_000);
+  expect(said(first.chat)).toBe(0);
+  api.sim.faults.clear();
+  await load.settled(120_000);
+  const { problems, figures } = load.account();
+  expect(problems).toEqual([]);
+  expect([figures.repeats, figures.told]).toEqual([0, 0]);
+}, 180_000);
+
 describe('a link that is half open', () => {
   let proxy: HalfOpenProxy;
   let stop: () => Promise<void>;
