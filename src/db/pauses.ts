@@ -12,18 +12,20 @@ export interface Pause {
   /** What Telegram said, or who did it; for the operator. */
   detail: string;
   since: Iso;
+  /** Questions and replies that have waited too long. */
+  gaveUp: number;
 }
 
 export function pauseRepository(db: Sqlite) {
-  const SELECT = `SELECT chat_jid AS chatJid, folder, paused AS reason, paused_detail AS detail, paused_at AS since
-    FROM registered_groups`;
+  const SELECT = `SELECT chat_jid AS chatJid, folder, paused AS reason, paused_detail AS detail, paused_at AS since,
+      paused_gave_up AS gaveUp FROM registered_groups`;
   const of = db.prepare<[string], Pause>(`${SELECT} WHERE chat_jid = ? AND paused IS NOT NULL`);
   const all = db.prepare<[], Pause>(`${SELECT} WHERE paused IS NOT NULL ORDER BY paused_at, folder`);
   const set = db.prepare(
     'UPDATE registered_groups SET paused = ?, paused_detail = ?, paused_at = coalesce(paused_at, ?) WHERE chat_jid = ?',
   );
   const clear = db.prepare(
-    'UPDATE registered_groups SET paused = NULL, paused_detail = NULL, paused_at = NULL WHERE chat_jid = ?',
+    'UPDATE registered_groups SET paused = NULL, paused_detail = NULL, paused_at = NULL, paused_gave_up = 0 WHERE chat_jid = ?',
   );
   const questions = db
     .prepare<[string], number>('SELECT count(*) FROM messages WHERE chat_jid = ? AND disposition IS NULL')
@@ -36,6 +38,9 @@ export function pauseRepository(db: Sqlite) {
     `UPDATE outbox INDEXED BY outbox_open SET state = 'failed', error = ?
      WHERE chat_jid = ? AND state IN ('pending', 'sending', 'uncertain') AND state <> 'sending' AND created_at < ?
      RETURNING turn_id AS turnId`,
+  );
+  const noteGivenUp = db.prepare(
+    'UPDATE registered_groups SET paused_gave_up = paused_gave_up + ? WHERE chat_jid = ?',
   );
   return {
     /** Null: it is not paused. */
@@ -51,8 +56,10 @@ export function pauseRepository(db: Sqlite) {
     questions: (jid: ChatJid): number => questions.get(jid) ?? 0,
     /** What has waited since before then waits no longer. Returns the turns whose replies are given up. */
     giveUp(jid: ChatJid, before: Iso, why: string): TurnId[] {
-      giveUp.run(why, jid, before);
-      return giveUpReplies.all(why, jid, before).flatMap(({ turnId }) => (turnId === null ? [] : [turnId]));
+      const messages = giveUp.run(why, jid, before).changes;
+      const replies = giveUpReplies.all(why, jid, before);
+      if (messages + replies.length > 0) noteGivenUp.run(messages + replies.length, jid);
+      return replies.flatMap(({ turnId }) => (turnId === null ? [] : [turnId]));
     },
   };
 }

@@ -77,8 +77,13 @@ export function resumeGroup(
   if (was !== null) {
     db.pauses.clear(jid);
     log.info({ event: 'group_resumed', group: folder, reason: was.reason, since: was.since });
-    if (questions + replies > 0) {
-      const text = db.languages.wordsFor(jid).wasAway;
+    const words = db.languages.wordsFor(jid);
+    const said = [
+      ...(questions + replies > 0 ? [words.wasAway] : []),
+      ...(was.gaveUp > 0 ? [words.gaveUpMeanwhile(was.gaveUp)] : []),
+    ];
+    if (said.length > 0) {
+      const text = said.join(' ');
       db.outbox.add({
         chatJid: jid,
         threadId: null,

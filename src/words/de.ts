@@ -263,6 +263,8 @@ export const DE: Words = {
     `Dort warten: ${counted(questions, 'Frage', 'Fragen')} und ${counted(replies, 'Antwort', 'Antworten')}.`,
   wasAway:
     'Ich konnte hier eine Weile nicht schreiben. Was gewartet hat, steht darüber; ich mache jetzt weiter.',
+  gaveUpMeanwhile: (count) =>
+    `Ich konnte hier über eine Woche lang nicht schreiben und habe ${counted(count, 'Frage oder Antwort', 'Fragen und Antworten')} aufgegeben, die so lange gewartet haben. Bitte frag noch einmal.`,
   somebody: 'Jemand',
 
   notSetUp: (name) =>

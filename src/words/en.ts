@@ -241,6 +241,8 @@ export const EN = {
   waitsThere: (questions: number, replies: number) =>
     `Waiting there: ${counted(questions, 'question', 'questions')} and ${counted(replies, 'reply', 'replies')}.`,
   wasAway: 'I could not write here for a while. What had waited stands above, and I go on now.',
+  gaveUpMeanwhile: (count: number) =>
+    `I could not write here for more than a week, and gave up ${counted(count, 'question or reply', 'questions and replies')} that had waited so long. Please ask again.`,
   somebody: 'somebody',
 
   // Strangers, pairing and setup

@@ -128,7 +128,7 @@ describe('a send that is refused', () => {
   });
 
   it('is settled after a week, with the questions that waited', async () => {
-    const { reply, refuse, clock, db } = createHarness();
+    const { reply, refuse, clock, db, arrived } = createHarness();
     storeMessage(db, jid, 5, { receivedAt: iso(clock.now()) });
     refuse(refusal(403, 'Forbidden: bot was kicked from the group chat'));
     reply('the answer');
@@ -142,6 +142,13 @@ describe('a send that is refused', () => {
     expect(db.pauses.of(jid)).toMatchObject({ reason: 'removed' });
     const why = explainMessage(db, jid, 5, 'UTC', undefined, wordsOf('de')).lines.join('\n');
     expect(why).toContain('fehlgeschlagen: ich konnte hier eine Woche lang nicht schreiben.');
+    // Nobody is left without a word: the chat hears so as soon as it can be told, once.
+    refuse(null);
+    await clock.advance(2 * LOOK_MS);
+    expect(arrived()).toEqual([
+      'I could not write here for more than a week, and gave up 2 questions and replies that had waited so long. Please ask again.',
+    ]);
+    expect(db.pauses.of(jid)).toBeNull();
   });
 });
 

@@ -75,6 +75,8 @@ CREATE INDEX heard_reactions_by_age ON heard_reactions (chat_jid, at, message_id
 ALTER TABLE registered_groups ADD COLUMN paused TEXT;
 ALTER TABLE registered_groups ADD COLUMN paused_detail TEXT;
 ALTER TABLE registered_groups ADD COLUMN paused_at TEXT;
+-- Of what waited there meanwhile, so much was given up.
+ALTER TABLE registered_groups ADD COLUMN paused_gave_up INTEGER NOT NULL DEFAULT 0;
 
 -- Messages that were edited while a turn had them: what they say now is told to the next turn of their conversation.
 -- turn_id: the turn that is told; NULL: none yet.
