@@ -8,7 +8,7 @@ import type { Stats } from './support/stats.ts';
 export interface Row {
   /** What was measured, e.g. "update → turn file". */
   name: string;
-  unit: 'ms' | 'rows/s' | 'messages/s' | 'MiB/s' | 'ms CPU/min' | 'MiB' | '×';
+  unit: 'ms' | 'MB' | 'rows/s' | 'messages/s' | 'MiB/s' | 'ms CPU/min' | 'MiB' | '×';
   measured: Stats;
   /** The bare limit; null where there is none to name. */
   limit: { name: string; stats: Stats } | null;

@@ -13,6 +13,7 @@ import { commands } from './figures/commands.ts';
 import { formatting } from './figures/formatting.ts';
 import { growth } from './figures/growth.ts';
 import { idle } from './figures/idle.ts';
+import { image } from './figures/image.ts';
 import { ingest } from './figures/ingest.ts';
 import { lateness } from './figures/lateness.ts';
 import { memory } from './figures/memory.ts';
@@ -32,6 +33,7 @@ const FIGURES: Record<string, Figure> = {
   warm,
   outbound,
   cold,
+  image,
   ingest,
   throughput,
   lateness,

@@ -78,11 +78,11 @@ export function removeSocketsBut({ root }: ProxySockets, containers: Iterable<st
     if (!kept.has(name)) rmSync(join(root, name), { recursive: true, force: true });
 }
 
-/** The container's command: the relay, which starts the image's own. */
+/** The container's command: the relay, which goes on as the image's own where that is a program of Node, and else starts it. */
 export const relayEntrypoint = ['node', `${SOCKETS_TARGET}/relay.mjs`];
 
 /**
- * Runs in the container. Ends as the agent ends and hands signals on; a broken connection closes both of its sides.
+ * Runs in the container. Ends as the agent ends, and signals reach that; a broken connection closes both of its sides.
  * The agent could kill it, and would only cut itself off.
  */
 const RELAY = `// Written by NanoClaw: offers the daemon's proxies on this container's loopback, and runs the agent.
@@ -104,11 +104,17 @@ function relay(port, name) {
 await Promise.all([relay(${MODEL_PORT}, 'model.sock'), relay(${EGRESS_PORT}, 'egress.sock')]);
 
 const [command, ...args] = process.argv.slice(2);
-const agent = spawn(command, args, { stdio: 'inherit' });
-for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP']) process.on(signal, () => agent.kill(signal));
-agent.on('error', (error) => {
-  console.error(error.message);
-  process.exit(127);
-});
-agent.on('exit', (code, signal) => process.exit(code ?? 128 + constants.signals[signal]));
+if (command === 'node' && args[0]?.startsWith('/')) {
+  // In this process: a second one would cost the first answer its start, and each container its memory.
+  process.argv.splice(1, 2);
+  await import(process.argv[1]);
+} else {
+  const agent = spawn(command, args, { stdio: 'inherit' });
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP']) process.on(signal, () => agent.kill(signal));
+  agent.on('error', (error) => {
+    console.error(error.message);
+    process.exit(127);
+  });
+  agent.on('exit', (code, signal) => process.exit(code ?? 128 + constants.signals[signal]));
+}
 `;

@@ -121,6 +121,21 @@ describe.skipIf(whyNot)(`Claude in containers${whyNot ? ` (skipped: ${whyNot})` 
     2 * COLD_MS,
   );
 
+  it('starts Node once beside Claude, and what it runs was compiled with the image', async () => {
+    const { engine_id: id } = containerOf(home, 'family');
+    const lines = (await docker('top', id, '-eo', 'pid,args')).split('\n').slice(1);
+    const programs = lines.map((line) => line.trim().split(/\s+/)[1] ?? '');
+    expect(programs.map((program) => path.basename(program)).sort()).toEqual([
+      'claude',
+      'docker-init',
+      'node',
+    ]);
+    const compiled = await inside(id, 'sh', '-c', 'find /var/cache/nanoclaw -type f -size +64k | wc -l');
+    // The SDK and our own; nobody in the container can change them.
+    expect(Number(compiled)).toBeGreaterThanOrEqual(2);
+    await expect(inside(id, 'sh', '-c', 'touch /var/cache/nanoclaw/*/x')).rejects.toThrow();
+  });
+
   it('gives the model server the key, and the container never has it', async () => {
     expect(new Set(model.main().map(({ headers }) => headers['x-api-key']))).toEqual(new Set([KEY]));
     expect(new Set(model.main().map(({ headers }) => headers.authorization))).toEqual(new Set([undefined]));

@@ -9,10 +9,8 @@ import {
   EXIT_WORKSPACE_UNWRITABLE,
   PROTOCOL_VERSION,
 } from '../../../src/protocol.ts';
-import { createClaudeProvider } from './claude.ts';
 import { CommandClient } from './commands.ts';
 import { Mailbox } from './mailbox.ts';
-import { createOfflineProvider } from './offline.ts';
 import type { Provider } from './provider.ts';
 import { scriptRunner } from './script.ts';
 import { TurnLoop } from './turn-loop.ts';
@@ -110,18 +108,22 @@ async function providerOf(
   parts: { variables: NodeJS.ProcessEnv; stallMs: number; log: (line: string) => void },
 ): Promise<Provider> {
   switch (environment.NANOCLAW_PROVIDER) {
-    case 'claude':
+    case 'claude': {
+      const { createClaudeProvider } = await import('./claude.ts');
       return createClaudeProvider({ environment, ...parts });
+    }
     case 'openai': {
       const { createOpenAiProvider } = await import('./openai.ts');
       return createOpenAiProvider({ environment, ...parts });
     }
-    case 'offline':
+    case 'offline': {
+      const { createOfflineProvider } = await import('./offline.ts');
       return createOfflineProvider({
         groupDir: environment.NANOCLAW_GROUP_DIR,
         globalDir: environment.NANOCLAW_GLOBAL_DIR,
         home: environment.HOME,
       });
+    }
   }
 }
 
