@@ -197,7 +197,9 @@ export function findAllowance(db: Db, id: string): Allowance {
 }
 
 const unknown = (what: string) =>
-  new NanoClawError('ALLOWANCE_UNKNOWN', (w) => w.refused.noAllowance(what.slice(0, 80)));
+  new NanoClawError('ALLOWANCE_UNKNOWN', (w) => w.refused.noAllowance(what.slice(0, 80)), {
+    fix: 'nanoclaw allowance list shows them.',
+  });
 
 /** So much more in the period that goes on. Default: as much as it has anyway. */
 export function topUpAllowance(

@@ -244,6 +244,8 @@ export function createContainerRunner(options: ContainerRunnerOptions): Containe
     const entry = active.remove(id);
     if (!entry) return;
     pool.release(entry.agent);
+    // Nor may a warm one, which could go on asking the model.
+    if (turn && allowances.isSpent(turn.folder, clock.now())) closeIdle((folder) => folder === turn.folder);
     entry.finished(result);
   }
 

@@ -13,7 +13,12 @@ interface Failure {
 }
 
 /** What was asked for, or set, cannot be, whatever the state of the home. */
-const WRONG_USAGE: ReadonlySet<ErrorCode> = new Set(['CONFIG_INVALID', 'COMMAND_INVALID', 'GROUP_INVALID']);
+const WRONG_USAGE: ReadonlySet<ErrorCode> = new Set([
+  'CONFIG_INVALID',
+  'COMMAND_INVALID',
+  'GROUP_INVALID',
+  'ALLOWANCE_INVALID',
+]);
 /** Also an error that another process caused: files and devices that cannot be used. */
 const NO_ACCESS = /^(EACCES|EPERM|EROFS|ENOSPC|EDQUOT|ENOTDIR|EISDIR)$/;
 

@@ -19,7 +19,7 @@ import type { Payer } from '../db/charges.ts';
 import type { TaskRun } from '../db/task-runs.ts';
 import type { Db } from '../db.ts';
 import type { Router } from '../router.ts';
-import { type ChatJid, type Group, iso } from '../types.ts';
+import { type ChatJid, type Folder, type Group, iso } from '../types.ts';
 import { REASONS } from '../words.ts';
 import { taskSkipped } from './task-outcome.ts';
 import type { WaitingTopic } from './waiting-topics.ts';
@@ -44,6 +44,8 @@ export interface AllowanceGate {
   /** Milliseconds until it is worth to look again; 0: it may begin. Remembers whom to wake. Says it where it is to be said. */
   waitMs(group: Group, work: WaitingTopic | TaskRun, nowMs: number): number;
   payer(group: Group, person: string | null, taskId: string | null, nowMs: number): Payer;
+  /** No further turn that asks the model may begin for this group, whoever asks. */
+  isSpent(folder: Folder, nowMs: number): boolean;
   /** A turn has ended: who waited for that looks again. */
   ended(): void;
 }
@@ -159,6 +161,12 @@ export function createAllowanceGate(options: AllowanceGateOptions): AllowanceGat
     payer(group, person, taskId, nowMs) {
       const reserved = reservationFor(db, db.allowances.all(), group.folder);
       return { person, taskId, day: dayIn(nowMs, zone), reserved };
+    },
+    isSpent(folder, nowMs) {
+      const all = db.allowances.all();
+      const group = all.length === 0 ? null : db.groups.byFolder(folder);
+      if (group === null) return false;
+      return judge(db, allowancesFor(all, group, null), folder, dayIn(nowMs, zone)).verdict === 'spent';
     },
     ended() {
       for (const jid of [...held]) {

@@ -103,6 +103,8 @@ describe('an allowance of one cent', () => {
     await daemon.until(() => daemon.told(family).length === 1);
     const second = await daemon.say(family, '@Nina two');
     await daemon.until(() => daemon.told(daemon.main).length === 1);
+    // Nobody is left who could ask the model.
+    await daemon.until(() => daemon.app?.status().agents.length === 0);
     expect(explainMessage(daemon.db, family.chatJid, second, 'UTC').lines).toContain(
       'The allowance for it is used up; it goes on 2026-11-03 00:00:00 Tue, or once main tops it up.',
     );

@@ -59,6 +59,41 @@ it('a folder that cannot be is wrong usage, and nothing is made', async () => {
   expect((await runCli({ environment }, {}, ...args, 'kin')).code).toBe(0);
 });
 
+it('an allowance that cannot be is wrong usage, one that is not there is named, and nothing is set', async () => {
+  const home = tempFolder();
+  const environment = () => ({ PATH: process.env.PATH ?? '', NANOCLAW_HOME: home });
+  const allowance = (...args: string[]) => runCli({ environment }, {}, 'allowance', ...args);
+  for (const args of [
+    ['set', 'all', 'lots'],
+    ['set', 'all', '0usd/day'],
+    ['set', 'family', '1usd/day'],
+    ['set', 'person:anna', '1usd/day'],
+  ]) {
+    const { code, stderr } = await allowance(...args);
+    expect({ code, stderr }).toMatchObject({ code: 2, stderr: expect.stringContaining('expected') });
+  }
+  expect((await allowance('set', 'all', '1usd/day')).code).toBe(0);
+  for (const amount of ['lots', '0', '-1', 'Infinity']) {
+    const topped = await allowance('topup', '1', '--', amount);
+    expect([topped.code, topped.stderr]).toEqual([2, expect.stringContaining('no amount to top up by')]);
+  }
+  const unknown = await allowance('topup', '7', '--json');
+  expect([unknown.code, JSON.parse(unknown.stdout)]).toMatchObject([
+    1,
+    { error: { code: 'ALLOWANCE_UNKNOWN' } },
+  ]);
+  const [only] = JSON.parse((await allowance('list', '--json')).stdout) as unknown[];
+  expect(only).toMatchObject({
+    for: 'all',
+    unit: 'usd',
+    period: 'day',
+    amount: 1,
+    topped_up: 0,
+    spent: 0,
+    left: 1,
+  });
+});
+
 it('"nanoclaw logs --group" shows the lines of a group; of one that there is not, it says so', async () => {
   const home = tempFolder();
   const logs = (group: string) => {
