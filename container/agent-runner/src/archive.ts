@@ -15,20 +15,31 @@ const MOST_READ = 128 * 1024 * 1024;
 const MOST_WRITTEN = 4 * 1024 * 1024;
 const MOST_SAID = 64 * 1024;
 
-export interface ArchiveInput {
+/** Where an archive goes, and what stands above it. */
+export interface ArchivePlace {
   groupDir: string;
-  /** Claude Code's own record: a JSON object per line. */
-  transcript: string;
   nowMs: number;
   timezone: string;
   groupName: string;
   assistantName: string;
 }
 
+/** One part of a conversation as it is kept. */
+export interface Said {
+  text: string;
+  /** Its first words, for a name. */
+  topic: string;
+}
+
+/** Of Claude Code's own record, a JSON object per line. As archiveSaid. */
+export function archiveTranscript(input: ArchivePlace & { transcript: string }): string | null {
+  const { assistantName, timezone } = input;
+  return archiveSaid(input, readSaid(readEnd(input.transcript), assistantName, timezone));
+}
+
 /** Returns the file's path, relative to the group's folder; null when there was nothing to keep. Throws what the file system throws. */
-export function archiveTranscript(input: ArchiveInput): string | null {
-  const { groupDir, nowMs, timezone, groupName, assistantName } = input;
-  const said = readSaid(readEnd(input.transcript), assistantName, timezone);
+export function archiveSaid(place: ArchivePlace, said: readonly Said[]): string | null {
+  const { groupDir, nowMs, timezone, groupName } = place;
   const [first] = said;
   if (first === undefined) return null;
   const now = localTime(nowMs, timezone);
@@ -72,12 +83,6 @@ function readEnd(file: string): string {
   } finally {
     fs.closeSync(fd);
   }
-}
-
-interface Said {
-  text: string;
-  /** Its first words, for a name. */
-  topic: string;
 }
 
 interface Entry {
@@ -143,7 +148,10 @@ const textsOf = (blocks: readonly Block[]): string =>
 /** What is only thought is not kept; of a tool, its name and what is short. */
 function spoken({ type, text, name, input }: Block): string {
   if (type === 'text' && typeof text === 'string') return text.trim();
-  if (type !== 'tool_use' || typeof name !== 'string') return '';
+  return type === 'tool_use' && typeof name === 'string' ? usedTool(name, input) : '';
+}
+
+export function usedTool(name: string, input: unknown): string {
   const about = JSON.stringify(input) ?? '';
   return `*(${name}: ${about.length > 200 ? `${about.slice(0, 200).toWellFormed()}…` : about})*`;
 }
@@ -153,5 +161,6 @@ function timeOf(timestamp: unknown, timezone: string): string {
   return Number.isNaN(ms) ? '' : localTime(ms, timezone).slice(0, 19);
 }
 
-const short = (text: string): string =>
+/** As long as it may stand in an archive. */
+export const short = (text: string): string =>
   text.length <= MOST_SAID ? text : `${text.slice(0, MOST_SAID).toWellFormed()} (the rest is left out)`;

@@ -314,10 +314,8 @@ test('before the context is full the conversation is summed up, archived and gon
   expect(api.requests.at(-1)?.userText).toContain('Question 5');
   const archives = fs.readdirSync(join(root, 'group/conversations'));
   expect(archives.length).toBe(asked.length);
-  const [oldest] = archives.sort();
-  expect(fs.readFileSync(join(root, 'group/conversations', oldest ?? ''), 'utf8')).toContain(
-    '## Chat\n\nThe code word is heron.',
-  );
+  const all = archives.map((name) => fs.readFileSync(join(root, 'group/conversations', name), 'utf8'));
+  expect(all.filter((text) => text.includes('## Chat\n\nThe code word is heron.'))).toHaveLength(1);
   expect(told?.outcome.status).toBe('ok');
 });
 
@@ -352,6 +350,44 @@ test('a turn that outgrows the context keeps its own request', async () => {
   const last = api.requests.filter(({ body }) => body.tools).at(-1);
   expect(last?.raw).toContain('Some files were listed.');
   expect(last?.userText).toContain('Count it all, and say HERON at the end.');
+});
+
+test('work is handed to a specialist: own instructions, own tools, no word of the chat; the talk is written down', async () => {
+  fs.mkdirSync(join(root, 'group/agents'));
+  fs.writeFileSync(
+    join(root, 'group/agents/gardener.md'),
+    '---\nname: gardener\ndescription: Knows plants.\ntools: Read, Bash\n---\nYou plant beans first.\n',
+  );
+  const ofGardener: string[] = [];
+  api.use(({ body, userText, toolResults }) => {
+    const system = body.messages[0] ? textOf(body.messages[0]) : '';
+    if (system.includes('You plant beans first.')) {
+      ofGardener.push(body.tools?.map(({ function: { name } }) => name).join() ?? '');
+      return toolResults.length > 0
+        ? `Asked: ${userText}; saw ${toolResults.join()}`
+        : { calls: [{ name: 'Bash', input: { command: 'echo soil' } }] };
+    }
+    expect(system).toContain('- gardener: Knows plants.');
+    if (toolResults.length > 0) return toolResults.join(' | ');
+    const ask = (subagent_type: string) => ({
+      name: 'Agent',
+      input: { subagent_type, description: 'Plan a bed', prompt: 'What first?' },
+    });
+    return { calls: [ask('gardener'), ask('nobody')] };
+  });
+  const told = await run('The code word is heron. Ask the gardener.');
+  expect(told.text).toBe(
+    'Asked: What first?; saw soil | Error: not done: there is no specialist nobody; there are gardener',
+  );
+  expect(ofGardener).toEqual(['Bash,Read', 'Bash,Read']);
+  const asked = api.requests.filter(({ raw }) => raw.includes('You plant beans first.'));
+  expect(asked.map(({ raw }) => raw).join()).not.toContain('heron');
+  expect(told.outcome).toMatchObject({ usage: { input_tokens: 40 } });
+  const [talk] = fs.readdirSync(join(root, 'group/conversations/team'));
+  expect(fs.readFileSync(join(root, 'group/conversations/team', talk ?? ''), 'utf8')).toMatch(
+    /Nina → gardener: Plan a bed[\s\S]*What first\?[\s\S]*saw soil/,
+  );
+  expect(fs.existsSync(join(root, 'group/gardener'))).toBe(true);
 });
 
 test('a picture is shown; a model that takes none is told so, and answers all the same', async () => {

@@ -6,17 +6,20 @@
  */
 import { createOpenAICompatible } from '@ai-sdk/openai-compatible';
 import type { AgentEnvironment, TurnFile, Usage } from '../../../src/protocol.ts';
-import type { PromptBlock } from './claude-process.ts';
+import { readTeam } from '../../../src/team.ts';
+import { archiveSaid } from './archive.ts';
 import { inherited } from './inherited.ts';
-import { archiveConversation } from './openai/archive.ts';
-import { Conversation } from './openai/conversation.ts';
+import { saidIn } from './openai/archive.ts';
+import type { Conversation, Kept } from './openai/conversation.ts';
+import { converse } from './openai/converse.ts';
+import { delegateTool } from './openai/delegate.ts';
 import { instructions } from './openai/instructions.ts';
-import { asFunction, type LoopEnd, runLoop } from './openai/loop.ts';
+import type { LoopEnd } from './openai/loop.ts';
 import { type AskModel, modelAsker, PAUSES_MS } from './openai/request.ts';
 import { Sessions } from './openai/sessions.ts';
-import { type Entry, tokensOfText, toPrompt } from './openai/transcript.ts';
-import { promptOf } from './pictures.ts';
+import type { Entry } from './openai/transcript.ts';
 import type { Provider, TurnOutcome, TurnReport } from './provider.ts';
+import { TeamLog } from './team-log.ts';
 import type { Tool } from './tool.ts';
 import { createWorkTools } from './work/work-tools.ts';
 
@@ -74,6 +77,7 @@ class OpenAiProvider implements Provider {
     interrupt: AbortSignal,
   ): Promise<TurnOutcome> {
     const { environment } = this.#options;
+    const { NANOCLAW_GROUP_DIR: groupDir, NANOCLAW_GLOBAL_DIR: globalDir } = environment;
     const session = this.#sessions.open(turn.session_id);
     if (session.id !== turn.session_id) await report.session(session.id, session.fresh);
     const signal = AbortSignal.any([interrupt, this.#closing.signal]);
@@ -84,17 +88,6 @@ class OpenAiProvider implements Provider {
       doing = activity;
       report.alive(activity, draft);
     };
-    const work = createWorkTools({
-      folder: environment.NANOCLAW_GROUP_DIR,
-      env: { ...inherited(this.#options.variables), HOME: environment.HOME, TZ: turn.timezone },
-      longestResult,
-      alive: () => report.alive(doing),
-      signal,
-    });
-    const all = [...tools, ...work];
-    const group = environment.NANOCLAW_GROUP_DIR;
-    const system = instructions(turn, { group, global: environment.NANOCLAW_GLOBAL_DIR });
-    const offered = JSON.stringify(all.map(asFunction));
     const tokens = { input: 0, output: 0 };
     const ask: AskModel = async (asking) => {
       const answered = await this.#ask(asking);
@@ -104,36 +97,41 @@ class OpenAiProvider implements Provider {
       }
       return answered;
     };
-    const conversation = new Conversation({
-      id: session.id,
-      entries: session.entries,
-      sessions: this.#sessions,
-      contextTokens,
-      overheadTokens: tokensOfText(system) + tokensOfText(offered),
-      ask,
-      archive: (gone) => this.#archive(session.id, gone),
-    });
-    conversation.add(requestOf(turn));
-
-    const withText = (entry: Extract<Entry, { role: 'user' }>): PromptBlock[] =>
-      blocksOf(entry, group, false);
-    const seen = new Map<Entry, PromptBlock[]>();
-    const withPictures = (entry: Extract<Entry, { role: 'user' }>): PromptBlock[] => {
-      const blocks = seen.get(entry) ?? blocksOf(entry, group, true);
-      seen.set(entry, blocks);
-      return blocks;
-    };
-    const end = await runLoop({
-      ask,
-      conversation,
-      prompt: (entries, pictures) =>
-        toPrompt(entries, { system, blocks: pictures ? withPictures : withText }),
-      tools: all,
-      mostRequests: this.#options.mostRequests ?? MOST_REQUESTS,
+    const work = createWorkTools({
+      folder: groupDir,
+      env: { ...inherited(this.#options.variables), HOME: environment.HOME, TZ: turn.timezone },
       longestResult,
-      onActivity,
+      alive: () => report.alive(doing),
       signal,
     });
+    const common = { ask, contextTokens, longestResult, groupDir, signal };
+    const mostRequests = this.#options.mostRequests ?? MOST_REQUESTS;
+    const log = new TeamLog({ groupDir, now: Date.now, log: this.#options.log }, turn);
+    const { specialists: team } = readTeam({ groupDir, globalDir });
+    const own = [...tools, ...work];
+    const delegate = delegateTool({
+      ...{ team, turn, groupDir, log, tools: own },
+      work: (system, prompt, given) =>
+        converse({
+          ...{ ...common, system, mostRequests, tools: given },
+          entries: [],
+          kept: NOT_KEPT,
+          archive: () => {},
+          request: { role: 'user', text: prompt },
+          // What a specialist writes is for the assistant.
+          onActivity: (activity) => onActivity(activity),
+        }).then(({ end }) => end),
+    });
+    const { end, conversation } = await converse({
+      ...{ ...common, mostRequests, onActivity },
+      system: instructions(turn, team, { group: groupDir, global: globalDir }),
+      tools: team.length > 0 ? [...own, delegate] : own,
+      entries: session.entries,
+      kept: this.#sessions.keep(session.id),
+      archive: (gone) => this.#archive(turn, gone),
+      request: requestOf(turn),
+    });
+    log.close();
     return this.#settle(end, conversation, this.#usage(tokens));
   }
 
@@ -167,32 +165,21 @@ class OpenAiProvider implements Provider {
     return { input_tokens: input, output_tokens: output, cost_usd: cost };
   }
 
-  #archive(sessionId: string, gone: readonly Entry[]): void {
+  #archive(turn: TurnFile, gone: readonly Entry[]): void {
+    const { timezone, group_name: groupName, assistant_name: assistantName } = turn;
+    const groupDir = this.#options.environment.NANOCLAW_GROUP_DIR;
     try {
-      archiveConversation(this.#options.environment.NANOCLAW_GROUP_DIR, sessionId, gone, new Date());
+      const place = { groupDir, nowMs: Date.now(), timezone, groupName, assistantName };
+      archiveSaid(place, saidIn(gone, assistantName));
     } catch (error) {
-      this.#options.log(`the conversation could not be archived: ${String(error)}`);
+      this.#options.log(`a conversation that is summed up could not be archived: ${String(error)}`);
     }
   }
 }
 
-function requestOf(turn: TurnFile): Entry {
+const NOT_KEPT: Kept = { append() {}, replace() {} };
+
+function requestOf(turn: TurnFile): Extract<Entry, { role: 'user' }> {
   const pictures = (turn.attachments ?? []).filter((file) => file.as_image).map(({ path }) => path);
   return { role: 'user', text: turn.prompt, ...(pictures.length > 0 ? { pictures } : {}) };
-}
-
-function blocksOf(
-  { text, pictures = [] }: Extract<Entry, { role: 'user' }>,
-  groupDir: string,
-  shown: boolean,
-): PromptBlock[] {
-  const note = `(This model sees no pictures: ${pictures.join(', ')}.)`;
-  if (!shown && pictures.length > 0)
-    return [
-      { type: 'text', text },
-      { type: 'text', text: note },
-    ];
-  const attachments = pictures.map((path) => ({ path, kind: 'photo', type: null, bytes: 0, as_image: true }));
-  const prompt = promptOf({ prompt: text, attachments }, groupDir);
-  return typeof prompt === 'string' ? [{ type: 'text', text: prompt }] : prompt;
 }

@@ -3,13 +3,17 @@
  * taken out is first archived as a file that people can read. The running turn's own request always stays.
  */
 import type { AskModel } from './request.ts';
-import type { Sessions } from './sessions.ts';
 import { type Entry, repaired, tokensOf, tokensOfText } from './transcript.ts';
 
+/** Where it is kept. */
+export interface Kept {
+  append(entries: readonly Entry[]): void;
+  replace(entries: readonly Entry[]): void;
+}
+
 export interface ConversationOptions {
-  id: string;
   entries: Entry[];
-  sessions: Sessions;
+  kept: Kept;
   /** How many tokens prompt and answer may take together. */
   contextTokens: number;
   /** Tokens of what goes with every request: instructions and tools. */
@@ -46,7 +50,7 @@ export class Conversation {
 
   add(...entries: Entry[]): void {
     this.#entries.push(...entries);
-    this.#options.sessions.append(this.#options.id, entries);
+    this.#options.kept.append(entries);
   }
 
   /** Takes away what people said last and nobody answered. */
@@ -55,7 +59,7 @@ export class Conversation {
     if (last === this.#entries.length - 1) return;
     this.#entries = this.#entries.slice(0, last + 1);
     this.#counted = null;
-    this.#options.sessions.replace(this.#options.id, this.#entries);
+    this.#options.kept.replace(this.#entries);
   }
 
   /** What the server counted for the prompt of all entries there are. */
@@ -78,7 +82,7 @@ export class Conversation {
     onActivity: (activity: string) => void,
     { mustFit = false } = {},
   ): Promise<boolean> {
-    const { id, sessions, archive, contextTokens } = this.#options;
+    const { kept, archive, contextTokens } = this.#options;
     const entries = this.#entries;
     // The server's context is smaller than we were told: then a third of what there is may stay.
     const share = contextTokens * KEPT_SHARE;
@@ -93,7 +97,7 @@ export class Conversation {
     archive(gone);
     this.#entries = [{ role: 'summary', text: summary }, ...asked, ...entries.slice(from)];
     this.#counted = null;
-    sessions.replace(id, this.#entries);
+    kept.replace(this.#entries);
     return true;
   }
 

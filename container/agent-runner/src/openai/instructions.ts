@@ -1,16 +1,22 @@
 /** What a plain model is told before anything else; Claude Code brings a prompt of its own for this. */
 import type { TurnFile } from '../../../../src/protocol.ts';
+import type { Specialist } from '../../../../src/team.ts';
 import { systemPromptAddition } from '../claude-options.ts';
 import { readMemory } from '../memory.ts';
+import { aboutTeam } from '../specialists.ts';
 
-export function instructions(turn: TurnFile, folders: { group: string; global: string }): string {
+export function instructions(
+  turn: TurnFile,
+  team: readonly Specialist[],
+  folders: { group: string; global: string },
+): string {
   const memory = readMemory(
     { groupDir: folders.group, globalDir: folders.global },
     Date.now(),
     turn.timezone,
   );
   return [
-    systemPromptAddition(turn, memory),
+    systemPromptAddition(turn, memory, aboutTeam(team, folders.group)),
     '',
     `You work with tools, in a container of this chat. Your workspace is ${folders.group}; commands and relative paths begin there.`,
     'Do what is asked with the tools instead of describing how it could be done, and look before you claim. Use several tools one after the other if it takes that. When a tool reports an error, read it and try another way, or say what does not work. Never say that something was done, sent or scheduled unless a tool said so.',

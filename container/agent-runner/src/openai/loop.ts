@@ -4,7 +4,7 @@
  */
 import type { LanguageModelV4FunctionTool, LanguageModelV4Prompt } from '@ai-sdk/provider';
 import { z } from 'zod';
-import type { Tool } from '../tool.ts';
+import type { Tool, ToolResult } from '../tool.ts';
 import type { Conversation } from './conversation.ts';
 import type { Failure } from './failure.ts';
 import type { AskModel } from './request.ts';
@@ -32,6 +32,8 @@ export type LoopEnd =
 const EMPTY =
   '<note>Your answer was empty. Say now what the chat should read. If there is nothing worth saying, answer with <internal>nothing to say</internal> alone.</note>';
 const ONLY_THOUGHT = 'the model reached the limit of its answer before it had said anything';
+const ALIVE_EVERY_MS = 1000;
+const END_MS = 2000;
 const CUT_OFF = '(The model had to stop here: its answer became too long.)';
 
 /** Never rejects, except when the conversation cannot be written. */
@@ -89,16 +91,31 @@ export async function runLoop(parts: LoopParts): Promise<LoopEnd> {
   return { kind: 'failed', failure: { code: 'max_turns', message } };
 }
 
-async function use(call: Call, { tools, onActivity, longestResult }: LoopParts): Promise<string> {
+async function use(call: Call, { tools, onActivity, longestResult, signal }: LoopParts): Promise<string> {
   const tool = tools.find((candidate) => candidate.name === call.name);
   if (!tool)
     return `not done: there is no tool ${call.name.slice(0, 100)}; there are ${tools.map(({ name }) => name).join(', ')}`;
   if (typeof call.input === 'string')
     return `not done: the arguments are no JSON object: ${call.input.slice(0, 200)}`;
   onActivity(call.name);
-  const { text, isError } = await tool.call(call.input);
+  // Some wait for people, or for another's work.
+  const life = setInterval(() => onActivity(call.name), ALIVE_EVERY_MS);
+  const { text, isError } = await Promise.race([tool.call(call.input), stopped(signal)]);
+  clearInterval(life);
   const shown = text.length > longestResult ? `${text.slice(0, longestResult)}…` : text;
   return isError ? `Error: ${shown}` : shown;
+}
+
+/** Most tools end by themselves then, and soon: what they had done by then is worth hearing. */
+function stopped(signal: AbortSignal): Promise<ToolResult> {
+  return new Promise((resolve) => {
+    const end = () => {
+      const result = { text: 'not waited for: the turn was stopped', isError: true };
+      setTimeout(() => resolve(result), END_MS).unref();
+    };
+    if (signal.aborted) end();
+    else signal.addEventListener('abort', end, { once: true });
+  });
 }
 
 const hasPicture = (message: LanguageModelV4Prompt[number]): boolean =>

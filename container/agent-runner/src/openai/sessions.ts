@@ -5,6 +5,7 @@
 import { randomUUID } from 'node:crypto';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
+import type { Kept } from './conversation.ts';
 import { type Entry, entrySchema } from './transcript.ts';
 
 /** At so many the older half goes: each run of a task with a conversation of its own begins one that nobody resumes. */
@@ -30,15 +31,18 @@ export class Sessions {
     return { id, fresh: sessionId !== null, entries: [] };
   }
 
-  append(id: string, entries: readonly Entry[]): void {
-    fs.appendFileSync(this.#path(id), lines(entries), { mode: 0o600 });
-  }
-
-  /** In place of all that was there; whole or not at all. */
-  replace(id: string, entries: readonly Entry[]): void {
-    const staged = `${this.#path(id)}.${randomUUID()}.tmp`;
-    fs.writeFileSync(staged, lines(entries), { flag: 'wx', mode: 0o600 });
-    fs.renameSync(staged, this.#path(id));
+  /** Where that conversation is kept. */
+  keep(id: string): Kept {
+    const path = this.#path(id);
+    return {
+      append: (entries) => fs.appendFileSync(path, lines(entries), { mode: 0o600 }),
+      // Whole or not at all.
+      replace(entries) {
+        const staged = `${path}.${randomUUID()}.tmp`;
+        fs.writeFileSync(staged, lines(entries), { flag: 'wx', mode: 0o600 });
+        fs.renameSync(staged, path);
+      },
+    };
   }
 
   /** Null when there is no such conversation. */
