@@ -20,9 +20,25 @@ const DEFAULT = 'default';
 type Scope = string;
 /** Between two requests: a hundred groups at a first start must not use up what may be asked. */
 const PACE_MS = 100;
+/** After so many in a row the rest comes slowly: a thousand groups at once must not keep the daemon at it for minutes. */
+const AT_ONCE = 100;
+const SLOW_MS = 2000;
 const RETRY_MS = 60_000;
 /** A chat that refuses (the bot is not in it, perhaps) is left alone for so long. */
 const REFUSED_MS = 60 * 60_000;
+
+interface Menu {
+  commands: MenuCommand[];
+  /** As it is remembered. */
+  digest: string;
+}
+
+interface Difference {
+  botId: number;
+  scope: Scope;
+  /** Null: the chat is to have none. */
+  menu: Menu | null;
+}
 
 export interface CommandMenusOptions {
   db: Db;
@@ -43,66 +59,77 @@ export function createCommandMenus({ db, clock, log, telegram, bot }: CommandMen
   const isOver = () => stopped.signal.aborted || !db.sqlite.open;
   /** By scope: not to be asked before this, on the monotonic clock. */
   const refused = new Map<Scope, number>();
-  let isRunning = false;
+  /** Null: nothing is being set. `stale`: what was listed may not be what is wanted any more. */
+  let work: { stale: boolean } | null = null;
 
   function changed(): void {
-    if (isRunning || isOver() || bot() === null) return;
-    isRunning = true;
-    run()
-      .catch((error: unknown) => log.error({ event: 'menus_failed', err: error }, messageOf(error)))
-      .finally(() => {
-        isRunning = false;
-      });
+    if (work) work.stale = true;
+    if (work || isOver() || bot() === null) return;
+    work = { stale: true };
+    void run(work);
   }
 
-  async function run(): Promise<void> {
-    for (let next = difference(); next && !isOver(); next = difference()) {
-      const waitMs = await set(next.botId, next.scope, next.commands);
-      await sleep(clock, waitMs, stopped.signal);
-      if (isOver()) return;
+  /** All groups are looked at once for all that differs, and again only after a change. */
+  async function run(now: { stale: boolean }): Promise<void> {
+    let asked = 0;
+    try {
+      while (now.stale && !isOver()) {
+        now.stale = false;
+        for (const menu of differences()) {
+          const failedMs = await set(menu);
+          asked += 1;
+          // What has failed differs still: looked for anew after the wait.
+          if (failedMs > 0) now.stale = true;
+          await sleep(clock, failedMs || (asked < AT_ONCE ? PACE_MS : SLOW_MS), stopped.signal);
+          if (now.stale || isOver()) break;
+        }
+      }
+    } catch (error) {
+      log.error({ event: 'menus_failed', err: error }, messageOf(error));
+    } finally {
+      work = null; // at once: a change from now on begins anew
     }
   }
 
-  /** A scope whose menu is not as it should be. */
-  function difference(): { botId: number; scope: Scope; commands: MenuCommand[] } | null {
+  /** What is not as it should be: main first, then the newest, where somebody may be looking just now. */
+  function differences(): Difference[] {
     const botId = bot()?.id;
-    if (botId === undefined || isOver()) return null;
-    const wanted = wantedMenus();
+    if (botId === undefined || isOver()) return [];
+    const [first, ...others] = db.groups.all();
+    const groups = first ? [first, ...others.reverse()] : [];
+    const wanted = new Map([[DEFAULT, NO_MENU], ...groups.flatMap(menusOf)]);
     const known = db.questions.menus(botId);
-    for (const [scope, commands] of wanted)
-      if (known.get(scope) !== digestOf(commands) && mayAsk(scope)) return { botId, scope, commands };
+    const found: Difference[] = [];
+    for (const [scope, menu] of wanted)
+      if (known.get(scope) !== menu.digest && mayAsk(scope)) found.push({ botId, scope, menu });
     for (const scope of known.keys())
-      if (!wanted.has(scope) && mayAsk(scope)) return { botId, scope, commands: [] };
-    return null;
+      if (!wanted.has(scope) && mayAsk(scope)) found.push({ botId, scope, menu: null });
+    return found;
   }
 
   const mayAsk = (scope: Scope): boolean => clock.monotonic() >= (refused.get(scope) ?? 0);
 
-  function wantedMenus(): Map<Scope, MenuCommand[]> {
-    return new Map([[DEFAULT, []], ...db.groups.all().flatMap(menusOf)]);
-  }
-
-  /** Returns how long to wait before the next request. */
-  async function set(botId: number, scope: Scope, commands: MenuCommand[]): Promise<number> {
+  /** Returns how long to wait before anything else is asked; 0: it was set, or refused for good. */
+  async function set({ botId, scope, menu }: Difference): Promise<number> {
     const [chat = '', language] = scope.split(' ');
     const jid: ChatJid | null = chat === DEFAULT ? null : chatJid(chat);
     try {
-      await telegram.setCommands(jid, commands, language);
+      await telegram.setCommands(jid, menu?.commands ?? [], language);
     } catch (error) {
       log.debug({ event: 'menu_not_set', scope }, messageOf(error));
       const isNo = error instanceof TelegramError && [400, 403].includes(error.status);
       if (!isNo) return error instanceof TelegramError ? (error.retryAfterS ?? 60) * 1000 : RETRY_MS;
       refused.set(scope, clock.monotonic() + REFUSED_MS);
       // Of a chat that is gone there is nothing left to take away.
-      if (!isOver() && !wantedMenus().has(scope)) db.questions.dropMenu(botId, scope);
-      return PACE_MS;
+      if (!isOver() && menu === null) db.questions.dropMenu(botId, scope);
+      return 0;
     }
     refused.delete(scope);
-    if (isOver()) return PACE_MS;
+    if (isOver()) return 0;
     // An empty menu of a chat is none; that of strangers is remembered as set.
-    if (scope !== DEFAULT && commands.length === 0) db.questions.dropMenu(botId, scope);
-    else db.questions.setMenu(botId, scope, digestOf(commands));
-    return PACE_MS;
+    if (menu === null) db.questions.dropMenu(botId, scope);
+    else db.questions.setMenu(botId, scope, menu.digest);
+    return 0;
   }
 
   return {
@@ -113,13 +140,30 @@ export function createCommandMenus({ db, clock, log, telegram, bot }: CommandMen
   };
 }
 
-function menusOf({ chatJid: jid, isMain, language }: Group): [Scope, MenuCommand[]][] {
+function menusOf({ chatJid: jid, isMain, language }: Group): [Scope, Menu][] {
   if (language !== 'auto') return [[jid, menuFor(isMain, language)]];
   return LANGUAGES.map((each) => [each === DEFAULT_LANGUAGE ? jid : `${jid} ${each}`, menuFor(isMain, each)]);
 }
 
-const menuFor = (isMain: boolean, language: Language): MenuCommand[] =>
-  commandsFor(isMain).map((command) => ({ command, description: wordsOf(language).commands[command].menu }));
+// Two for each language, whatever the number of groups; a cache of pure values.
+const menus = new Map<string, Menu>();
+function menuFor(isMain: boolean, language: Language): Menu {
+  const key = `${isMain} ${language}`;
+  const known = menus.get(key);
+  if (known) return known;
+  const made = menuOf(
+    commandsFor(isMain).map((command) => ({
+      command,
+      description: wordsOf(language).commands[command].menu,
+    })),
+  );
+  menus.set(key, made);
+  return made;
+}
 
-const digestOf = (commands: readonly MenuCommand[]): string =>
-  createHash('sha256').update(JSON.stringify(commands)).digest('hex').slice(0, 16);
+function menuOf(commands: readonly MenuCommand[]): Menu {
+  const digest = createHash('sha256').update(JSON.stringify(commands)).digest('hex').slice(0, 16);
+  return { commands: [...commands], digest };
+}
+
+const NO_MENU = menuOf([]);
