@@ -6,6 +6,7 @@ import { backupEvery, DAY_MS, httpUrl, keepFor, oneOf, programWithArguments, who
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const;
 
 export function isTimezone(zone: string): boolean {
+  if (zone === 'UTC') return true; // the tables of all zones need not be loaded for it
   try {
     new Intl.DateTimeFormat('en', { timeZone: zone });
     return true;

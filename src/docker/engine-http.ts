@@ -6,10 +6,11 @@
  * tried again once when such a connection turned out to be closed; anything that changes state gets a
  * connection of its own, so that it is sent exactly once. Streams have no timeout; they end by `signal`.
  */
-import http, { type IncomingMessage } from 'node:http';
+import type { Agent, IncomingMessage } from 'node:http';
 import https from 'node:https';
 import type { Readable } from 'node:stream';
 import { messageOf, NanoClawError } from '../errors.ts';
+import { http } from '../lib/node-http.ts';
 import type { EngineAddress } from './engine-address.ts';
 
 /** A failure of the engine. `status` is its HTTP status, or null when there was no answer. */
@@ -44,7 +45,7 @@ const LARGEST_ANSWER_BYTES = 32 * 1024 * 1024;
 export class EngineHttp {
   readonly #address: EngineAddress;
   readonly #timeoutMs: number;
-  readonly #kept: http.Agent;
+  readonly #kept: Agent;
 
   constructor(address: EngineAddress, timeoutMs: number) {
     this.#address = address;

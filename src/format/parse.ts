@@ -4,6 +4,7 @@
  * links, headings by underlining. markdown-it works in linear time but for brackets, which are only so many. Pure.
  */
 import createMarkdownIt, { type MarkdownIt, type StateInline, type Token } from 'markdown-it';
+import { lazily } from '../lib/lazily.ts';
 
 /** Beyond, links are left as they were written. */
 const MOST_BRACKETS = 1000;
@@ -28,15 +29,15 @@ function hasMore(source: string, sign: string, most: number): boolean {
 }
 
 const PARSERS = {
-  all: createParser(),
-  withoutLinks: createParser().disable(['link', 'image']),
-  withoutTables: createParser().disable('table'),
-  withoutBoth: createParser().disable(['link', 'image', 'table']),
+  all: lazily(createParser),
+  withoutLinks: lazily(() => createParser().disable(['link', 'image'])),
+  withoutTables: lazily(() => createParser().disable('table')),
+  withoutBoth: lazily(() => createParser().disable(['link', 'image', 'table'])),
 };
 
 function parserFor(withoutLinks: boolean, withoutTables: boolean): MarkdownIt {
-  if (withoutTables) return withoutLinks ? PARSERS.withoutBoth : PARSERS.withoutTables;
-  return withoutLinks ? PARSERS.withoutLinks : PARSERS.all;
+  if (withoutTables) return withoutLinks ? PARSERS.withoutBoth() : PARSERS.withoutTables();
+  return withoutLinks ? PARSERS.withoutLinks() : PARSERS.all();
 }
 
 function createParser(): MarkdownIt {

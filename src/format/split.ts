@@ -3,6 +3,7 @@
  * goes on in the next part, so a fence is closed and opened again with its language. Where the cut falls: at the end
  * of a paragraph or line, outside of code first; of a sentence; of a word; else between two characters. Pure.
  */
+import { lazily } from '../lib/lazily.ts';
 import { clipped, type Entity, type Formatted, MAX_ENTITIES } from './entities.ts';
 
 /** A part that is cut shorter for its entities is not cut below this. */
@@ -11,7 +12,7 @@ const SENTENCE_END = /[.!?…。！？؟।]["'”’»)\]]*\s+/gu;
 const WORD_END = /\s+/gu;
 /** How far a character may reach, for looking where one ends. */
 const LONGEST_CHARACTER = 64;
-const characters = new Intl.Segmenter('en', { granularity: 'grapheme' });
+const characters = lazily(() => new Intl.Segmenter('en', { granularity: 'grapheme' }));
 
 /** One part after the other. `limit` is for each in UTF-16 units, at least 2; `first` for the first one alone. */
 export function* split(
@@ -83,7 +84,11 @@ function lastEnd(window: string, pattern: RegExp): number {
 function betweenCharacters(text: string, from: number, most: number): number {
   const start = outsidePair(text, Math.max(from, most - LONGEST_CHARACTER));
   const around = text.slice(start, most + LONGEST_CHARACTER);
-  const at = start + (characters.segment(around).containing(most - start)?.index ?? 0);
+  const at =
+    start +
+    (characters()
+      .segment(around)
+      .containing(most - start)?.index ?? 0);
   const cut = at > start ? at : outsidePair(text, most);
   return cut > from ? cut : most;
 }

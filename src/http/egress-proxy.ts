@@ -7,11 +7,12 @@
  * connection, and again for those that are open when it has changed. CONNECT tunnels and plain http:// requests;
  * nothing is kept, cached or looked into. A refusal is a 403 with one plain line.
  */
-import http, { type IncomingMessage, type ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { isIP } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { type Clock, systemClock } from '../lib/clock.ts';
+import { http } from '../lib/node-http.ts';
 import type { Rate } from '../lib/token-bucket.ts';
 import type { Logger } from '../log.ts';
 import { dialFirst, interfaceAddresses, joined } from './dial.ts';

@@ -6,10 +6,11 @@
  * they come, with back-pressure; whichever side goes away takes the other with it. Counts requests and tokens as they
  * pass. Never logs a header's value or a body.
  */
-import http, { type IncomingMessage, type ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import https from 'node:https';
 import { messageOf } from '../errors.ts';
 import { type Clock, systemClock } from '../lib/clock.ts';
+import { http } from '../lib/node-http.ts';
 import type { Rate } from '../lib/token-bucket.ts';
 import type { Logger } from '../log.ts';
 import { type Door, type DoorLimits, SERVER_LIMITS } from './door.ts';

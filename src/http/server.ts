@@ -3,10 +3,11 @@
  * simulator). Loopback by default, where only requests that name this machine are answered; elsewhere, and wherever a
  * token is set, a guard stands before everything. It changes nothing.
  */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { messageOf, NanoClawError } from '../errors.ts';
 import { isLoopbackHost } from '../lib/loopback.ts';
+import { http } from '../lib/node-http.ts';
 import type { Guard } from './guard.ts';
 
 /** Handles a request and returns true, or leaves it and returns false. */
@@ -34,7 +35,7 @@ export async function startHttpServer({
   handlers,
   guard,
 }: HttpServerOptions): Promise<HttpServer> {
-  const server = createServer((req, res) => {
+  const server = http.createServer((req, res) => {
     if (guard) {
       if (!guard.admit(req, res)) return;
     } else if (!isLoopbackHost(hostName(req.headers.host ?? ''))) {

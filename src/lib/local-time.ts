@@ -3,9 +3,17 @@ import { BoundedMap } from './bounded-map.ts';
 
 /** `2026-11-02 09:00:05 Mon`, in the zone. */
 export function localTime(ms: number, timezone: string): string {
+  if (timezone === 'UTC') return utcTime(new Date(ms));
   const parts: Record<string, string> = {};
   for (const { type, value } of formatter(timezone).formatToParts(ms)) parts[type] = value;
   return `${parts.year}-${parts.month}-${parts.day} ${parts.hour}:${parts.minute}:${parts.second} ${parts.weekday}`;
+}
+
+const WEEKDAYS = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat'];
+
+/** The tables of all zones need not be loaded for it. */
+function utcTime(at: Date): string {
+  return `${at.toISOString().slice(0, 19).replace('T', ' ')} ${WEEKDAYS[at.getUTCDay()]}`;
 }
 
 // A formatter costs 30 µs to make; this is a cache of pure values; a zone's name comes in any case.

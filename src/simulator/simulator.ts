@@ -5,9 +5,10 @@
  * Invariants: ids are never reused (with a state file: not even after a restart or a crash); the bot learns of
  * everything through getUpdates only; no request, however odd, ends the process.
  */
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Clock } from '../lib/clock.ts';
+import { http } from '../lib/node-http.ts';
 import { BotApi } from './bot-api.ts';
 import { SimEmitter, type SimEvents } from './events.ts';
 import { SimFaults } from './faults.ts';
@@ -199,7 +200,7 @@ export function serveSimulator(
   sim: Simulator,
   { host = '127.0.0.1', port = 0 }: { host?: string; port?: number } = {},
 ): Promise<{ url: string; close(): Promise<void> }> {
-  const server = createServer((req, res) => {
+  const server = http.createServer((req, res) => {
     if (sim.handle(req, res)) return;
     if (req.url === '/') res.writeHead(302, { location: '/sim/' }).end();
     else res.writeHead(404).end();

@@ -4,10 +4,11 @@
  */
 import { createWriteStream } from 'node:fs';
 import { open } from 'node:fs/promises';
-import http from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import https from 'node:https';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { http } from '../lib/node-http.ts';
 
 export interface Download {
   fileId: string;
@@ -97,7 +98,7 @@ function whatWentWrong(error: unknown): unknown {
   return new DownloadError('the download was cut off', false);
 }
 
-function get(url: URL, signal: AbortSignal): Promise<http.IncomingMessage> {
+function get(url: URL, signal: AbortSignal): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     const client = url.protocol === 'https:' ? https : http;
     const request = client.get(url, { signal, agent: false }, resolve);

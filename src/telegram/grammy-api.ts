@@ -2,11 +2,11 @@
  * The Bot API by grammY. Two Api objects: polling has its own, so that a long poll never holds up a send, with a time limit a
  * little above the poll's (grammY's default is 500 s). No retry happens here; that is the outbox' business.
  */
-import http from 'node:http';
 import https from 'node:https';
 import { Api, type ApiClientOptions, GrammyError, HttpError, InputFile } from 'grammy';
 import type { LanguageCode, MessageEntity } from 'grammy/types';
 import { messageOf } from '../errors.ts';
+import { http } from '../lib/node-http.ts';
 import {
   NetworkError,
   type OutgoingMessage,

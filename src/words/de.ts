@@ -1,5 +1,6 @@
 /** What the daemon says in chats by itself, in German. How to add a sentence: en.ts. */
 import { ageOf, durationOf, type Length, type Unit } from '../lib/duration.ts';
+import { lazily } from '../lib/lazily.ts';
 import type { Words } from '../words.ts';
 import { countedIn } from './counted.ts';
 
@@ -11,15 +12,15 @@ const dollars = new Intl.NumberFormat('de', {
 const counted = countedIn('de');
 
 const unit = (name: string) =>
-  new Intl.NumberFormat('de', { style: 'unit', unit: name, unitDisplay: 'short' });
-const UNITS: Record<Unit, Intl.NumberFormat> = {
+  lazily(() => new Intl.NumberFormat('de', { style: 'unit', unit: name, unitDisplay: 'short' }));
+const UNITS: Record<Unit, () => Intl.NumberFormat> = {
   d: unit('day'),
   h: unit('hour'),
   min: unit('minute'),
   s: unit('second'),
 };
 const lengthOf = (length: Length): string =>
-  length.map(([count, name]) => UNITS[name].format(count)).join(' ');
+  length.map(([count, name]) => UNITS[name]().format(count)).join(' ');
 
 const MINUTE = {
   weekday: 'short',

@@ -6,7 +6,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { appendFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type Server } from 'node:http';
+import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import path from 'node:path';
@@ -16,6 +16,7 @@ import { databaseFile } from '../../db/open.ts';
 import { createDb, type Db } from '../../db.ts';
 import { Engine } from '../../docker/engine.ts';
 import { sleep, systemClock } from '../../lib/clock.ts';
+import { http } from '../../lib/node-http.ts';
 import { createLogger } from '../../log.ts';
 import { groupPaths } from '../../mailbox/layout.ts';
 import { removeNetworks } from '../../runtime/docker-network.ts';
@@ -80,7 +81,7 @@ async function build(
   const canaries = plantNames();
   const visits: string[] = [];
   const service = async (host: string): Promise<number> => {
-    const server = createServer((request, response) => {
+    const server = http.createServer((request, response) => {
       visits.push(`${host} by ${request.method} ${request.url}`);
       response.end('reached');
     });
@@ -90,7 +91,7 @@ async function build(
   };
   const loopback = await service('127.0.0.1');
   const everywhere = await service('0.0.0.0');
-  const model = createServer(() => {}); // a turn of Claude goes on until the drill is over
+  const model = http.createServer(() => {}); // a turn of Claude goes on until the drill is over
   await listen(model, '127.0.0.1');
   cleanups.push(
     () => model.closeAllConnections(),
