@@ -11,7 +11,7 @@ import { LEAST, type Reservation } from './db/charges.ts';
 import type { Db } from './db.ts';
 import { NanoClawError } from './errors.ts';
 import { localTime } from './lib/local-time.ts';
-import { fromWall } from './next-run/zone.ts';
+import { fromWall } from './lib/zone.ts';
 import { type Group, iso } from './types.ts';
 import type { Words } from './words.ts';
 

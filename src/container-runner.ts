@@ -54,8 +54,8 @@ export interface ContainerRunnerOptions extends Omit<PoolOptions, 'onStarted' | 
   presence: Pick<Presence, 'begin' | 'ended'>;
   /** How long the conversation's next turn should wait for files, and for the rest of an album. */
   incompleteMs: (jid: ChatJid, of: Conversation) => number;
-  /** Called before each turn, so that the snapshots in the mailbox are fresh. */
-  writeSnapshots: (group: Group) => void;
+  /** Called before each turn, so that the snapshots in the mailbox are fresh. Never rejects: they are hints. */
+  writeSnapshots: (group: Group) => Promise<void>;
   /** A task's run has ended or is to be repeated. */
   tasksChanged: (jid: ChatJid) => void;
   /** How often reality is looked at. Default: RECONCILE_MS. */

@@ -1,7 +1,7 @@
 import { CronExpressionParser } from 'cron-parser';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { fromWall } from './next-run/zone.ts';
+import { fromWall } from './lib/zone.ts';
 import {
   checkSchedule,
   nextRun,

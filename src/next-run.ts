@@ -11,8 +11,8 @@
  */
 import { BoundedMap } from './lib/bounded-map.ts';
 import { formatDuration, parseDuration } from './lib/duration.ts';
+import { fromWall, isSteady, offsetAt, toWall } from './lib/zone.ts';
 import { type Cron, CronError, nextWall, parseCron } from './next-run/cron.ts';
-import { fromWall, isSteady, offsetAt, toWall } from './next-run/zone.ts';
 import { ENGLISH, type Sentence } from './words.ts';
 
 export type ScheduleType = 'cron' | 'interval' | 'once';

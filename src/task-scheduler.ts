@@ -14,7 +14,7 @@ import type { Clock, Timer } from './lib/clock.ts';
 import type { Reach } from './lib/failpoint.ts';
 import type { Logger } from './log.ts';
 import { claimDue, judgeWaiting } from './task-scheduler/claim.ts';
-import { type ChatJid, type Iso, iso } from './types.ts';
+import { type ChatJid, type Folder, type Iso, iso } from './types.ts';
 
 /** The longest sleep: what the clock did meanwhile is noticed then. One index look-up each time. */
 export const LOOK_MS = 30_000;
@@ -24,7 +24,7 @@ export const CATCH_UP_SPACING_MS = 10_000;
 const RETRY_MS = 5000;
 /** A clock that is only adjusted goes back by less. */
 const SET_BACK_MS = 1000;
-const BATCH = 200;
+const BATCH = 500;
 /** Claiming goes on for so long at a time, about a thousand tasks; then others have their turn. */
 const CLAIM_MS = 200;
 
@@ -112,9 +112,15 @@ export function createTaskScheduler(options: TaskSchedulerOptions): TaskSchedule
     const due = db.tasks.due(iso(now), BATCH);
     const changed = new Set<ChatJid>();
     if (due.length === 0) return { changed, more: false };
+    const gone = new Map<Folder, boolean>();
+    const isGone = (folder: Folder): boolean => {
+      const known = gone.get(folder) ?? db.groups.byFolder(folder) === null;
+      gone.set(folder, known);
+      return known;
+    };
     db.transaction(() => {
       for (const task of due) {
-        const claim = claimDue(db, task, now, () => nextCatchUp(now));
+        const claim = claimDue(db, task, now, () => nextCatchUp(now), isGone);
         const details = { event: 'task_due', task: task.id, group: task.folder, ...claim };
         log[claim.paused === undefined ? 'debug' : 'warn'](details, claim.paused);
         changed.add(task.chatJid);

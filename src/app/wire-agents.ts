@@ -2,7 +2,7 @@
 import { type ContainerRunner, createContainerRunner } from '../container-runner.ts';
 import { createGroupQueue, type GroupQueue } from '../group-queue.ts';
 import { type AskedWaits, createAskedWaits } from '../ipc/asked-waits.ts';
-import { type createTaskSnapshots, writeAvailableGroups, writeCurrentTasks } from '../ipc/snapshots.ts';
+import type { TaskSnapshots } from '../ipc/snapshots.ts';
 import { createIpc, type Ipc } from '../ipc.ts';
 import type { FileEvents } from '../lib/file-events.ts';
 import type { Random } from '../lib/random.ts';
@@ -11,7 +11,7 @@ import { mountPlaces } from '../mounts/places.ts';
 import { type ChosenRuntime, chooseRuntime } from '../runtime/choose-runtime.ts';
 import { createTaskScheduler, type TaskScheduler } from '../task-scheduler.ts';
 import type { TaskRules } from '../tasks.ts';
-import { type ChatJid, iso } from '../types.ts';
+import type { ChatJid } from '../types.ts';
 import { type Links, need } from './links.ts';
 import { openProxies } from './open-proxies.ts';
 import type { WireParts } from './wire.ts';
@@ -23,7 +23,7 @@ export interface AgentsParts extends WireParts {
   fileEvents: FileEvents;
   random: Random;
   tasks: TaskRules;
-  taskSnapshots: ReturnType<typeof createTaskSnapshots>;
+  taskSnapshots: TaskSnapshots;
   groupsChanged: () => void;
   /** By a command: whoever asked may look at once. */
   tasksChanged: (jid: ChatJid) => void;
@@ -103,10 +103,7 @@ export function wireAgents(parts: AgentsParts): Agents {
     wakeQueue: links.wakeQueue,
     presence,
     incompleteMs: attachments.waitMs,
-    writeSnapshots: (group) => {
-      writeAvailableGroups(db, config.home, group, iso(clock.now()));
-      writeCurrentTasks(db, config.home, group, iso(clock.now()));
-    },
+    writeSnapshots: taskSnapshots.writeBeforeTurn,
     // By the schedule or a run: often, and nobody waits for it.
     tasksChanged(jid) {
       need(late.scheduler).changed();

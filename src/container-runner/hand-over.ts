@@ -48,6 +48,8 @@ export function createHandOver(options: HandOverOptions): HandOver {
       return agent.instead;
     }
     standstill.back();
+    // For a warm one they were written before the claim.
+    if (!warm) await options.writeSnapshots(group);
     if (agent.state !== 'busy') {
       shown.end();
       const result = settlement.fail(turn, {

@@ -73,6 +73,7 @@ export function createNextTurn(options: NextTurnOptions): (jid: ChatJid) => Prom
     } catch (error) {
       return { instead: engineAway(error) };
     }
+    if (agent) await options.writeSnapshots(group);
     const claimed = claim(group, agent);
     if (!claimed) return { instead: waitOf(group) ?? 'idle' };
     options.onClaimed(claimed.turn.id);

@@ -1,5 +1,5 @@
 /**
- * The last step before an agent sees its turn: fresh snapshots and the turn file lie ready, and the turn runs in this
+ * The last step before an agent sees its turn: the turn file lies ready, and the turn runs in this
  * container. The file is shown only behind the commit, so an agent never works on a turn that is not its own.
  */
 import type { ContainerRunnerOptions } from '../container-runner.ts';
@@ -10,18 +10,17 @@ import type { TurnFile } from '../protocol.ts';
 import { type Group, iso } from '../types.ts';
 import type { Agent } from './pool.ts';
 
-export type StageOptions = Pick<ContainerRunnerOptions, 'db' | 'clock' | 'home' | 'writeSnapshots' | 'reach'>;
+export type StageOptions = Pick<ContainerRunnerOptions, 'db' | 'clock' | 'home' | 'reach'>;
 
 /** False when somebody stopped the turn meanwhile. Throws what the disk and the database throw. */
 export function stageFor(
-  { db, clock, home, writeSnapshots, reach }: StageOptions,
+  { db, clock, home, reach }: StageOptions,
   group: Group,
   agent: Agent,
   turn: Turn,
   file: Omit<TurnFile, 'container'>,
 ): boolean {
   const container = agent.container.name;
-  writeSnapshots(group);
   stageTurn(groupPaths(home, group.folder), { ...withNotes(file, agent), container });
   reach?.('turn.staged');
   return db.turns.markRunning(turn.id, container, iso(clock.now()));

@@ -31,6 +31,10 @@ export interface Task {
 
 type Row = Record<string, string | number | null>;
 
+/** Folder, creation and id of a task: where a page of them ends. */
+export type OpenPlace = [string, string, string];
+export const FIRST_PLACE: OpenPlace = ['', '', ''];
+
 const TASK = `id, group_folder, chat_jid, prompt, schedule_type, schedule_value, timezone, context_mode, misfire, script,
   thread_id, status, status_reason, anchor, next_run, last_run, last_result, failures, created_by, created_at`;
 const toTask = (r: Row): Task => ({
@@ -69,6 +73,15 @@ export function taskRepository(db: Sqlite) {
     `SELECT ${TASK} FROM scheduled_tasks WHERE group_folder = ? ORDER BY created_at`,
   );
   const all = db.prepare<[], Row>(`SELECT ${TASK} FROM scheduled_tasks ORDER BY group_folder, created_at`);
+  const OPEN = `SELECT ${TASK} FROM scheduled_tasks INDEXED BY scheduled_tasks_by_group`;
+  const openOf = db.prepare<[string], Row>(
+    `${OPEN} WHERE group_folder = ? AND status IN ('active', 'paused') ORDER BY created_at, id`,
+  );
+  const openAfter = db.prepare<[string, string, string, number], Row>(
+    `${OPEN} WHERE (group_folder, created_at, id) > (?, ?, ?) AND status IN ('active', 'paused')
+     ORDER BY group_folder, created_at, id LIMIT ?`,
+  );
+  const elsewhere = db.prepare<[], number>('PRAGMA data_version').pluck();
   const countOpen = db
     .prepare<[string], number>(
       "SELECT count(*) FROM scheduled_tasks WHERE group_folder = ? AND status IN ('active', 'paused')",
@@ -97,8 +110,10 @@ export function taskRepository(db: Sqlite) {
     'UPDATE scheduled_tasks SET last_run = ?, last_result = ?, failures = ? WHERE id = ?',
   );
   const find = (row: Row | undefined): Task | null => (row === undefined ? null : toTask(row));
+  let changes = 0;
   return {
     insert(t: Task): void {
+      changes += 1;
       insert.run(
         t.id,
         t.folder,
@@ -123,6 +138,7 @@ export function taskRepository(db: Sqlite) {
       );
     },
     update(t: Task): void {
+      changes += 1;
       update.run(
         t.prompt,
         t.scheduleType,
@@ -142,6 +158,17 @@ export function taskRepository(db: Sqlite) {
     byId: (id: string): Task | null => find(byId.get(id)),
     ofGroup: (folder: Folder): Task[] => ofGroup.all(folder).map(toTask),
     all: (): Task[] => all.all().map(toTask),
+    /** Active and paused ones of a group, oldest first. */
+    openOf: (folder: Folder): Task[] => openOf.all(folder).map(toTask),
+    /** Active and paused ones of all groups, the next so many; `after`: where the ones before ended. */
+    openAfter(after: OpenPlace, limit: number): { tasks: Task[]; end: OpenPlace } {
+      const rows = openAfter.all(...after, limit);
+      const tasks = rows.map(toTask);
+      const last = tasks.at(-1);
+      return { tasks, end: last ? [last.folder, last.createdAt, last.id] : after };
+    },
+    /** Another text: a task may be another than before, whoever changed it. */
+    version: (): string => `${changes} ${elsewhere.get()}`,
     /** Active and paused ones of a group. */
     countOpen: (folder: Folder): number => countOpen.get(folder) ?? 0,
     /** Active tasks whose time has come, oldest first. */
@@ -152,13 +179,16 @@ export function taskRepository(db: Sqlite) {
       return (times.sort()[0] ?? null) as Iso | null;
     },
     setNextRun(id: string, next: Iso | null): void {
+      changes += 1;
       setNext.run(next, id);
     },
     /** Ends or pauses: no further run is due. */
     setStatus(id: string, status: TaskStatus, reason: string | null): void {
+      changes += 1;
       setStatus.run(status, reason, id);
     },
     noteResult(id: string, lastRun: Iso, result: string, failures: number): void {
+      changes += 1;
       ran.run(lastRun, result, failures, id);
     },
   };

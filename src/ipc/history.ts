@@ -8,7 +8,7 @@ import type { Db } from '../db.ts';
 import { NanoClawError } from '../errors.ts';
 import { parseDuration } from '../lib/duration.ts';
 import { localTime } from '../lib/local-time.ts';
-import { fromWall } from '../next-run/zone.ts';
+import { fromWall } from '../lib/zone.ts';
 import type { Command } from '../protocol/commands.ts';
 import type { TaskRules } from '../tasks.ts';
 import { type Group, type Iso, iso, type Seq, type TurnId } from '../types.ts';

@@ -1,5 +1,5 @@
 /**
- * Five-field cron expressions on the wall clock. Pure, knows no zones (zone.ts does) and no seconds.
+ * Five-field cron expressions on the wall clock. Pure, knows no zones (lib/zone.ts does) and no seconds.
  * minute 0-59, hour 0-23, day of month 1-31, month 1-12 or JAN-DEC, day of week 0-7 or SUN-SAT (0 and 7 are Sunday);
  * `*`, lists, ranges, steps; and @hourly, @daily, @midnight, @weekly, @monthly, @yearly, @annually.
  * As in every cron: when day of month and day of week are both given, either of them is enough.

@@ -12,7 +12,7 @@ import { messageOf } from '../errors.ts';
 import { nextRun } from '../next-run.ts';
 import { skippedOnce, skipRun } from '../tasks/waiting-runs.ts';
 import { GRACE_MS, scheduleOf, tooLate } from '../tasks.ts';
-import { type ChatJid, type Iso, iso } from '../types.ts';
+import { type ChatJid, type Folder, type Iso, iso } from '../types.ts';
 import { REASONS } from '../words.ts';
 
 /** So many missed instants get rows of their own; a longer stop is summed up in the run that covers it. */
@@ -31,8 +31,14 @@ export interface Claim {
  * In the caller's transaction. `catchUpAt` says when a late run may begin. A task that cannot go on is paused; what
  * the database throws is thrown, since that is no task's fault.
  */
-export function claimDue(db: Db, task: Task, now: number, catchUpAt: () => Iso): Claim {
-  if (db.groups.byFolder(task.folder) === null) return pause(db, task, now, REASONS.groupGone);
+export function claimDue(
+  db: Db,
+  task: Task,
+  now: number,
+  catchUpAt: () => Iso,
+  isGone = (folder: Folder): boolean => db.groups.byFolder(folder) === null,
+): Claim {
+  if (isGone(task.folder)) return pause(db, task, now, REASONS.groupGone);
   let came: ReturnType<typeof dueInstants>;
   try {
     came = dueInstants(task, now);

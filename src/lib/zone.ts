@@ -2,7 +2,7 @@
  * Wall-clock time and instants in an IANA zone. Pure. A "wall" is the local date and time written as if it were
  * UTC, in milliseconds: 2026-03-29 02:30 in Berlin has a wall even though no instant shows it.
  */
-import { BoundedMap } from '../lib/bounded-map.ts';
+import { BoundedMap } from './bounded-map.ts';
 
 const MINUTE = 60_000;
 const HOUR = 3_600_000;
