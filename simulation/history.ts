@@ -14,6 +14,7 @@ import { checkFiles } from './checks/files.ts';
 import { createLimitsCheck } from './checks/limits.ts';
 import { checkMessages } from './checks/messages.ts';
 import { checkOutbox } from './checks/outbox.ts';
+import { checkQuestions } from './checks/questions.ts';
 import { createRegistrations } from './checks/registrations.ts';
 import { createTaskChecks } from './checks/tasks.ts';
 import { checkEndedTurns, checkOpenTurns, checkTurns } from './checks/turns.ts';
@@ -268,10 +269,11 @@ async function live(
         if (!atRest()) world.violated('G1', `not everything came to rest: ${openWork(db)} things are open`);
         checkMessages({ world, telegram, agents, registrations, written: people.written }, db);
         checkFiles(world, db);
-        checkOutbox(world, telegram, db);
+        checkOutbox(world, telegram, registrations, db);
         checkAsides(world, telegram, (chat, messageId) => noted.has(`${chat} ${messageId}`));
         checkTurns(world, agents, db, begun);
         checkCommands(world, agents.commands, registrations, db);
+        checkQuestions({ world, telegram, registrations, people, commands: agents.commands }, db);
         tasks.atEnd(db);
       }
     }

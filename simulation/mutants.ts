@@ -33,6 +33,11 @@ export const MUTANTS: Record<string, Mutant> = {
       return { ...db, messages: { ...db.messages, insert } };
     },
   },
+  'forgets-an-answer': {
+    breaks: 'G1',
+    what: 'an agent that asked people is not told what they chose, nor that nobody did',
+    db: (db) => ({ ...db, asked: { ...db.asked, owed: () => [] } }),
+  },
   'telegram-lies': {
     breaks: 'G1',
     what: 'one send in fifteen is answered with an id, and nothing was posted',

@@ -16,6 +16,9 @@ export function checkCommands(
 ): void {
   const effects = {
     send_file: db.sqlite.prepare<[string], number>('SELECT count(*) FROM outbox WHERE text = ?').pluck(),
+    ask_user: db.sqlite
+      .prepare<[string], number>('SELECT count(*) FROM outbox WHERE text = ? AND edit_of IS NULL')
+      .pluck(),
     send_message: db.sqlite.prepare<[string], number>('SELECT count(*) FROM outbox WHERE text = ?').pluck(),
     schedule_task: db.sqlite
       .prepare<[string], number>('SELECT count(*) FROM scheduled_tasks WHERE prompt = ?')

@@ -21,9 +21,11 @@ export interface CommandRecord {
   gaveUpAt: number | null;
   /** What its agent was told; null: nothing yet. */
   answer: 'done' | 'refused' | null;
+  /** In these words. */
+  told: string | null;
 }
 
-type Good = 'send' | 'schedule' | 'change' | 'refresh' | 'elsewhere' | 'file' | 'groups';
+type Good = 'ask' | 'send' | 'schedule' | 'change' | 'refresh' | 'elsewhere' | 'file' | 'groups';
 
 export interface AgentCommands {
   readonly left: CommandRecord[];
@@ -74,6 +76,7 @@ export function createCommands(world: World, rng: Rng, openTasks: () => string[]
         file: 10,
         groups: 8,
         many: 3,
+        ask: 18,
       });
       if (what === 'bad') steps.push({ afterMs: rng.between(10, 900), do: () => leaveBad(agent) });
       else if (what === 'many')
@@ -91,7 +94,7 @@ export function createCommands(world: World, rng: Rng, openTasks: () => string[]
     const leave = () => {
       if (!command) {
         command = make(agent, what);
-        const of = command.text ?? command.prompt ?? command.caption;
+        const of = command.text ?? command.prompt ?? command.caption ?? command.question;
         record = {
           id,
           folder: agent.folder,
@@ -101,11 +104,13 @@ export function createCommands(world: World, rng: Rng, openTasks: () => string[]
           leftAt: world.timeline.now,
           gaveUpAt: null,
           answer: null,
+          told: null,
         };
         const known = record;
         left.push(known);
-        agent.await(id, (ok) => {
+        agent.await(id, (ok, text) => {
           known.answer = ok ? 'done' : 'refused';
+          known.told = text;
         });
         world.count('commands');
       }
@@ -133,6 +138,7 @@ export function createCommands(world: World, rng: Rng, openTasks: () => string[]
   } {
     if (what === 'refresh') return { type: 'refresh_groups' };
     if (what === 'send') return { type: 'send_message', text: `[c${token()}] by the way` };
+    if (what === 'ask') return ask();
     if (what === 'groups') return groups();
     if (what === 'file') return file(agent);
     if (what === 'elsewhere')
@@ -173,6 +179,16 @@ export function createCommands(world: World, rng: Rng, openTasks: () => string[]
     if (type === 'interval') return { schedule_type: type, schedule_value: rng.pick(INTERVALS), timezone };
     const at = new Date(world.timeline.wall() + rng.between(1, 4 * 24 * 60) * 60_000).toISOString();
     return { schedule_type: type, schedule_value: at.slice(0, 16), timezone };
+  }
+
+  function ask(): { type: CommandType; [key: string]: unknown } {
+    world.count('questions');
+    return {
+      type: 'ask_user',
+      question: `[c${token()}] which?`,
+      choices: ['this', 'that', 'none'],
+      wait_s: rng.pick([0, 15, 60]),
+    };
   }
 
   /** Main alone may; the others are refused. */

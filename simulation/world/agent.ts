@@ -46,7 +46,7 @@ export class Agent {
   /** Nobody has heard that it was started: its daemon was dead by then. */
   readonly isStray: boolean;
   /** Commands whose answer it has not seen yet. */
-  readonly #asked = new Map<string, (ok: boolean) => void>();
+  readonly #asked = new Map<string, (ok: boolean, text: string) => void>();
   readonly watchers: { daemon: Daemon; tell: () => void }[] = [];
   readonly name: string;
   readonly folder: string;
@@ -91,7 +91,7 @@ export class Agent {
   }
 
   /** It wants to know what becomes of a command. */
-  await(command: string, answered: (ok: boolean) => void): void {
+  await(command: string, answered: (ok: boolean, text: string) => void): void {
     this.#asked.set(command, answered);
   }
 
@@ -100,7 +100,8 @@ export class Agent {
       const file = path.join(this.mailbox, MAILBOX.results, `${id}.json`);
       if (!existsSync(file)) continue;
       this.#asked.delete(id);
-      answered(resultFileSchema.parse(JSON.parse(readFileSync(file, 'utf8'))).ok);
+      const result = resultFileSchema.parse(JSON.parse(readFileSync(file, 'utf8')));
+      answered(result.ok, result.ok ? result.detail : result.reason);
     }
   }
 

@@ -35,6 +35,8 @@ export interface PlaceHabits {
 
 export interface People {
   readonly written: Written[];
+  /** Presses under agents' questions: what they say, and as which update they were offered. */
+  readonly pressed: { data: string; place: string; update: number; at: number }[];
   /** Somebody in this chat goes on writing from now on. */
   settleIn(chat: Chat, habits: PlaceHabits): void;
   /** The group becomes a supergroup now. */
@@ -56,7 +58,31 @@ const file = (token: string) => ({
 export function createPeople(world: World, telegram: SimulatedTelegram, openTasks: () => string[]): People {
   const rng: Rng = world.rng('people');
   const written: Written[] = [];
+  const pressed: People['pressed'][number][] = [];
+  const fingers: Rng = world.rng('presses');
   let tokens = 0;
+
+  telegram.onButtons = (chat, messageId, all) => {
+    const asks = all.filter((data) => data.startsWith('ask.'));
+    if (asks.length === 0 || !fingers.chance(0.7)) return;
+    for (let times = fingers.chance(0.2) ? 2 : 1; times > 0; times -= 1) {
+      // Soon, while its agent waits; or when it has long gone on.
+      const delay = fingers.chance(0.7) ? fingers.between(500, 70_000) : fingers.around(6 * 3_600_000);
+      world.timeline.in(delay, () => press(chat, messageId, fingers.pick(asks)));
+    }
+  };
+
+  function press(chat: Chat, messageId: number, data: string): void {
+    if (!world.faults) return;
+    const message = { message_id: messageId, date: 1, chat: chatOf(chat) };
+    const from = fingers.pick(SENDERS);
+    const id = `press ${pressed.length}`;
+    const callback_query = { id, from, message, chat_instance: '1', data };
+    const update = telegram.offer({ callback_query } as unknown as Omit<Update, 'update_id'>);
+    pressed.push({ data, place: chat.place, update, at: world.timeline.now });
+    world.count('presses');
+    world.note('pressed', { chat: chat.id, messageId, update, data });
+  }
 
   function settleIn(chat: Chat, habits: PlaceHabits): void {
     let at = chat;
@@ -200,7 +226,7 @@ export function createPeople(world: World, telegram: SimulatedTelegram, openTask
     world.note('chat moved', { from: chat.id, to: id });
   }
 
-  return { written, settleIn, moveOn };
+  return { written, pressed, settleIn, moveOn };
 }
 
 const chatOf = (chat: Chat) =>

@@ -101,6 +101,8 @@ export class SimulatedTelegram {
   /** Called when a request to send has arrived. */
   onArrival: (daemon: Daemon) => void = () => {};
   onRequest: (request: SendRequest) => void = () => {};
+  /** A message with buttons has arrived; what each says when it is pressed. */
+  onButtons: (chat: Chat, messageId: number, data: string[]) => void = () => {};
   /** A message that shows how a turn goes is sent or changed. */
   onAside: (chat: number, at: number) => void = () => {};
 
@@ -504,6 +506,13 @@ export class SimulatedTelegram {
     const at = this.#world.timeline.now;
     this.arrivals.push({ chat: chat.id, place: chat.place, messageId, text, outboxId: request.outboxId, at });
     this.#world.note('arrived', { chat: chat.id, messageId, outbox: request.outboxId });
+    const buttons = message.keyboard?.inline_keyboard.flat() ?? [];
+    if (buttons.length > 0)
+      this.onButtons(
+        chat,
+        messageId,
+        buttons.map((button) => ('callback_data' in button ? button.callback_data : '')),
+      );
     return messageId;
   }
 }
