@@ -47,6 +47,8 @@ export interface ContainerRunnerOptions extends Omit<PoolOptions, 'onStarted' | 
   turnsPerHour: number;
   /** The zone in which a day of usage begins. */
   zone: string;
+  /** The model's server has no price: turns are charged with no money, whatever the proxy counts. */
+  costsNothing: boolean;
   record: Router['record'];
   askMain: Router['askMain'];
   wakeDelivery: (jid: ChatJid) => void;

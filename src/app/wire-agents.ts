@@ -97,6 +97,7 @@ export function wireAgents(parts: AgentsParts): Agents {
     memoryMb: config.containerMemoryMb,
     turnsPerHour: config.limits.turnsPerHour,
     zone: config.timezone,
+    costsNothing: config.openai !== null && config.openai.price === null,
     record: router.record,
     askMain: router.askMain,
     wakeDelivery: delivery.wake,

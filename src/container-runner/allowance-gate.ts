@@ -28,6 +28,7 @@ export interface AllowanceGateOptions {
   db: Db;
   /** Whose midnight is a day's. */
   zone: string;
+  costsNothing: boolean;
   timezoneOf: (group: Group) => string;
   record: Router['record'];
   askMain: Router['askMain'];
@@ -159,7 +160,8 @@ export function createAllowanceGate(options: AllowanceGateOptions): AllowanceGat
       return Math.max(1, Math.min(endsAt(allowance, nowMs) - nowMs, 60 * LOOK_MS));
     },
     payer(group, person, taskId, nowMs) {
-      const reserved = reservationFor(db, db.allowances.all(), group.folder);
+      const kept = reservationFor(db, db.allowances.all(), group.folder);
+      const reserved = options.costsNothing ? { usd: 0, tokens: kept?.tokens ?? 0 } : kept;
       return { person, taskId, day: dayIn(nowMs, zone), reserved };
     },
     isSpent(folder, nowMs) {

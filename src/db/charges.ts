@@ -16,7 +16,7 @@ export interface Payer {
   taskId: string | null;
   /** As 2026-11-02, in the daemon's zone. */
   day: string;
-  /** Null: there are no allowances. */
+  /** Null: there are no allowances. No dollars: the model costs nothing. */
   reserved: Reservation | null;
 }
 
@@ -77,7 +77,8 @@ export function chargeRepository(db: Sqlite, usage: UsageRepository = usageRepos
       const { input, output } = usage.takeUncharged(folder, at);
       if (input + output > 0) {
         const { usd, tokens } = expected(folder);
-        const cost = Math.min(MOST.usd, (usd / tokens) * (input + output));
+        const price = reserved?.usd === 0 ? 0 : usd / tokens;
+        const cost = Math.min(MOST.usd, price * (input + output));
         const used = { turns: 0, input_tokens: input, output_tokens: output, cost_usd: cost };
         usage.charge({ folder, day, person: '', taskId: '' }, used);
       }

@@ -267,6 +267,33 @@ describe('what an agent reports', () => {
   });
 });
 
+describe('a model that costs nothing', () => {
+  it('is charged with tokens and no money, whatever the proxy counts', async () => {
+    const daemon = new Household();
+    Object.assign(daemon.settings, {
+      AGENT_PROVIDER: 'openai',
+      CONTAINER_RUNTIME: 'docker',
+      OPENAI_MODEL: 'qwen3:8b',
+      OPENAI_BASE_URL: 'http://127.0.0.1:9/v1',
+    });
+    const family = daemon.register('family');
+    daemon.allow('family', '0.01usd/day');
+    const use = { requests: 1, failures: 0, inputTokens: 40, outputTokens: 2 };
+    daemon.agent.answer = () => {
+      daemon.db.usage.add('family', '2026-11-02', use);
+      return { text: 'done' };
+    };
+    await daemon.start();
+    for (const word of ['one', 'two', 'three']) await daemon.say(family, `@Nina ${word}`);
+    daemon.db.usage.add('family', '2026-11-02', use);
+    await daemon.say(family, '@Nina four');
+    await daemon.until(() => daemon.fates(family).every((fate) => fate === 'answered'));
+    const cost = daemon.db.allowances.used({ scope: 'group', who: 'family' }, ['2026-11-02', '2026-11-02']);
+    expect(cost.cost_usd).toBe(0);
+    expect(cost.input_tokens).toBeGreaterThanOrEqual(80);
+  });
+});
+
 describe('main', () => {
   it('is bound by its own allowance alone, and is asked in its own chat', async () => {
     const daemon = new Household();
