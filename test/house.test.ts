@@ -23,6 +23,7 @@ const LEVELS: readonly (readonly string[])[] = [
     'db',
     'registry',
     'team',
+    'skills',
     'sender-rules',
     'pairing',
     'retry',

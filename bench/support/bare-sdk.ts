@@ -199,5 +199,6 @@ function optionsFor(apiUrl: string): object {
     },
     memory: '',
     team: [],
+    skills: [],
   });
 }

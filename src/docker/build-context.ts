@@ -22,6 +22,7 @@ const FILES = [
   `${RUNNER}/tsconfig.json`,
   'src/protocol.ts',
   'src/team.ts',
+  'src/skills.ts',
   ...[
     'bounded-map',
     'fold',
@@ -53,7 +54,9 @@ export async function readBuildContext(
   { browser }: ImageVariant = { browser: false },
 ): Promise<BuildContext | null> {
   const folders = await Promise.all(
-    [`${RUNNER}/src`, 'src/protocol', 'src/team'].map((folder) => sources(projectRoot, folder)),
+    [`${RUNNER}/src`, 'src/protocol', 'src/team', 'container/skills'].map((folder) =>
+      sources(projectRoot, folder),
+    ),
   );
   const paths = [...FILES, ...folders.flat()].sort();
   const files: { path: string; content: Buffer }[] = [];

@@ -15,6 +15,7 @@ import { type CommandName, helpLine, REASONS, type Words } from '../words.ts';
 import { allowance, usage } from './allowance-commands.ts';
 import type { ChoiceKind } from './choices.ts';
 import { MAIN_COMMANDS } from './main-commands.ts';
+import { SKILL_COMMANDS } from './skill-commands.ts';
 import { TEAM_COMMANDS } from './team-commands.ts';
 
 export interface ChatCommandContext {
@@ -81,6 +82,7 @@ const HANDLERS: Partial<Record<CommandName | 'pair', Handler>> = {
     },
   },
   ...TEAM_COMMANDS,
+  ...SKILL_COMMANDS,
   usage: { listed: 'everyone', run: usage },
   ping: { listed: 'everyone', run: ({ words }) => words.pong },
   chatid: { listed: 'everyone', run: ({ group }) => group.chatJid },

@@ -57,6 +57,10 @@ export const DE: Words = {
       help: '– die Fachleute hier, und Dateien, die nicht in Ordnung sind',
     },
     ask: { menu: 'jemanden vom Fach fragen', help: 'NAME FRAGE – jemanden vom Fach fragen' },
+    skills: {
+      menu: 'was ich zu tun weiß',
+      help: '– was ich zu tun weiß, und Dateien, die nicht in Ordnung sind',
+    },
     ping: { menu: 'ein Lebenszeichen' },
     chatid: { menu: 'die Nummer dieses Chats' },
     groups: { menu: 'die Gruppen und die anderen Chats, die ich gesehen habe' },
@@ -153,6 +157,13 @@ export const DE: Words = {
       `den Namen ${name} hat schon ${other}; dieser heißt ${as}, wie die Datei`,
     unknownModel: (model: string) =>
       `das Modell „${model}“ ist unbekannt; gedacht wird mit dem der Gruppe (erwartet: opus, sonnet, haiku, fable, inherit oder claude-…)`,
+  },
+  skills: {
+    none: 'Hier gibt es keine Fertigkeiten.',
+    title: 'Das weiß ich zu tun:',
+    from: { group: 'von dieser Gruppe', global: 'für alle Gruppen', shipped: 'bringe ich mit' },
+    howToAdd:
+      'Eine Fertigkeit ist eine Datei skills/NAME/SKILL.md im Ordner einer Gruppe, oder in groups/global für alle.',
   },
   team: {
     none: 'Hier gibt es keine Fachleute.',

@@ -39,6 +39,10 @@ export const EN = {
     new: { menu: 'begin a fresh conversation' },
     team: { menu: 'the specialists here', help: '– the specialists here, and files that are not in order' },
     ask: { menu: 'ask a specialist', help: 'NAME QUESTION – ask a specialist' },
+    skills: {
+      menu: 'what I know how to do',
+      help: '– what I know how to do, and files that are not in order',
+    },
     ping: { menu: 'a sign of life' },
     chatid: { menu: 'the id of this chat' },
     groups: { menu: 'the groups, and the other chats I have seen' },
@@ -127,6 +131,12 @@ export const EN = {
       `the name ${name} is that of ${other}; it is called ${as}, as its file`,
     unknownModel: (model: string) =>
       `the model “${model}” is unknown; it thinks with the group’s own (expected opus, sonnet, haiku, fable, inherit or claude-…)`,
+  },
+  skills: {
+    none: 'There are no skills here.',
+    title: 'What I know how to do:',
+    from: { group: 'of this group', global: 'for all groups', shipped: 'comes with me' },
+    howToAdd: 'A skill is a file skills/NAME/SKILL.md in a group’s folder, or in groups/global for all.',
   },
   team: {
     none: 'There are no specialists here.',

@@ -2,7 +2,20 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type BotApi, startBotApi, TestHome } from '../support/daemon.ts';
 
-const EVERYONE = ['help', 'status', 'tasks', 'why', 'stop', 'new', 'team', 'ask', 'usage', 'ping', 'chatid'];
+const EVERYONE = [
+  'help',
+  'status',
+  'tasks',
+  'why',
+  'stop',
+  'new',
+  'team',
+  'ask',
+  'skills',
+  'usage',
+  'ping',
+  'chatid',
+];
 const MAIN = [
   ...EVERYONE,
   ...['groups', 'register', 'unregister', 'pause', 'resume', 'cancel', 'run', 'retry', 'audit', 'allowance'],

@@ -34,6 +34,7 @@ test('chat text does not act, and nothing of the host or of a user’s own setti
     turn,
     memory: '',
     team: [],
+    skills: [],
   });
   expect(options).toMatchObject({
     verbatimPrompts: true,

@@ -2,17 +2,21 @@
  * The group's files around Claude's turns: the memory and the specialists that a process is started with, and what is written
  * down of what goes on in it. A process outlives turns, so its hooks ask here which one runs.
  */
+import * as fs from 'node:fs';
 import type { Options } from '@anthropic-ai/claude-agent-sdk';
 import type { AgentEnvironment, TurnFile } from '../../../src/protocol.ts';
+import { readSkills, type Skill } from '../../../src/skills.ts';
 import { readTeam, type Specialist } from '../../../src/team.ts';
 import { archiveTranscript } from './archive.ts';
 import { readMemory } from './memory.ts';
+import { layPlugin, shippedDir } from './skills.ts';
 import { teamHooks } from './team-hooks.ts';
 import { TeamLog } from './team-log.ts';
 
 export interface World {
   memory: string;
   team: Specialist[];
+  skills: Skill[];
   /** The memory is not as the last turn left it: somebody else has written there, or it is another day. */
   isMemoryNew: boolean;
 }
@@ -24,6 +28,7 @@ export class ClaudeWorld {
   #teamLog: TeamLog | null = null;
   #team: Specialist[] = [];
   #memory = '';
+  #plugin: string | null = null;
 
   constructor(environment: AgentEnvironment, log: (line: string) => void) {
     const { NANOCLAW_GROUP_DIR: groupDir, NANOCLAW_GLOBAL_DIR: globalDir } = environment;
@@ -47,7 +52,20 @@ export class ClaudeWorld {
   look(turn: TurnFile): World {
     this.#team = readTeam(this.#folders).specialists;
     const memory = this.#readMemory(turn);
-    return { memory, team: this.#team, isMemoryNew: memory !== this.#memory };
+    const { skills } = readSkills({ ...this.#folders, shippedDir: shippedDir() });
+    return { memory, team: this.#team, skills, isMemoryNew: memory !== this.#memory };
+  }
+
+  /** The skills, as a new process finds them; those of the one before go. */
+  plugins(skills: readonly Skill[]): NonNullable<Options['plugins']> {
+    try {
+      if (this.#plugin !== null) fs.rmSync(this.#plugin, { recursive: true, force: true });
+      this.#plugin = layPlugin(skills);
+    } catch (error) {
+      this.#plugin = null;
+      this.#log(`the skills could not be laid out: ${String(error)}`);
+    }
+    return this.#plugin === null ? [] : [{ type: 'local', path: this.#plugin }];
   }
 
   hooks(): NonNullable<Options['hooks']> {

@@ -221,9 +221,11 @@ class ClaudeProvider implements Provider {
   /** The warm process when it fits, else a new one. */
   #processFor(turn: TurnFile, sessionId: string | null): ClaudeProcess {
     const { environment, variables } = this.#options;
-    const { memory, team, isMemoryNew } = this.#world.look(turn);
-    const optionsWith = (memory: string) => claudeOptions({ environment, variables, turn, memory, team });
-    const key = JSON.stringify([optionsWith(''), this.#tools.map((tool) => tool.name)]);
+    const { memory, team, skills, isMemoryNew } = this.#world.look(turn);
+    const optionsWith = (memory: string) =>
+      claudeOptions({ environment, variables, turn, memory, team, skills });
+    const told = skills.map(({ instructions }) => instructions);
+    const key = JSON.stringify([optionsWith(''), this.#tools.map((tool) => tool.name), told]);
     const warm = isMemoryNew ? null : this.#process;
     if (warm && !warm.closed && sessionId !== null && warm.sessionId === sessionId && warm.key === key)
       return warm;
@@ -234,12 +236,13 @@ class ClaudeProvider implements Provider {
       ...(browser ? { browser } : {}),
     };
     const hooks = this.#world.hooks();
+    const plugins = this.#world.plugins(skills);
     const resume = sessionId === null ? {} : { resume: sessionId };
     this.#killsBefore = oomKills();
     const startOptions = optionsWith(memory);
     const { CLAUDE_CONFIG_DIR: dir = '' } = startOptions.env ?? {};
     const usedBefore = () => (sessionId === null ? NO_USAGE : savedUsage(dir, sessionId));
-    const all = { ...startOptions, mcpServers, hooks, ...resume };
+    const all = { ...startOptions, mcpServers, plugins, hooks, ...resume };
     this.#process = new ClaudeProcess(this.#sdk.query, key, usedBefore, all);
     return this.#process;
   }
