@@ -15,7 +15,7 @@ import { type AgentEvent, eventFileName, eventSchema, MAILBOX, type ResultFile }
 import type { Folder } from '../types.ts';
 import { createAside, type OutDirectory } from './aside.ts';
 import { type ExecuteOptions, execute, knownResult } from './execute.ts';
-import { createBucket, QUOTA } from './quota.ts';
+import { createBucket, overQuota, QUOTA } from './quota.ts';
 import { idOfName, readJson } from './read-json.ts';
 
 export interface IntakeOptions extends ExecuteOptions {
@@ -287,9 +287,6 @@ export function createIntake(
 
   return { slice, hasRemoved: (name) => removed.delete(name) };
 }
-
-const overQuota = () =>
-  `the limit is ${QUOTA.commandsPerMinute} commands and ${QUOTA.bytesPerMinute} bytes a minute, and ${QUOTA.commandsWaiting} more that wait; this one was not done`;
 
 function exists(directory: MailboxDirectory, name: string): boolean {
   try {

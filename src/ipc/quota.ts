@@ -84,3 +84,7 @@ export function createLineLimit(clock: Clock, perMinute: number): () => { left_o
     return before > 0 ? { left_out: before } : {};
   };
 }
+
+/** What whoever asked beyond it is told. */
+export const overQuota = () =>
+  `the limit is ${QUOTA.commandsPerMinute} commands and ${QUOTA.bytesPerMinute} bytes a minute, and ${QUOTA.commandsWaiting} more that wait; this one was not done`;
