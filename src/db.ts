@@ -14,6 +14,7 @@ import { auditRepository } from './db/audit.ts';
 import { chargeRepository } from './db/charges.ts';
 import { correctionRepository } from './db/corrections.ts';
 import { exportRepository } from './db/exports.ts';
+import { forgettingRepository } from './db/forgettings.ts';
 import { groupRepository } from './db/groups.ts';
 import { historyRepository } from './db/history.ts';
 import { inboxRepository } from './db/inbox.ts';
@@ -88,6 +89,7 @@ export function createDb(file: string, options: OpenOptions = {}) {
     progress: progressRepository(sqlite),
     reactions: reactionRepository(sqlite),
     retention: retentionRepository(sqlite),
+    forgettings: forgettingRepository(sqlite),
     history: historyRepository(sqlite),
     search: searchRepository(sqlite),
     searchIndex: searchIndexRepository(sqlite),

@@ -219,7 +219,7 @@ export function createRouter(options: RouterOptions): Router {
     noteFiles(stored, message, group, verdict, woken);
     if (verdict.disposition === null) woken.queue.add(group.chatJid);
     if (verdict.answer === undefined) return;
-    const { text, ask, addsSpecialist } = verdict.answer;
+    const { text, ask, about, addsSpecialist } = verdict.answer;
     if (addsSpecialist) {
       db.additions.want(stored, addsSpecialist.folder, `telegram:${message.sender}`);
       attached.note(stored, message, group, { isStranger: false, forNina: true });
@@ -227,7 +227,8 @@ export function createRouter(options: RouterOptions): Router {
     }
     const { chatJid } = group;
     const { threadId } = message;
-    if (ask !== undefined) questions.ask(contextOf(group, message.sender), { kind: ask, threadId });
+    if (ask !== undefined)
+      questions.ask(contextOf(group, message.sender), { kind: ask, threadId, ...(about ? { about } : {}) });
     // Of a paused chat nobody could read it, and it would be one of many.
     else if (db.pauses.of(chatJid) === null) record({ chatJid, threadId, turnId: null, replyTo: null, text });
     woken.delivery.add(chatJid);

@@ -50,6 +50,7 @@ const LEVELS: readonly (readonly string[])[] = [
     'task-scheduler',
     'retention',
     'search-indexer',
+    'forgetting',
     'backup-schedule',
     'attachments',
     'status',

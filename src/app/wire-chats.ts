@@ -1,6 +1,7 @@
 /** The side of the daemon that faces Telegram: updates in, replies out, files that people send. Nothing is started here. */
 import type { Attachments } from '../attachments.ts';
 import { messageOf } from '../errors.ts';
+import { createForgetter, type Forgetter } from '../forgetting.ts';
 import type { Random } from '../lib/random.ts';
 import { createProblems, type Problems } from '../problems.ts';
 import { createAdmins } from '../router/admins.ts';
@@ -43,6 +44,7 @@ export interface Chats {
   presence: Presence;
   reactions: Reactions;
   attachments: Attachments;
+  forgetter: Forgetter;
   problems: Problems;
   answers: CallbackAnswers;
   pauses: PauseLook;
@@ -128,6 +130,14 @@ export function wireChats(parts: ChatsParts): Chats {
     perSender: config.limits.senderPerMinute,
     perGroup: config.limits.groupPerMinute,
   });
+  const forgetter = createForgetter({
+    db,
+    home: config.home,
+    clock,
+    log: child('forgetting'),
+    wakeDelivery: delivery.wake,
+  });
+  releasers.add(() => forgetter.stop());
   const router = createRouter({
     db,
     clock,
@@ -140,6 +150,7 @@ export function wireChats(parts: ChatsParts): Chats {
     heardPaused: (jid) => pauses.heard(jid),
     chatsChanged: groupsChanged,
     wakeAnswers: answers.wake,
+    wakeForgetting: forgetter.wake,
     wakeAsked: () => need(links.late.askedWaits).wake(),
     tasksChanged: parts.tasksChanged,
     random: parts.random,
@@ -193,6 +204,7 @@ export function wireChats(parts: ChatsParts): Chats {
     presence,
     reactions,
     attachments,
+    forgetter,
     problems,
     answers,
     pauses,

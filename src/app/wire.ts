@@ -152,6 +152,7 @@ export function wire(parts: WireParts): Wired {
   askedWaits.wake();
   releasers.add(() => askedWaits.stop());
   chats.lookAtRules();
+  chats.forgetter.start();
   poller.start();
   scheduler.start();
   retention.start();
@@ -166,6 +167,7 @@ export function wire(parts: WireParts): Wired {
     groupsChanged();
     scheduler.changed();
     for (const jid of db.outbox.chatsWithOpen()) delivery.wake(jid);
+    chats.forgetter.wake();
     // Something may have been opened again.
     for (const jid of db.messages.chatsWithOpen()) links.wakeQueue(jid);
     for (const group of db.groups.all()) taskSnapshots.writeSoon(group.chatJid);

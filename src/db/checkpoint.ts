@@ -29,4 +29,16 @@ export function keepWalSmall(db: Sqlite, log: Logger): number {
   return after;
 }
 
+/** Brings everything into the database and empties the WAL, whatever its size. False: somebody is reading, or the disk is full. */
+export function emptyWal(db: Sqlite): boolean {
+  if (!db.open || db.memory || db.inTransaction) return false;
+  db.pragma('busy_timeout = 0');
+  try {
+    const [result] = db.pragma('wal_checkpoint(TRUNCATE)') as { busy: number }[];
+    return result?.busy === 0;
+  } finally {
+    db.pragma(`busy_timeout = ${BUSY_TIMEOUT_MS}`);
+  }
+}
+
 const walBytes = (db: Sqlite): number => statSync(`${db.name}-wal`, { throwIfNoEntry: false })?.size ?? 0;

@@ -46,6 +46,8 @@ export function groupMove(db: Sqlite): (from: ChatJid, to: ChatJid) => void {
        ON CONFLICT (chat_jid) DO UPDATE SET language = coalesce(language, excluded.language)`,
     'UPDATE corrections SET chat_jid = ? WHERE chat_jid = ?',
     'UPDATE OR REPLACE topics SET chat_jid = ? WHERE chat_jid = ?',
+    'UPDATE forgettings SET chat_jid = ? WHERE chat_jid = ?',
+    'UPDATE forgettings SET told_jid = ? WHERE told_jid = ?',
     // The words of the chat are the group's under the same key, or, where the new one has a key already, indexed anew.
     `INSERT OR IGNORE INTO search_due SELECT seq FROM messages m JOIN search_chats c USING (chat_jid)
        WHERE m.chat_jid = ? AND m.chat_jid <> ?`,

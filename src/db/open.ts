@@ -98,6 +98,8 @@ function configure(db: Sqlite): void {
   db.pragma(`busy_timeout = ${BUSY_TIMEOUT_MS}`);
   db.pragma(`journal_size_limit = ${WAL_LIMIT_BYTES}`);
   db.pragma('mmap_size = 0');
+  // What was deleted is not to be read out of the file: /forget promises it.
+  db.pragma('secure_delete = ON');
   db.exec(
     'CREATE TABLE IF NOT EXISTS migrations (id INTEGER PRIMARY KEY, name TEXT NOT NULL, at TEXT NOT NULL) STRICT',
   );

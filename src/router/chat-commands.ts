@@ -14,6 +14,7 @@ import { explainMessage } from '../why.ts';
 import { type CommandName, helpLine, REASONS, type Words } from '../words.ts';
 import { allowance, usage } from './allowance-commands.ts';
 import type { ChoiceKind } from './choices.ts';
+import { FORGET } from './forget-command.ts';
 import { MAIN_COMMANDS } from './main-commands.ts';
 import { SKILL_COMMANDS } from './skill-commands.ts';
 import { TEAM_COMMANDS } from './team-commands.ts';
@@ -43,6 +44,8 @@ export interface ChatAnswer {
   text: string;
   /** Which of them is meant is asked with buttons. */
   ask?: ChoiceKind;
+  /** What that is about from the beginning, and the words to ask it with. */
+  about?: { subject: string; text: string };
   /** Messages wait again in this chat. */
   wakeQueue?: ChatJid;
   /** The chat whose tasks have changed. */
@@ -53,6 +56,8 @@ export interface ChatAnswer {
   groupsChanged?: true;
   /** More may be used than before. */
   allowancesChanged?: true;
+  /** Something is to be forgotten. */
+  forgets?: true;
   /** It is no command of the daemon after all: the message is the agent's. */
   toAgent?: true;
   /** Only main may. */
@@ -84,6 +89,7 @@ const HANDLERS: Partial<Record<CommandName | 'pair', Handler>> = {
   ...TEAM_COMMANDS,
   ...SKILL_COMMANDS,
   usage: { listed: 'everyone', run: usage },
+  forget: FORGET,
   ping: { listed: 'everyone', run: ({ words }) => words.pong },
   chatid: { listed: 'everyone', run: ({ group }) => group.chatJid },
   pair: {

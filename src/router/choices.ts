@@ -11,6 +11,7 @@ import { type ChatJid, chatJid, type Group, iso } from '../types.ts';
 import type { CommandName, Sentence, Words } from '../words.ts';
 import { TOP_UP } from './allowance-commands.ts';
 import type { ChatAnswer, ChatCommandContext } from './chat-commands.ts';
+import { FORGET_CHOICE } from './forget-command.ts';
 import { MAIN_COMMANDS, retried } from './main-commands.ts';
 
 export interface Option {
@@ -29,6 +30,8 @@ export interface Choice {
   /** Instead of "Never mind". */
   no?: Sentence;
   act(context: ChatCommandContext, value: string): ChatAnswer;
+  /** Where it is not for everybody who may ask in main, and for nobody else. `subject` as the question has it. */
+  mayPress?(group: Group, sender: string, subject: string | null): boolean;
 }
 
 const FAILURES_KEPT_MS = 7 * 86_400_000;
@@ -120,6 +123,7 @@ const CHOICES = {
     },
     act: (context, value) => typed('unregister')(context, registeredGroup(context, value).folder),
   },
+  forget: FORGET_CHOICE,
   register,
   /** Nobody has sent a command: the bot was added to a chat, and says so. */
   join: { ...register, no: (w) => w.notNow },

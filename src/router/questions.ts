@@ -111,7 +111,8 @@ export function createQuestions({ db, clock, random, people, contextOf }: Questi
     const before = db.languages.wordsFor(group.chatJid);
     if (question?.chatJid !== group.chatJid || !wanted || !choice) return { told: before.outdated };
     const standing = people.standing(group, pressed.sender);
-    if (!standing.admitted || !group.isMain) {
+    const mayPress = choice.mayPress?.(group, pressed.sender, question.subject) ?? group.isMain;
+    if (!standing.admitted || !mayPress) {
       const detail = `button of /${question.kind}: ${standing.admitted ? 'not in main' : standing.reason}`;
       note(pressed, group, detail);
       return { told: before.mayNotDecide };

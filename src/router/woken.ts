@@ -15,6 +15,8 @@ export interface Wakes {
   chatsChanged: () => void;
   /** Telegram is to be told that a button was pressed. */
   wakeAnswers: () => void;
+  /** Something is to be forgotten. */
+  wakeForgetting?: () => void;
   /** Somebody has answered an agent that may wait for it. */
   wakeAsked: () => void;
   tasksChanged: (jid: ChatJid) => void;
@@ -40,6 +42,7 @@ export interface Woken {
   over: Set<TurnId>;
   chats: boolean;
   answers: boolean;
+  forgets: boolean;
   asked: boolean;
   files: boolean;
   allowances: boolean;
@@ -56,6 +59,7 @@ export const nobodyYet = (): Woken => ({
   over: new Set(),
   chats: false,
   answers: false,
+  forgets: false,
   asked: false,
   files: false,
   allowances: false,
@@ -68,6 +72,7 @@ export function noteEffect(woken: Woken, effect: ChatAnswer, jid: ChatJid): void
   if (effect.tasksChanged) woken.tasks.add(effect.tasksChanged);
   if (effect.wakeQueue) woken.queue.add(effect.wakeQueue);
   if (effect.allowancesChanged) woken.allowances = true;
+  if (effect.forgets) woken.forgets = true;
 }
 
 /** Each to be called, also when one before it throws. */
@@ -87,6 +92,7 @@ export function wakesOf(woken: Woken, wakes: Wakes): (() => void)[] {
     ...(woken.chats ? [wakes.chatsChanged] : []),
     ...(woken.allowances ? [wakes.allowancesChanged] : []),
     ...(woken.asked ? [wakes.wakeAsked] : []),
+    ...(woken.forgets && wakes.wakeForgetting ? [wakes.wakeForgetting] : []),
     ...(woken.answers ? [wakes.wakeAnswers] : []),
   ];
 }

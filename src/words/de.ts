@@ -61,6 +61,10 @@ export const DE: Words = {
       menu: 'was ich zu tun weiß',
       help: '– was ich zu tun weiß, und Dateien, die nicht in Ordnung sind',
     },
+    forget: {
+      menu: 'deine Nachrichten vergessen lassen',
+      help: 'meine [alles | heute | 1h] – deine Nachrichten vergessen; als Antwort: diese eine',
+    },
     ping: { menu: 'ein Lebenszeichen' },
     chatid: { menu: 'die Nummer dieses Chats' },
     groups: { menu: 'die Gruppen und die anderen Chats, die ich gesehen habe' },
@@ -196,6 +200,32 @@ export const DE: Words = {
     refusedFile: (file: string, line: number | null, reason: string) =>
       line === null ? `${file}: ${reason}` : `${file}, Zeile ${line}: ${reason}`,
   },
+
+  // Vergessen
+  forgetTitle: 'Nachrichten vergessen?',
+  forgetHow: (isMain) =>
+    `Schick /forget als Antwort auf eine Nachricht${isMain ? '' : ' von dir'}, oder /forget meine mit alles, heute oder einer Zeit wie 1h.${isMain ? ' Für eine Gruppe: /forget ORDNER, auf Wunsch mit Name und Zeit.' : ''}`,
+  forgetNotYours: 'Das ist keine Nachricht von dir. In der Hauptgruppe kann jede vergessen werden.',
+  nothingToForget: 'Es gibt nichts zu vergessen: Eine solche Nachricht habe ich nicht.',
+  forgetThem: 'Vergessen',
+  forgetting: 'Ich vergesse das.',
+  confirmForget: (about) => {
+    const what = `${counted(about.count, 'Nachricht', 'Nachrichten')}${about.more ? ' oder mehr' : ''}`;
+    const whose = about.mine ? ' von dir' : about.who === null ? ' von allen' : ` von ${about.who}`;
+    const where = about.group === null ? 'hier' : `in „${about.group}“`;
+    const since = about.since === null ? '' : ` seit ${about.since}`;
+    return `${what}${whose} ${where}${since} vergessen, mit ihren Dateien und meinen Antworten darauf? Das lässt sich nicht rückgängig machen.`;
+  },
+  forgotten: (done) =>
+    [
+      `Vergessen: ${counted(done.messages, 'Nachricht', 'Nachrichten')}, ${counted(done.answers, 'Antwort', 'Antworten')} von mir darauf, ${counted(done.entries, 'Eintrag', 'Einträge')} des Suchindex, ${counted(done.files, 'Datei', 'Dateien')}, ${counted(done.lines, 'Zeile', 'Zeilen')} in Archiven.`,
+      ...(done.kept > 0
+        ? [
+            `Noch nicht: ${counted(done.kept, 'Nachricht', 'Nachrichten')}, an denen ich noch arbeite; sag es später noch einmal.`,
+          ]
+        : []),
+      'Nicht entfernen kann ich: was Telegram selbst hier zeigt, frühere Sicherungen, meine Notizen und was das Gespräch mit dem Modell noch weiß; /new beginnt ein neues.',
+    ].join('\n'),
 
   // Während eine Runde läuft
   progress: (ms: number, doing: string | null) =>
@@ -542,6 +572,10 @@ export const DE: Words = {
   },
 
   refused: {
+    forgetSince: (text) =>
+      `erwartet: alles, heute, ein Tag wie 2026-11-02 oder eine Zeit wie 1h oder 3d, nicht „${text}“`,
+    nobodyCalled: (name, group) => `niemand in „${group}“ heißt „${name}“`,
+    severalCalled: (name, ids) => `mehrere heißen „${name}“; sag mit der Nummer, wer: ${ids}`,
     registerHow: 'erwartet wird /register CHAT ORDNER [NAME]; /groups zeigt die Chats',
     notThere: (name) => `in „${name}“ bin ich nicht mehr`,
     neverSeen: (chat) => `einen Chat ${chat} habe ich nie gesehen`,

@@ -43,6 +43,10 @@ export const EN = {
       menu: 'what I know how to do',
       help: '– what I know how to do, and files that are not in order',
     },
+    forget: {
+      menu: 'have your messages forgotten',
+      help: 'mine [all | today | 1h] – forget your messages; as a reply: that one',
+    },
     ping: { menu: 'a sign of life' },
     chatid: { menu: 'the id of this chat' },
     groups: { menu: 'the groups, and the other chats I have seen' },
@@ -169,6 +173,46 @@ export const EN = {
     refusedFile: (file: string, line: number | null, reason: string) =>
       line === null ? `${file}: ${reason}` : `${file}, line ${line}: ${reason}`,
   },
+
+  // Forgetting
+  forgetTitle: 'Forget messages?',
+  forgetHow: (isMain: boolean) =>
+    `Send /forget as a reply to a message${isMain ? '' : ' of yours'}, or /forget mine with all, today or a time like 1h.${isMain ? ' Of a group: /forget FOLDER, with a name and a time if you like.' : ''}`,
+  forgetNotYours: 'That is not a message of yours. In the main group, any can be forgotten.',
+  nothingToForget: 'There is nothing to forget: I have no such message.',
+  forgetThem: 'Forget them',
+  forgetting: 'I am forgetting that.',
+  confirmForget: (about: {
+    count: number;
+    more: boolean;
+    mine: boolean;
+    who: string | null;
+    group: string | null;
+    since: string | null;
+  }) => {
+    const what = `${counted(about.count, 'message', 'messages')}${about.more ? ' or more' : ''}`;
+    const whose = about.mine ? ' of yours' : about.who === null ? ', everybody’s,' : ` of ${about.who}`;
+    const where = about.group === null ? 'here' : `in “${about.group}”`;
+    const since = about.since === null ? '' : ` since ${about.since}`;
+    return `Forget ${what}${whose} ${where}${since}, with their files and my answers to them? This cannot be undone.`;
+  },
+  forgotten: (done: {
+    messages: number;
+    entries: number;
+    answers: number;
+    files: number;
+    lines: number;
+    kept: number;
+  }) =>
+    [
+      `Forgotten: ${counted(done.messages, 'message', 'messages')}, ${counted(done.answers, 'answer', 'answers')} of mine to them, ${counted(done.entries, 'entry', 'entries')} of the search index, ${counted(done.files, 'file', 'files')}, ${counted(done.lines, 'line', 'lines')} of archives.`,
+      ...(done.kept > 0
+        ? [
+            `Not yet: ${counted(done.kept, 'message', 'messages')} that I am still working on; say it again later.`,
+          ]
+        : []),
+      'What I cannot remove: what Telegram itself shows here, backups made before, my notes, and what the conversation with the model still knows; /new begins a fresh one.',
+    ].join('\n'),
 
   // While a turn runs
   /** `doing`: a tool's name or a plain word. */
@@ -537,6 +581,10 @@ export const EN = {
 
   /** Why a command was refused, as the end of a sentence. The command line and the model are told the English one. */
   refused: {
+    forgetSince: (text: string) =>
+      `expected all, today, a day like 2026-11-02 or a time like 1h or 3d, got “${text}”`,
+    nobodyCalled: (name: string, group: string) => `nobody in “${group}” is called “${name}”`,
+    severalCalled: (name: string, ids: string) => `several are called “${name}”; say which by id: ${ids}`,
     registerHow: 'expected /register CHAT FOLDER [NAME]; /groups shows the chats',
     notThere: (name: string) => `I am not in “${name}” any more`,
     neverSeen: (chat: string) => `I have never seen a chat ${chat}`,

@@ -22,6 +22,16 @@ BEGIN INSERT OR IGNORE INTO search_due VALUES (NEW.seq); END;
 CREATE TRIGGER message_words_gone AFTER DELETE ON messages
 BEGIN INSERT OR IGNORE INTO search_due VALUES (OLD.seq); END;
 
+-- What is to be forgotten, bit by bit: the chat's messages from from_seq to to_seq, of one sender or of all, said since then.
+-- cursor: up to where they are gone; NULL: archives come first. done: how much went, as JSON. told_jid: where that is to be said.
+CREATE TABLE forgettings (
+  id INTEGER PRIMARY KEY AUTOINCREMENT, chat_jid TEXT NOT NULL, sender TEXT, since TEXT NOT NULL,
+  from_seq INTEGER NOT NULL, to_seq INTEGER NOT NULL, cursor INTEGER, done TEXT NOT NULL,
+  told_jid TEXT, thread_id INTEGER, asked_by TEXT NOT NULL, asked_at TEXT NOT NULL
+) STRICT;
+-- Who quotes a message.
+CREATE INDEX messages_by_reply ON messages (chat_jid, reply_to_message_id) WHERE reply_to_message_id IS NOT NULL;
+
 -- A message of main's whose file is to become a specialist of a group's (folder), or of all (global), once it is fetched.
 CREATE TABLE specialist_additions (
   message_seq INTEGER PRIMARY KEY, folder TEXT NOT NULL, actor TEXT NOT NULL

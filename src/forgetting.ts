@@ -1,0 +1,198 @@
+/**
+ * Forgets what somebody wanted forgotten (db/forgettings.ts holds what that is), a few messages at a time.
+ *
+ *   woken, or at the start → lines in archives → files and logs, then rows, BATCH by BATCH → updates as they came → receipt
+ *     → the write-ahead log is emptied, so that nothing is left to be read in the database's files
+ *
+ * Invariants: files go before the rows that know of them, so a kill in between leaves nothing behind: the next start goes on from
+ * the cursor; a receipt is stored with the end of its forgetting, once. A failure (a full disk) is tried again later.
+ * It never touches a session, a memory file of the agent, or a backup: the receipt says so.
+ */
+import { rmSync } from 'node:fs';
+import path from 'node:path';
+import { emptyWal } from './db/checkpoint.ts';
+import type { Done, Forgetting } from './db/forgettings.ts';
+import type { Db } from './db.ts';
+import { messageOf } from './errors.ts';
+import type { Clock, Timer } from './lib/clock.ts';
+import type { Logger } from './log.ts';
+import { takeFrom } from './mailbox/copy-in.ts';
+import { addLines, forgetLines } from './mailbox/forget-lines.ts';
+import { groupPaths } from './mailbox/layout.ts';
+import { MAILBOX } from './protocol.ts';
+import { type ChatJid, iso, type Seq, type TurnId } from './types.ts';
+
+/** To remove an entry of the index without a trace costs about a millisecond. */
+const BATCH = 20;
+const WINDOW = 500;
+const PAUSE_MS = 10;
+const AGAIN_MS = 30_000;
+
+export interface ForgettingOptions {
+  db: Db;
+  home: string;
+  clock: Clock;
+  log: Logger;
+  /** There is a receipt to send. */
+  wakeDelivery: (jid: ChatJid) => void;
+}
+
+export interface Forgetter {
+  start(): void;
+  /** Something is to be forgotten. */
+  wake(): void;
+  stop(): void;
+}
+
+export function createForgetter(options: ForgettingOptions): Forgetter {
+  const { db, clock, log } = options;
+  let timer: Timer | undefined;
+  let running: Iterator<void, void> | undefined;
+  let isOver = false;
+  let isWalFull = false;
+
+  function step(): void {
+    timer = undefined;
+    if (isOver) return;
+    let waitMs: number | null = PAUSE_MS;
+    try {
+      running ??= work(options);
+      if (running === undefined || running.next().done) {
+        running = undefined;
+        const isMore = db.forgettings.next() !== null;
+        isWalFull = !emptyWal(db.sqlite);
+        waitMs = isMore ? PAUSE_MS : isWalFull ? AGAIN_MS : null;
+      }
+    } catch (error) {
+      running = undefined;
+      waitMs = AGAIN_MS;
+      log.warn({ event: 'forgetting_failed', err: error }, messageOf(error));
+    }
+    if (waitMs !== null) timer = clock.after(waitMs, step);
+  }
+
+  function wake(): void {
+    if (isOver || running !== undefined || (db.forgettings.next() === null && !isWalFull)) return;
+    timer?.cancel();
+    timer = clock.after(0, step);
+  }
+
+  return {
+    start: wake,
+    wake,
+    stop() {
+      isOver = true;
+      timer?.cancel();
+    },
+  };
+}
+
+/** One forgetting, from where it stands; yields where others may have their turn. */
+export function* work(options: ForgettingOptions): Generator<void, void> {
+  const { db } = options;
+  const job = db.forgettings.next();
+  if (job === null) return;
+  const done = { ...job.done };
+  if (job.cursor === null) {
+    for (const lines of inArchives(options, job)) {
+      done.lines += lines;
+      yield;
+    }
+    job.cursor = (job.fromSeq - 1) as Seq;
+    db.forgettings.progress(job.id, job.cursor, done);
+  }
+  const cameAt = firstOf(options, job);
+  for (let cursor: Seq | null = job.cursor; cursor !== null; yield) {
+    const { next, meant } = db.forgettings.window(job, cursor, WINDOW);
+    const batch = meant.slice(0, BATCH);
+    const upTo: Seq = meant.length > BATCH ? (batch.at(-1)?.seq ?? cursor) : (next ?? job.toSeq);
+    forgetBatch(
+      options,
+      job,
+      batch.map(({ seq }) => seq),
+      upTo,
+      done,
+    );
+    cursor = meant.length > BATCH ? upTo : next;
+  }
+  finish(options, job, done, cameAt);
+}
+
+/** Of the old turns, their logs may say what was asked. */
+function forgetBatch(options: ForgettingOptions, job: Forgetting, batch: Seq[], upTo: Seq, done: Done): void {
+  const { db, home } = options;
+  for (const seq of batch) {
+    const leaving = db.forgettings.leaving(seq);
+    for (const { folder, path: file } of leaving?.files ?? []) {
+      takeFrom(groupPaths(home, folder).groupDir, path.basename(file));
+      done.files += 1;
+    }
+    for (const turn of leaving?.turnId ? db.forgettings.attempts(leaving.turnId) : [])
+      removeTraces(home, turn);
+  }
+  db.transaction(() => {
+    for (const seq of batch) {
+      const leaving = db.forgettings.leaving(seq);
+      if (leaving === null) done.kept += db.forgettings.cameAt(seq) === null ? 0 : 1;
+      else db.forgettings.forget(leaving, done);
+    }
+    db.forgettings.progress(job.id, upTo, done);
+  });
+}
+
+function removeTraces(home: string, { id, folder }: { id: TurnId; folder: string }): void {
+  const { logDir, mailbox, staging } = groupPaths(home, folder);
+  for (const file of [
+    path.join(logDir, `${id}.log`),
+    path.join(mailbox, MAILBOX.turns, `${id}.json`),
+    path.join(staging, `${id}.json`),
+  ])
+    rmSync(file, { force: true });
+}
+
+function* inArchives({ db, home }: ForgettingOptions, job: Forgetting): Generator<number, void> {
+  const folder = db.groups.byJid(job.chatJid)?.folder;
+  if (folder === undefined) return;
+  const lines = new Set<string>();
+  for (let cursor: Seq | null = (job.fromSeq - 1) as Seq; cursor !== null; yield 0) {
+    const { next, meant } = db.forgettings.window(job, cursor, WINDOW);
+    for (const { texts } of meant) for (const text of texts) addLines(lines, text);
+    cursor = next;
+  }
+  yield* forgetLines(groupPaths(home, folder).groupDir, lines);
+}
+
+/** When the oldest of them came. Updates of before do not speak of it. */
+function firstOf({ db }: ForgettingOptions, job: Forgetting): string {
+  if (job.fromSeq === job.toSeq) return db.forgettings.cameAt(job.fromSeq) ?? job.since;
+  return job.since;
+}
+
+function finish(
+  { db, clock, wakeDelivery, log }: ForgettingOptions,
+  job: Forgetting,
+  done: Done,
+  cameAt: string,
+): void {
+  const at = iso(clock.now());
+  const group = db.groups.byJid(job.chatJid);
+  db.transaction(() => {
+    db.forgettings.emptyUpdates(job.chatJid, iso(cameAt === '' ? 0 : Date.parse(cameAt)));
+    if (job.sender === null && job.fromSeq !== job.toSeq)
+      db.forgettings.dropOwnReplies(job.chatJid, iso(cameAt === '' ? 0 : Date.parse(cameAt)));
+    db.forgettings.finish(job.id);
+    db.audit.note({
+      at,
+      actor: job.askedBy,
+      group: group?.folder ?? null,
+      action: 'forget',
+      outcome: 'done',
+      detail: `${done.messages} messages, ${done.answers} answers, ${done.files} files, ${done.lines} lines`,
+    });
+    if (job.toldJid === null) return;
+    const text = db.languages.wordsFor(job.toldJid).forgotten(done);
+    db.outbox.add({ chatJid: job.toldJid, threadId: job.threadId, turnId: null, replyTo: null, text, at });
+  });
+  log.info({ event: 'forgotten', group: group?.folder, ...done }, 'what somebody wanted forgotten is gone');
+  if (job.toldJid !== null) wakeDelivery(job.toldJid);
+}
