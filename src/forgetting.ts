@@ -17,16 +17,17 @@ import { messageOf } from './errors.ts';
 import type { Clock, Timer } from './lib/clock.ts';
 import type { Logger } from './log.ts';
 import { takeFrom } from './mailbox/copy-in.ts';
-import { addLines, forgetLines } from './mailbox/forget-lines.ts';
+import { addLines, forgetLines, type Wanted } from './mailbox/forget-lines.ts';
 import { groupPaths } from './mailbox/layout.ts';
 import { MAILBOX } from './protocol.ts';
-import { type ChatJid, iso, type Seq, type TurnId } from './types.ts';
+import { type ChatJid, type Iso, iso, type Seq, type TurnId } from './types.ts';
 
 /** To remove an entry of the index without a trace costs about a millisecond. */
 const BATCH = 20;
 const WINDOW = 500;
 const PAUSE_MS = 10;
 const AGAIN_MS = 30_000;
+const MINUTE_MS = 60_000;
 
 export interface ForgettingOptions {
   db: Db;
@@ -101,7 +102,7 @@ export function* work(options: ForgettingOptions): Generator<void, void> {
     job.cursor = (job.fromSeq - 1) as Seq;
     db.forgettings.progress(job.id, job.cursor, done);
   }
-  const cameAt = firstOf(options, job);
+  const from = speakFrom(options, job);
   for (let cursor: Seq | null = job.cursor; cursor !== null; yield) {
     const { next, meant } = db.forgettings.window(job, cursor, WINDOW);
     const batch = meant.slice(0, BATCH);
@@ -115,7 +116,7 @@ export function* work(options: ForgettingOptions): Generator<void, void> {
     );
     cursor = meant.length > BATCH ? upTo : next;
   }
-  finish(options, job, done, cameAt);
+  finish(options, job, done, from);
 }
 
 /** Of the old turns, their logs may say what was asked. */
@@ -153,33 +154,33 @@ function removeTraces(home: string, { id, folder }: { id: TurnId; folder: string
 function* inArchives({ db, home }: ForgettingOptions, job: Forgetting): Generator<number, void> {
   const folder = db.groups.byJid(job.chatJid)?.folder;
   if (folder === undefined) return;
-  const lines = new Set<string>();
+  const wanted: Wanted = { whole: new Set(), starts: new Set() };
   for (let cursor: Seq | null = (job.fromSeq - 1) as Seq; cursor !== null; yield 0) {
     const { next, meant } = db.forgettings.window(job, cursor, WINDOW);
-    for (const { texts } of meant) for (const text of texts) addLines(lines, text);
+    for (const { texts } of meant) for (const text of texts) addLines(wanted, text);
     cursor = next;
   }
-  yield* forgetLines(groupPaths(home, folder).groupDir, lines);
+  yield* forgetLines(groupPaths(home, folder).groupDir, wanted);
 }
 
-/** When the oldest of them came. Updates of before do not speak of it. */
-function firstOf({ db }: ForgettingOptions, job: Forgetting): string {
-  if (job.fromSeq === job.toSeq) return db.forgettings.cameAt(job.fromSeq) ?? job.since;
-  return job.since;
+/** Updates of before do not speak of any of them. An update is noted a moment before its message. */
+function speakFrom({ db }: ForgettingOptions, job: Forgetting): Iso {
+  const first = job.fromSeq === job.toSeq ? db.forgettings.cameAt(job.fromSeq) : null;
+  const at = Date.parse(first ?? job.since);
+  return iso(Number.isNaN(at) ? 0 : at - MINUTE_MS);
 }
 
 function finish(
   { db, clock, wakeDelivery, log }: ForgettingOptions,
   job: Forgetting,
   done: Done,
-  cameAt: string,
+  from: Iso,
 ): void {
   const at = iso(clock.now());
   const group = db.groups.byJid(job.chatJid);
   db.transaction(() => {
-    db.forgettings.emptyUpdates(job.chatJid, iso(cameAt === '' ? 0 : Date.parse(cameAt)));
-    if (job.sender === null && job.fromSeq !== job.toSeq)
-      db.forgettings.dropOwnReplies(job.chatJid, iso(cameAt === '' ? 0 : Date.parse(cameAt)));
+    db.forgettings.emptyUpdates(job.chatJid, from);
+    if (job.sender === null && job.fromSeq !== job.toSeq) db.forgettings.dropOwnReplies(job.chatJid, from);
     db.forgettings.finish(job.id);
     db.audit.note({
       at,

@@ -1,6 +1,6 @@
 /**
- * Takes what a message says out of a group's archives (conversations/, Markdown, one folder deep): each line that is a line of the
- * message, bare or behind what tells who said it and when ("**Anna** 09:00: …"). The agent can write there at any moment: no link is
+ * Takes what messages say out of a group's archives (conversations/, Markdown, one folder deep): each line that quotes the
+ * beginning of a line of theirs (START words), or is all of a shorter one, bare or behind who said it ("**Anna**: …"). The agent can write there at any moment: no link is
  * followed, and a file is replaced whole or stays.
  */
 import { randomUUID } from 'node:crypto';
@@ -29,20 +29,27 @@ const MOST_BYTES = 32 * 1024 * 1024;
 /** Colons before what was said: those of the time, and one behind the name. */
 const MOST_COLONS = 6;
 
-/** What a line says, so that the same can be told in other type. */
-const keyOf = (line: string): string => fold(line).join(' ');
+/** So many words in a row are a quotation, fewer may be anybody's. */
+const START = 5;
 
-/** The lines of a text, to be looked for. */
-export function addLines(lines: Set<string>, text: string): void {
-  for (const line of text.split(/[\n\r]+/)) {
-    const key = keyOf(line);
-    if (key !== '') lines.add(key);
+/** Lines to be looked for, as their words: whole ones, and beginnings. */
+export interface Wanted {
+  whole: Set<string>;
+  starts: Set<string>;
+}
+
+export function addLines({ whole, starts }: Wanted, text: string): void {
+  // What stands for a file is the daemon's, not the sender's.
+  for (const line of text.replace(/^\[[^\]\n]*\] /, '').split(/[\n\r]+/)) {
+    const words = fold(line);
+    if (words.length >= START) starts.add(words.slice(0, START).join(' '));
+    else if (words.length > 0) whole.add(words.join(' '));
   }
 }
 
 /** Removes these lines from one archive after the other; yields how many went from each. Leaves out what cannot be read as a file. */
-export function* forgetLines(groupDir: string, lines: ReadonlySet<string>): Generator<number, void> {
-  if (lines.size === 0) return;
+export function* forgetLines(groupDir: string, wanted: Wanted): Generator<number, void> {
+  if (wanted.whole.size + wanted.starts.size === 0) return;
   let files = 0;
   const folders: string[][] = [[ARCHIVES]];
   for (const folder of folders) {
@@ -52,28 +59,25 @@ export function* forgetLines(groupDir: string, lines: ReadonlySet<string>): Gene
     for (const { name } of entries.filter((e) => e.isFile() && e.name.endsWith('.md'))) {
       files += 1;
       if (files > MOST_FILES) return;
-      yield forgetIn(groupDir, folder, name, lines);
+      yield forgetIn(groupDir, folder, name, wanted);
     }
   }
 }
 
-function isSaid(line: string, lines: ReadonlySet<string>): boolean {
-  if (lines.has(keyOf(line))) return true;
+function isSaid(line: string, { whole, starts }: Wanted): boolean {
+  const words = fold(line);
+  if (words.some((_, at) => starts.has(words.slice(at, at + START).join(' ')))) return true;
+  if (whole.has(words.join(' '))) return true;
   for (
     let at = line.indexOf(':'), n = 0;
     at !== -1 && n < MOST_COLONS;
     at = line.indexOf(':', at + 1), n += 1
   )
-    if (lines.has(keyOf(line.slice(at + 1)))) return true;
+    if (whole.has(fold(line.slice(at + 1)).join(' '))) return true;
   return false;
 }
 
-function forgetIn(
-  groupDir: string,
-  folder: readonly string[],
-  name: string,
-  lines: ReadonlySet<string>,
-): number {
+function forgetIn(groupDir: string, folder: readonly string[], name: string, wanted: Wanted): number {
   const source = open(groupDir, [...folder, name], false);
   if (source === null) return 0;
   const dir = open(groupDir, folder, true);
@@ -81,7 +85,7 @@ function forgetIn(
     const stat = fstatSync(source);
     if (dir === null || !stat.isFile() || stat.size > MOST_BYTES) return 0;
     const text = readFileSync(source, 'utf8').split('\n');
-    const kept = text.filter((line) => !isSaid(line, lines));
+    const kept = text.filter((line) => !isSaid(line, wanted));
     if (kept.length === text.length) return 0;
     const at = process.platform === 'linux' ? `/proc/self/fd/${dir}` : path.join(groupDir, ...folder);
     const temporary = `${at}/.${randomUUID()}.part`;

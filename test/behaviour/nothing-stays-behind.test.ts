@@ -90,6 +90,7 @@ it('every table that names a chat is moved with its group, or says why not', () 
     'chat_admins.chat_jid',
     'chats.chat_jid',
     'corrections.chat_jid',
+    'forgettings.chat_jid',
     'heard_reactions.chat_jid',
     'messages.chat_jid',
     'meta.key',

@@ -23,7 +23,7 @@ const SMALL_TABLES = [
   // What was edited while a turn had it, until that is told.
   'corrections',
   // What has changed within half a minute; one row; one row a group.
-  ...['search_due', 'd', 'search_state', 'search_chats'],
+  ...['search_due', 'd', 'search_state', 'search_chats', 'forgettings'],
 ];
 
 interface PlanRow {

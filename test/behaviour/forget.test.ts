@@ -1,0 +1,222 @@
+/**
+ * /forget with a real daemon: what was said is gone from every file of the home, as one who looks with `strings` would find it; the
+ * receipt is true; nobody has anything of others forgotten, but for main.
+ */
+import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { SimEvents } from '../../src/simulator/simulator.ts';
+import { type BotApi, startBotApi, TestHome } from '../support/daemon.ts';
+
+let api: BotApi;
+let home: TestHome;
+let family: number;
+let main: number;
+let told: SimEvents['callback-answered'][];
+
+beforeEach(async () => {
+  api = await startBotApi();
+  home = new TestHome({
+    ...api.settings,
+    CONTAINER_RUNTIME: 'process',
+    AGENT_PROVIDER: 'offline',
+    LOG_LEVEL: 'trace',
+  });
+  main = api.group('Main', 'you');
+  family = api.group('Family', 'you', 'anna', 'ben');
+  home.registerAll([
+    { chatJid: String(main), name: 'Main', folder: 'main', isMain: true },
+    { chatJid: String(family), name: 'Family', folder: 'family' },
+  ]);
+  told = [];
+  api.sim.on('callback-answered', (event) => told.push(event));
+  await home.start();
+});
+afterEach(async () => {
+  await home.dispose();
+  await api.close();
+});
+
+/** Files of the home that hold these bytes, but for the agent's sessions, which the receipt names. */
+function holding(text: string, from = home.dir): string[] {
+  const needle = Buffer.from(text);
+  return readdirSync(from, { withFileTypes: true }).flatMap((entry) => {
+    const file = path.join(from, entry.name);
+    if (entry.isDirectory()) return file === home.file('data/sessions') ? [] : holding(text, file);
+    if (!entry.isFile()) return [];
+    return readFileSync(file).includes(needle) || entry.name.includes(text)
+      ? [path.relative(home.dir, file)]
+      : [];
+  });
+}
+const gone = (text: string) =>
+  home.until(() => holding(text).length === 0, `no file with "${text}", not ${holding(text)}`);
+const says = async (chat: number, text: string | RegExp) => {
+  const isIt = (said: string) => (typeof text === 'string' ? said.includes(text) : text.test(said));
+  try {
+    return await api.until(() => api.answers(chat).find(isIt), `${text}`);
+  } catch {
+    throw new Error(`expected "${text}" among ${JSON.stringify(api.answers(chat))}`);
+  }
+};
+const stored = (content: string) =>
+  home.until(() => home.row('SELECT 1 FROM messages WHERE content = ?', content), `"${content}" stored`);
+const press = async (chat: number, label: string, from: string) => {
+  const id = api.press(chat, label, from);
+  await api.until(() => told.some((each) => each.id === id), `the answer to the press of "${label}"`);
+  return told.find((each) => each.id === id)?.text;
+};
+const indexed = (words: string) =>
+  home.until(
+    () => home.row("SELECT 1 FROM search_words WHERE words LIKE '%' || ? || '%'", words),
+    `"${words}" in the index`,
+    30_000,
+  );
+
+describe('as a reply to a message of one’s own', () => {
+  it('it is gone with its answer, its file, quotes of it, its edits and archived lines, from every file', async () => {
+    api.sim.say({ chat: family, from: 'ben', text: 'The weather is fine' });
+    const said = api.sim.say({
+      chat: family,
+      from: 'anna',
+      caption: '@Nina note this: marzipanquelle hides below the stairs',
+      file: {
+        kind: 'document',
+        name: 'plan.txt',
+        mime: 'text/plain',
+        bytes: Buffer.from('dig at the marzipanquelle'),
+      },
+    });
+    await says(family, /You said: .*marzipanquelle/);
+    api.sim.edit({
+      chat: family,
+      messageId: said.message_id,
+      text: '@Nina note this: MARZIPANQUELLE hides in the cellar',
+    });
+    api.sim.say({ chat: family, from: 'ben', text: 'Is that so?', replyTo: said.message_id });
+    await stored('Is that so?');
+    mkdirSync(home.file('groups/family/conversations'), { recursive: true });
+    writeFileSync(
+      home.file('groups/family/conversations/a.md'),
+      '# Monday\n**Anna**: @Nina note this: marzipanquelle hides below the stairs [attachments/plan.txt]\n**Ben**: The weather is fine\n**Ben**: (to Anna: “@Nina note this: marzipanquelle hides”) No\n',
+    );
+    await indexed('marzipanquelle');
+    expect(holding('marzipanquelle')).toEqual(
+      expect.arrayContaining(
+        ['data/nanoclaw.db', 'groups/family/attachments/plan.txt', 'groups/family/conversations/a.md'].map(
+          (name) => expect.stringContaining(path.basename(name)),
+        ),
+      ),
+    );
+
+    api.sim.say({ chat: family, from: 'anna', text: '/forget', replyTo: said.message_id });
+    expect(await says(family, 'Forgotten')).toMatch(
+      /^Forgotten: 1 message, 1 answer of mine to them, \d+ entr(y|ies) of the search index, 1 file, 2 lines of archives\.\nWhat I cannot remove/,
+    );
+    await gone('marzipanquelle');
+    await gone('MARZIPANQUELLE');
+    await gone('below the stairs');
+    expect(readFileSync(home.file('groups/family/conversations/a.md'), 'utf8')).toBe(
+      '# Monday\n**Ben**: The weather is fine\n',
+    );
+    expect(home.row('SELECT 1 FROM messages WHERE content = ?', 'The weather is fine')).toBeDefined();
+    expect(home.row('SELECT 1 FROM messages WHERE content = ?', 'Is that so?')).toBeDefined();
+    expect(await api.ask(family, '@Nina find stairs')).not.toContain('marzipan');
+    expect(home.row("SELECT actor, detail FROM audit_log WHERE action = 'forget'")).toEqual({
+      actor: expect.stringContaining('telegram:'),
+      detail: '1 messages, 1 answers, 1 files, 2 lines',
+    });
+  }, 60_000);
+
+  it('nobody has another’s message forgotten; main may', async () => {
+    const his = api.sim.say({ chat: family, from: 'ben', text: 'said by Ben' });
+    await stored('said by Ben');
+    api.sim.say({ chat: family, from: 'anna', text: '/forget', replyTo: his.message_id });
+    await says(family, 'That is not a message of yours');
+    api.sim.say({ chat: family, from: 'anna', text: '/forget' });
+    await says(family, 'Send /forget as a reply to a message of yours');
+    expect(home.row('SELECT 1 FROM messages WHERE content = ?', 'said by Ben')).toBeDefined();
+    const mine = api.sim.say({ chat: main, from: 'you', text: 'said in main' });
+    await says(main, 'You said');
+    api.sim.say({ chat: main, from: 'you', text: '/forget', replyTo: mine.message_id });
+    await says(main, 'Forgotten: 1 message');
+    await gone('said in main');
+  });
+});
+
+describe('of all one’s messages', () => {
+  it('it asks with a button that nobody else may press; others’ messages stay', async () => {
+    for (let i = 0; i < 30; i += 1) {
+      api.sim.say({ chat: family, from: 'anna', text: `anna tells number ${i} kirschwasser` });
+      api.sim.say({ chat: family, from: 'ben', text: `ben tells number ${i} pflaumenmus` });
+    }
+    api.sim.say({ chat: family, from: 'anna', text: '/forget mine today' });
+    await says(family, /^Forget 30 messages of yours here since .*This cannot be undone\.$/);
+    expect(await press(family, 'Forget them', 'ben')).toBe('You may not decide this.');
+    expect(holding('kirschwasser')).not.toEqual([]);
+    expect(await press(family, 'Forget them', 'anna')).toBe('');
+    await says(family, /^Forgotten: 30 messages, 0 answers/);
+    await gone('kirschwasser');
+    expect(home.rows("SELECT 1 FROM messages WHERE content LIKE '%pflaumenmus'")).toHaveLength(30);
+    api.sim.say({ chat: family, from: 'ben', text: '/forget mine 0s' });
+    await says(family, 'There is nothing to forget');
+    api.sim.say({ chat: family, from: 'ben', text: '/forget mine yesterday' });
+    await says(family, 'expected all, today, a day like 2026-11-02');
+  });
+});
+
+describe('main', () => {
+  it('has a person’s messages, or all of a group, forgotten', async () => {
+    for (const from of ['anna', 'ben', 'you'])
+      api.sim.say({ chat: family, from, text: `zwetschgendatschi of ${from}` });
+    await stored('zwetschgendatschi of you');
+    expect(await api.ask(main, '/forget garden')).toContain('That did not work');
+    expect(await api.ask(main, '/forget family Berta')).toContain('nobody in “Family” is called “Berta”');
+    expect(await api.ask(main, '/forget family ANNA 1h')).toMatch(
+      /^Forget 1 message of Anna in “Family” since /,
+    );
+    await press(main, 'Forget them', 'you');
+    await says(main, 'Forgotten: 1 message');
+    await gone('zwetschgendatschi of anna');
+    expect(holding('zwetschgendatschi of ben')).not.toEqual([]);
+    expect(await api.ask(main, '/forget family')).toMatch(
+      /^Forget 2 messages, everybody’s, in “Family”, with/,
+    );
+    await press(main, 'Never mind', 'you');
+    expect(holding('zwetschgendatschi of ben')).not.toEqual([]);
+    await api.ask(main, '/forget family');
+    await press(main, 'Forget them', 'you');
+    await gone('zwetschgendatschi');
+  });
+});
+
+it('what is being worked on stays, and the receipt says so', async () => {
+  const said = api.sim.say({ chat: family, from: 'anna', text: '@Nina slow 600' });
+  await home.until(() => home.row("SELECT 1 FROM turns WHERE state = 'running'"), 'a running turn');
+  api.sim.say({ chat: family, from: 'anna', text: '/forget', replyTo: said.message_id });
+  expect(await says(family, 'Forgotten: 0 messages')).toContain(
+    'Not yet: 1 message that I am still working on',
+  );
+  expect(home.row('SELECT 1 FROM messages WHERE content = ?', '@Nina slow 600')).toBeDefined();
+});
+
+it('goes on after a kill, and tells it once', async () => {
+  for (let i = 0; i < 200; i += 1) api.sim.say({ chat: family, from: 'anna', text: `birnenbrot ${i}` });
+  await stored('birnenbrot 199');
+  api.sim.say({ chat: family, from: 'anna', text: '/forget mine' });
+  await says(family, /^Forget 200 messages of yours here, with/);
+  await press(family, 'Forget them', 'anna');
+  await home.until(
+    () =>
+      (home.row<{ n: number }>("SELECT count(*) AS n FROM messages WHERE content LIKE 'birnenbrot %'")?.n ??
+        0) < 200,
+    'the first to be gone',
+  );
+  await home.killAll();
+  expect(lstatSync(home.file('data/nanoclaw.db')).isFile()).toBe(true);
+  await home.start();
+  expect(await says(family, 'Forgotten: 200 messages')).toContain('0 answers');
+  await gone('birnenbrot');
+  expect(api.answers(family).filter((text) => text.startsWith('Forgotten'))).toHaveLength(1);
+  expect(existsSync(home.file('data/nanoclaw.db'))).toBe(true);
+});
