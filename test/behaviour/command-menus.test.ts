@@ -13,7 +13,7 @@ const EVERYONE = [
   'ask',
   'skills',
   'usage',
-  'ping',
+  'forget', 'ping',
   'chatid',
 ];
 const MAIN = [
