@@ -1,8 +1,8 @@
 /**
  * Forgets what somebody wanted forgotten (db/forgettings.ts holds what that is), a few messages at a time.
  *
- *   woken, or at the start → lines in archives → files and logs, then rows, BATCH by BATCH → updates as they came → receipt
- *     → the write-ahead log is emptied, so that nothing is left to be read in the database's files
+ *   woken, or at the start → lines in archives → files and logs, then rows, BATCH by BATCH → updates as they came
+ *     → a small database is written anew → receipt → the write-ahead log is emptied
  *
  * Invariants: files go before the rows that know of them, so a kill in between leaves nothing behind: the next start goes on from
  * the cursor; a receipt is stored with the end of its forgetting, once. A failure (a full disk) is tried again later.
@@ -10,7 +10,7 @@
  */
 import { rmSync } from 'node:fs';
 import path from 'node:path';
-import { emptyWal } from './db/checkpoint.ts';
+import { emptyWal, rewriteSmall } from './db/checkpoint.ts';
 import type { Done, Forgetting } from './db/forgettings.ts';
 import type { Db } from './db.ts';
 import { messageOf } from './errors.ts';
@@ -116,7 +116,11 @@ export function* work(options: ForgettingOptions): Generator<void, void> {
     );
     cursor = meant.length > BATCH ? upTo : next;
   }
-  finish(options, job, done, from);
+  db.transaction(() => {
+    db.forgettings.emptyUpdates(job.chatJid, from);
+    if (job.sender === null && job.fromSeq !== job.toSeq) db.forgettings.dropOwnReplies(job.chatJid, from);
+  });
+  finish(options, job, done, rewriteSmall(db.sqlite));
 }
 
 /** Of the old turns, their logs may say what was asked. */
@@ -174,13 +178,11 @@ function finish(
   { db, clock, wakeDelivery, log }: ForgettingOptions,
   job: Forgetting,
   done: Done,
-  from: Iso,
+  rewritten: boolean,
 ): void {
   const at = iso(clock.now());
   const group = db.groups.byJid(job.chatJid);
   db.transaction(() => {
-    db.forgettings.emptyUpdates(job.chatJid, from);
-    if (job.sender === null && job.fromSeq !== job.toSeq) db.forgettings.dropOwnReplies(job.chatJid, from);
     db.forgettings.finish(job.id);
     db.audit.note({
       at,
@@ -194,6 +196,9 @@ function finish(
     const text = db.languages.wordsFor(job.toldJid).forgotten(done);
     db.outbox.add({ chatJid: job.toldJid, threadId: job.threadId, turnId: null, replyTo: null, text, at });
   });
-  log.info({ event: 'forgotten', group: group?.folder, ...done }, 'what somebody wanted forgotten is gone');
+  log.info(
+    { event: 'forgotten', group: group?.folder, ...done, rewritten },
+    'what somebody wanted forgotten is gone',
+  );
   if (job.toldJid !== null) wakeDelivery(job.toldJid);
 }

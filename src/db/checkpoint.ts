@@ -29,6 +29,24 @@ export function keepWalSmall(db: Sqlite, log: Logger): number {
   return after;
 }
 
+/** Rewritten in about half a second, in which nobody else is served. */
+const SMALL_BYTES = 32 * 1024 * 1024;
+
+/**
+ * Writes a small database anew: deleted content is overwritten as it is deleted, but where pages were rearranged before, copies of
+ * it may lie in their unused parts. False: it is too large for that. Throws what SQLite says when somebody else writes just now.
+ */
+export function rewriteSmall(db: Sqlite): boolean {
+  if (!db.memory && statSync(db.name).size > SMALL_BYTES) return false;
+  db.pragma('busy_timeout = 0');
+  try {
+    db.exec('VACUUM');
+    return true;
+  } finally {
+    db.pragma(`busy_timeout = ${BUSY_TIMEOUT_MS}`);
+  }
+}
+
 /** Brings everything into the database and empties the WAL, whatever its size. False: somebody is reading, or the disk is full. */
 export function emptyWal(db: Sqlite): boolean {
   if (!db.open || db.memory || db.inTransaction) return false;

@@ -13,7 +13,7 @@ const EVERYONE = [
   'ask',
   'skills',
   'usage',
-  'forget', 'ping',
+  'forget', 'forget', 'ping',
   'chatid',
 ];
 const MAIN = [

@@ -94,7 +94,7 @@ it('whatever was said before and after, in which order it was indexed, edited an
         world.db.close();
       },
     ),
-    { numRuns: 12 },
+    { numRuns: 12, endOnFailure: true },
   );
 }, 120_000);
 
