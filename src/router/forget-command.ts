@@ -6,7 +6,7 @@ import type { Scope } from '../db/forgettings.ts';
 import { NanoClawError } from '../errors.ts';
 import { parseDuration } from '../lib/duration.ts';
 import { fold } from '../lib/fold.ts';
-import { fromWall, toWall } from '../next-run/zone.ts';
+import { fromWall, toWall } from '../lib/zone.ts';
 import { type ChatJid, type Group, type Iso, iso, type Seq } from '../types.ts';
 import type { ChatAnswer, ChatCommandContext, Handler } from './chat-commands.ts';
 import type { Choice } from './choices.ts';

@@ -13,7 +13,8 @@ const EVERYONE = [
   'ask',
   'skills',
   'usage',
-  'forget', 'forget', 'ping',
+  'forget',
+  'ping',
   'chatid',
 ];
 const MAIN = [
