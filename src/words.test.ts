@@ -36,6 +36,7 @@ const SAMPLES: Record<string, unknown[]> = {
   replyIs: [17, '«how»'],
   sentAs: ['«time»', 17],
   notForNina: ['«why»', true],
+  gaveUpMeanwhile: [3],
   forgetHow: [true],
   confirmForget: [{ count: 3, more: true, mine: false, who: '«name»', group: '«group»', since: '«since»' }],
   forgotten: [{ messages: 3, entries: 4, answers: 5, files: 6, lines: 7, kept: 8 }],
