@@ -55,6 +55,11 @@ export function allowanceRepository(db: Sqlite) {
      ON CONFLICT (scope, who, unit, period) DO UPDATE SET amount = excluded.amount`,
   );
   const remove = db.prepare('DELETE FROM allowances WHERE id = ?');
+  const forget = db.prepare(
+    `DELETE FROM allowance_notices WHERE allowance_id =
+       (SELECT id FROM allowances WHERE scope = ? AND who = ? AND unit = ? AND period = ?)`,
+  );
+  const forgetOf = db.prepare('DELETE FROM allowance_notices WHERE allowance_id = ?');
   const topups = db.prepare<[number, string], { count: number; amount: number }>(
     `SELECT count(*) AS count, coalesce(sum(amount), 0) AS amount FROM allowance_topups
      WHERE allowance_id = ? AND period = ?`,
@@ -96,9 +101,10 @@ export function allowanceRepository(db: Sqlite) {
 
   return {
     all: (): Allowance[] => all.all(),
-    /** One of the same scope, unit and period is replaced; its top-ups stay. */
+    /** One of the same scope, unit and period is replaced; its top-ups stay, and who was told is told anew. */
     set({ scope, who, unit, period, amount }: Omit<Allowance, 'id'>): void {
       set.run(scope, who, unit, period, amount);
+      forget.run(scope, who, unit, period);
     },
     remove(id: number): void {
       remove.run(id);
@@ -106,10 +112,11 @@ export function allowanceRepository(db: Sqlite) {
     /** What came on top in this period (2026-11-02, 2026-11), and how often. */
     topups: (id: number, period: string): { count: number; amount: number } =>
       topups.get(id, period) ?? { count: 0, amount: 0 },
-    /** Those of earlier periods are forgotten. */
+    /** Those of earlier periods are forgotten, and who was told that it is used up is told anew. */
     topUp(id: number, period: string, amount: number, by: string, at: Iso): void {
       dropOldTopups.run(id, period);
       topUp.run(id, period, amount, by, at);
+      forgetOf.run(id);
     },
     /** By turns that have ended. */
     used({ scope, who }: Pick<Allowance, 'scope' | 'who'>, days: Days): Used {

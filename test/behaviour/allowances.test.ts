@@ -130,6 +130,22 @@ describe('an allowance of one cent', () => {
     await daemon.until(() => daemon.agent.turns.length === 3);
   });
 
+  it('says so again when a larger one, too, is used up on the same day', async () => {
+    const daemon = new Household();
+    const family = daemon.register('family');
+    daemon.agent.answer = () => costing(0.01);
+    await daemon.start();
+    const told = () => daemon.told(family).filter((text) => SPENT.test(text)).length;
+    for (const amount of ['0.01', '0.02']) {
+      await daemon.say(daemon.main, `/allowance family ${amount}usd/day`);
+      await daemon.say(family, '@Nina and?');
+      await daemon.say(family, '@Nina and then?');
+      await daemon.until(() => told() === (amount === '0.01' ? 1 : 2));
+      await daemon.until(() => daemon.told(daemon.main).filter((text) => ASKED.test(text)).length === told());
+    }
+    expect(daemon.agent.turns).toHaveLength(2);
+  });
+
   it('is not topped up by whom main does not admit, nor by a button of yesterday', async () => {
     const daemon = new Household();
     const family = daemon.register('family');

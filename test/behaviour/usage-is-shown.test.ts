@@ -1,7 +1,12 @@
 /** /usage and /allowance, as people read them, and what they say to bad input. The whole daemon. */
+import path from 'node:path';
 import { expect, it } from 'vitest';
-import type { Group } from '../../src/types.ts';
+import { MIGRATIONS } from '../../src/db/migrations.ts';
+import { openDatabase } from '../../src/db/open.ts';
+import { createDb } from '../../src/db.ts';
+import { type Group, type Iso, turnId } from '../../src/types.ts';
 import { InnerDaemon } from '../support/inner-daemon.ts';
+import { tempFolder } from '../support/world.ts';
 
 async function ask(daemon: InnerDaemon, group: Group, text: string): Promise<string> {
   const count = daemon.told(group).length;
@@ -85,4 +90,42 @@ it('what cannot be is refused, with what was expected, and changes nothing', asy
     '/allowance works in the main group only.',
   );
   expect(daemon.db.allowances.all()).toEqual([]);
+});
+
+it('what turns had used before there was a ledger is in it, by who asked and by task', () => {
+  const file = path.join(tempFolder(), 'nanoclaw.db');
+  const old = openDatabase(file, MIGRATIONS.slice(0, 4));
+  const turn = old.prepare(
+    `INSERT INTO turns (id, chat_jid, group_folder, kind, state, attempt, chain, queued_at, started_at, finished_at,
+       input_tokens, output_tokens, cost_usd) VALUES (?, '-1', 'family', ?, ?, 1, ?, ?, ?, ?, ?, ?, ?)`,
+  );
+  const at = '2026-11-02T08:00:00.000Z';
+  turn.run('a', 'messages', 'done', 'a', at, at, at, 100, 5, 0.25);
+  turn.run('b', 'task', 'failed', 'b', at, at, at, null, null, null);
+  turn.run('c', 'messages', 'retried', 'c', at, null, at, null, null, null);
+  turn.run('d', 'messages', 'running', 'd', at, at, null, null, null, null);
+  old.exec(`INSERT INTO messages (chat_jid, message_id, sender, sender_name, content, timestamp, turn_id, trigger_kind, received_at)
+      VALUES ('-1', 1, '7', 'Ann', 'x', '${at}', 'a', NULL, '${at}'), ('-1', 2, '1001', 'Anna', 'x', '${at}', 'a', 'mention', '${at}');
+    INSERT INTO task_runs (task_id, chat_jid, due, state, origin, turn_id) VALUES ('t1', '-1', '${at}', 'finished', 'schedule', 'b');
+    INSERT INTO model_usage (group_folder, day, requests, failures, input_tokens, output_tokens) VALUES ('family', '2026-11-02', 3, 0, 100, 5)`);
+  old.close();
+  const db = createDb(file);
+  const rows = () =>
+    db.sqlite.prepare('SELECT * FROM usage_ledger ORDER BY person DESC, task_id').raw().all();
+  const before = [
+    ['family', '2026-11-02', '1001', '', 1, 100, 5, 0.25],
+    ['family', '2026-11-02', '', 't1', 1, 0, 0, 0],
+  ];
+  expect(rows()).toEqual(before);
+  // The one that was under way is charged when it ends, and only with what the proxy counts from now on.
+  const use = { requests: 1, failures: 0, inputTokens: 30, outputTokens: 3 };
+  db.usage.add('family', '2026-11-02', use);
+  const usage = { input_tokens: 20, output_tokens: 2, cost_usd: 0.5 };
+  expect(db.turns.finish(turnId('d'), 'done', '2026-11-02T08:05:00.000Z' as Iso, null, usage)).toBe(true);
+  expect(rows()).toEqual([
+    ...before.slice(0, 1),
+    ['family', '2026-11-02', '', '', 1, 30, 3, 0.5],
+    ...before.slice(1),
+  ]);
+  db.close();
 });

@@ -7,8 +7,9 @@ CREATE TABLE usage_ledger (
   turns INTEGER NOT NULL, input_tokens INTEGER NOT NULL, output_tokens INTEGER NOT NULL, cost_usd REAL NOT NULL,
   PRIMARY KEY (group_folder, day, person, task_id)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX usage_ledger_by_person ON usage_ledger (person, day);
-CREATE INDEX usage_ledger_by_day ON usage_ledger (day);
+-- With all that is added up: a month of a hundred groups is read before each turn that an allowance binds.
+CREATE INDEX usage_ledger_by_person ON usage_ledger (person, day, turns, input_tokens, output_tokens, cost_usd);
+CREATE INDEX usage_ledger_by_day ON usage_ledger (day, turns, input_tokens, output_tokens, cost_usd);
 INSERT INTO usage_ledger
   SELECT t.group_folder, substr(t.queued_at, 1, 10),
     coalesce((SELECT m.sender FROM messages m WHERE m.turn_id = t.id AND m.trigger_kind IS NOT NULL ORDER BY m.seq LIMIT 1), ''),
