@@ -43,56 +43,22 @@ import { topicRepository } from './db/topics.ts';
 import { traceQuery } from './db/trace.ts';
 import { turnRepository } from './db/turns.ts';
 import { usageRepository } from './db/usage.ts';
+import { lazily, withLazy } from './lib/lazily.ts';
 import { runEach } from './lib/run-each.ts';
 
 export function createDb(file: string, options: OpenOptions = {}) {
   const sqlite: Sqlite = openDatabase(file, MIGRATIONS, options);
   const inbox = inboxRepository(sqlite);
   const audit = auditRepository(sqlite);
-  const usage = usageRepository(sqlite);
-  const charges = chargeRepository(sqlite, usage);
+  const usage = lazily(() => usageRepository(sqlite));
+  const charges = lazily(() => chargeRepository(sqlite, usage()));
   /** What is to be done behind the commit. */
   let behind: (() => void)[] = [];
-  return {
+  const db = {
     sqlite,
     instanceId: inbox.meta('instance_id') ?? '',
-    groups: groupRepository(sqlite),
-    languages: languageRepository(sqlite),
-    mounts: mountRepository(sqlite),
-    pauses: pauseRepository(sqlite),
-    messages: messageRepository(sqlite),
-    attachments: attachmentRepository(sqlite),
-    corrections: correctionRepository(sqlite),
-    turns: turnRepository(sqlite, charges),
-    outbox: outboxRepository(sqlite),
     inbox,
-    tasks: taskRepository(sqlite),
-    taskRuns: taskRunRepository(sqlite),
-    topics: topicRepository(sqlite),
-    /** What became of a message; null when there is none with this id in the chat. */
-    trace: traceQuery(sqlite),
-    additions: additionRepository(sqlite),
-    agents: agentRepository(sqlite),
-    asked: agentQuestionRepository(sqlite),
-    page: pageRepository(sqlite),
-    pairing: pairingRepository(sqlite),
-    usage,
-    charges,
-    allowances: allowanceRepository(sqlite),
     audit,
-    reports: reportRepository(sqlite),
-    exports: exportRepository(sqlite),
-    overview: overviewRepository(sqlite),
-    ledger: ledgerRepository(sqlite),
-    problems: problemRepository(sqlite),
-    questions: questionRepository(sqlite),
-    progress: progressRepository(sqlite),
-    reactions: reactionRepository(sqlite),
-    retention: retentionRepository(sqlite),
-    forgettings: forgettingRepository(sqlite),
-    history: historyRepository(sqlite),
-    search: searchRepository(sqlite),
-    searchIndex: searchIndexRepository(sqlite),
     /** Runs `work` in one IMMEDIATE transaction; nested calls join it. Throws what `work` throws, after a rollback. */
     transaction<T>(work: () => T): T {
       if (sqlite.inTransaction) return work();
@@ -134,6 +100,44 @@ export function createDb(file: string, options: OpenOptions = {}) {
       }
     },
   };
+  // Some hundred statements in all: whoever only reads a list needs few of them.
+  return withLazy(db, {
+    groups: () => groupRepository(sqlite),
+    languages: () => languageRepository(sqlite),
+    mounts: () => mountRepository(sqlite),
+    pauses: () => pauseRepository(sqlite),
+    messages: () => messageRepository(sqlite),
+    attachments: () => attachmentRepository(sqlite),
+    corrections: () => correctionRepository(sqlite),
+    turns: () => turnRepository(sqlite, charges()),
+    outbox: () => outboxRepository(sqlite),
+    tasks: () => taskRepository(sqlite),
+    taskRuns: () => taskRunRepository(sqlite),
+    topics: () => topicRepository(sqlite),
+    /** What became of a message; null when there is none with this id in the chat. */
+    trace: () => traceQuery(sqlite),
+    additions: () => additionRepository(sqlite),
+    agents: () => agentRepository(sqlite),
+    asked: () => agentQuestionRepository(sqlite),
+    page: () => pageRepository(sqlite),
+    pairing: () => pairingRepository(sqlite),
+    usage,
+    charges,
+    allowances: () => allowanceRepository(sqlite),
+    reports: () => reportRepository(sqlite),
+    exports: () => exportRepository(sqlite),
+    overview: () => overviewRepository(sqlite),
+    ledger: () => ledgerRepository(sqlite),
+    problems: () => problemRepository(sqlite),
+    questions: () => questionRepository(sqlite),
+    progress: () => progressRepository(sqlite),
+    reactions: () => reactionRepository(sqlite),
+    retention: () => retentionRepository(sqlite),
+    forgettings: () => forgettingRepository(sqlite),
+    history: () => historyRepository(sqlite),
+    search: () => searchRepository(sqlite),
+    searchIndex: () => searchIndexRepository(sqlite),
+  });
 }
 
 export type Db = ReturnType<typeof createDb>;

@@ -149,6 +149,19 @@ describe('modules', () => {
     );
   });
 
+  it('make nothing of Intl on import: its tables are 8 MiB and half a start', () => {
+    expect(
+      namesWhere(
+        ({ name, text }) =>
+          name.endsWith('.ts') && /^(?:export )?const \w+(?::[^=]+)? = new Intl\./m.test(text),
+      ),
+    ).toEqual([]);
+  });
+
+  it('leave node:http to lib/node-http.ts: imported by its name it loads undici', () => {
+    expect(namesWhere(({ text }) => /^import (?!type )[^;]*from 'node:http';/m.test(text))).toEqual([]);
+  });
+
   it('leave the environment to config.ts', () => {
     expect(namesWhere(({ name, readsEnv }) => readsEnv && name !== 'config.ts')).toEqual([]);
   });

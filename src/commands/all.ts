@@ -25,6 +25,47 @@ const COMMANDS: Record<string, () => Promise<Register>> = {
   image: async () => (await import('./image.ts')).imageCommand,
 };
 
+/** What `nanoclaw --help` says of each, so that none of them need be loaded for it; a test holds it against the commands. */
+const IN_HELP: Record<string, readonly [term: string, description: string]> = {
+  setup: [
+    'setup [options]',
+    'from a bot token and a key to the first message; run again to change or check something',
+  ],
+  status: ['status [options]', 'is it running, connected, and what is it doing?'],
+  groups: ['groups', 'list and change the registered groups'],
+  tasks: ['tasks', 'list, change and preview scheduled tasks'],
+  pair: ['pair [options]', 'make the first main group: prints a code to send to the bot'],
+  audit: [
+    'audit [options]',
+    'who did, or tried, what: registrations, admin commands, refusals; oldest first',
+  ],
+  messages: ['messages [options] <chat>', 'the newest messages of a chat and what became of each'],
+  turns: [
+    'turns [options]',
+    'the newest turns: for whom, how they ended, how long they took, what they cost',
+  ],
+  usage: [
+    'usage [options]',
+    'what turns have used of the model since the first of the month, and what may be used',
+  ],
+  allowance: ['allowance', 'how much groups, people, or all together may use a day or a month'],
+  logs: ['logs [options]', 'the daemon’s log (nanoclaw.log), readable and filtered'],
+  why: ['why [options] <chat> <message>', 'what became of a message, and when'],
+  chat: ['chat [options] <text...>', 'say something in the simulator and print the answer'],
+  service: ['service', 'run the daemon under systemd or launchd'],
+  backup: ['backup [options]', 'archive the database, groups, sessions and settings, and check the archive'],
+  export: [
+    'export [options] <group>',
+    'write one group into a readable archive: its messages, tasks, folder and conversations',
+  ],
+  restore: ['restore [options] <file>', 'bring a backup back (with the daemon stopped)'],
+  doctor: [
+    'doctor [options]',
+    'look at what the daemon needs; each line passes or names the fix (exit code 1 if one fails)',
+  ],
+  image: ['image [options]', 'build the agent image when it is missing or out of date'],
+};
+
 /** The program with the command that `args` begin with, or with all of them when they name none (help, a mistake). */
 export async function createProgram(args: readonly string[]): Promise<Command> {
   const program = new Command('nanoclaw')
@@ -37,9 +78,21 @@ export async function createProgram(args: readonly string[]): Promise<Command> {
     .action(async () => {
       await import('../index.ts');
     });
-  for (const name of wanted(args)) (await COMMANDS[name]?.())?.(program);
+  if (isForHelp(args))
+    for (const [term, description] of Object.values(IN_HELP)) addLine(program, term, description);
+  else for (const name of wanted(args)) (await COMMANDS[name]?.())?.(program);
   for (const command of withDescendants(program)) command.exitOverride();
   return program;
+}
+
+const isForHelp = (args: readonly string[]): boolean =>
+  args.length === 1 && (args[0] === '--help' || args[0] === '-h');
+
+/** A command that can only be listed. */
+function addLine(program: Command, term: string, description: string): void {
+  const [, name = '', options, parameters = ''] = /^(\S+)( \[options\])?(.*)$/.exec(term) ?? [];
+  const line = program.command(`${name}${parameters}`).description(description);
+  if (options) line.option('--any');
 }
 
 function wanted(args: readonly string[]): string[] {

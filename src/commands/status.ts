@@ -1,8 +1,11 @@
 /** nanoclaw status: from the running daemon, or from the database when it is stopped, and says which. */
+import type { IncomingMessage, RequestOptions } from 'node:http';
+import { text } from 'node:stream/consumers';
 import type { Command } from 'commander';
 import { homeOf, statusTokenOf } from '../config.ts';
 import { CHAT_TOLD } from '../db/problems.ts';
 import { type DaemonInfo, findDaemon } from '../lib/home-lock.ts';
+import { http } from '../lib/node-http.ts';
 import { describeStatus, describeStopped } from '../status/describe.ts';
 import { readOverview } from '../status/overview.ts';
 import { type DaemonStatus, isConnected } from '../status.ts';
@@ -32,14 +35,16 @@ export function statusCommand(program: Command): void {
           everyMs,
           lines: options.json === true,
           async look(signal) {
-            const { value, text } = await look(signal);
-            return options.json ? JSON.stringify(value) : plain(text);
+            const seen = await look(signal);
+            return options.json ? JSON.stringify(seen.value) : plain(seen.text);
           },
         });
       }
-      const { value, text } = await look();
-      process.stdout.write(options.json ? `${JSON.stringify(value, null, 2)}\n` : `${plain(text)}\n`);
-      if (!value.connected) process.exitCode = 1;
+      const seen = await look();
+      process.stdout.write(
+        options.json ? `${JSON.stringify(seen.value, null, 2)}\n` : `${plain(seen.text)}\n`,
+      );
+      if (!seen.value.connected) process.exitCode = 1;
     });
 }
 
@@ -56,15 +61,24 @@ async function look(signal?: AbortSignal): Promise<Look> {
 async function ask(url: string, signal = new AbortController().signal): Promise<DaemonStatus | string> {
   try {
     const token = statusTokenOf(homeOf());
-    const response = await fetch(`${url}/status`, {
+    const response = await get(`${url}/status`, {
       headers: token === null ? {} : { authorization: `Bearer ${token}` },
       signal: AbortSignal.any([signal, AbortSignal.timeout(5000)]),
+      agent: false,
     });
-    if (response.ok) return (await response.json()) as DaemonStatus;
-    return response.status === 503 ? 'is starting' : `answers ${response.status}`;
+    const body = await text(response);
+    if (response.statusCode === 200) return JSON.parse(body) as DaemonStatus;
+    return response.statusCode === 503 ? 'is starting' : `answers ${response.statusCode}`;
   } catch {
     return 'does not answer';
   }
+}
+
+/** Node's http: loading what fetch is made of would take longer than all the rest. */
+function get(url: string, options: RequestOptions): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    http.get(url, options, resolve).once('error', reject);
+  });
 }
 
 function withoutStatus({ pid, started_at: startedAt, url }: DaemonInfo, why: string): Look {

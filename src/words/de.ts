@@ -4,11 +4,9 @@ import { lazily } from '../lib/lazily.ts';
 import type { Words } from '../words.ts';
 import { countedIn } from './counted.ts';
 
-const dollars = new Intl.NumberFormat('de', {
-  style: 'currency',
-  currency: 'USD',
-  maximumFractionDigits: 4,
-});
+const dollars = lazily(
+  () => new Intl.NumberFormat('de', { style: 'currency', currency: 'USD', maximumFractionDigits: 4 }),
+);
 const counted = countedIn('de');
 
 const unit = (name: string) =>
@@ -327,10 +325,10 @@ export const DE: Words = {
     return `Hallo, ich bin ${name}, und ich bin fertig eingerichtet. ${model}${asService ? ', und ab jetzt bin ich nach jedem Start des Rechners da.' : '.'}\nSchreib mir einfach hier. /help zeigt, was es sonst gibt; füge mich zu einer Gruppe hinzu und schick hier /register, dann arbeite ich auch dort.`;
   },
 
-  amount: (unit, amount) => (unit === 'usd' ? dollars.format(amount) : counted(amount, 'Token', 'Tokens')),
+  amount: (unit, amount) => (unit === 'usd' ? dollars().format(amount) : counted(amount, 'Token', 'Tokens')),
   per: { day: (amount) => `${amount} am Tag`, month: (amount) => `${amount} im Monat` },
   used: (turns, tokens, usd) =>
-    `${counted(turns, 'Runde', 'Runden')}, ${counted(tokens, 'Token', 'Tokens')}, ${dollars.format(usd)}`,
+    `${counted(turns, 'Runde', 'Runden')}, ${counted(tokens, 'Token', 'Tokens')}, ${dollars().format(usd)}`,
   usageToday: (used) => `Heute: ${used}.`,
   usageThisMonth: (used) => `Diesen Monat: ${used}.`,
   usageOf: (what, used) => `– ${what}: ${used}`,

@@ -8,14 +8,13 @@
  * command line, the status page or the model does not belong here.
  */
 import { age, formatDuration } from '../lib/duration.ts';
+import { lazily } from '../lib/lazily.ts';
 import { localTime } from '../lib/local-time.ts';
 import { countedIn } from './counted.ts';
 
-const dollars = new Intl.NumberFormat('en', {
-  style: 'currency',
-  currency: 'USD',
-  maximumFractionDigits: 4,
-});
+const dollars = lazily(
+  () => new Intl.NumberFormat('en', { style: 'currency', currency: 'USD', maximumFractionDigits: 4 }),
+);
 const counted = countedIn('en');
 
 export const EN = {
@@ -328,10 +327,10 @@ export const EN = {
 
   // Usage and allowances
   amount: (unit: 'usd' | 'tokens', amount: number) =>
-    unit === 'usd' ? dollars.format(amount) : counted(amount, 'token', 'tokens'),
+    unit === 'usd' ? dollars().format(amount) : counted(amount, 'token', 'tokens'),
   per: { day: (amount: string) => `${amount} a day`, month: (amount: string) => `${amount} a month` },
   used: (turns: number, tokens: number, usd: number) =>
-    `${counted(turns, 'turn', 'turns')}, ${counted(tokens, 'token', 'tokens')}, ${dollars.format(usd)}`,
+    `${counted(turns, 'turn', 'turns')}, ${counted(tokens, 'token', 'tokens')}, ${dollars().format(usd)}`,
   usageToday: (used: string) => `Today: ${used}.`,
   usageThisMonth: (used: string) => `This month: ${used}.`,
   usageOf: (what: string, used: string) => `– ${what}: ${used}`,
