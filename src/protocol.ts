@@ -150,6 +150,7 @@ export const agentErrorCodes = [
   'quota',
   'overload',
   'context_too_long',
+  'model',
   'stale_session',
   'interrupted',
   'max_turns',

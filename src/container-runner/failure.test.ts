@@ -14,7 +14,14 @@ import {
 } from './failure.ts';
 
 const CODES = Object.keys(HANDLING) as FailureCode[];
-const FINAL: FailureCode[] = ['credential', 'context_too_long', 'max_turns', 'workspace', 'out_of_memory'];
+const FINAL: FailureCode[] = [
+  'credential',
+  'context_too_long',
+  'model',
+  'max_turns',
+  'workspace',
+  'out_of_memory',
+];
 const NOW = Date.parse('2026-11-02T08:00:00Z');
 const HOUR_MS = 3_600_000;
 

@@ -59,6 +59,7 @@ export const HANDLING: Record<FailureCode, Handling> = {
   overload: { delaysMs: OVERLOAD_DELAYS_MS },
   context_too_long: { delaysMs: NEVER, freshSession: true },
   stale_session: { delaysMs: RETRY_DELAYS_MS, freshSession: true },
+  model: { delaysMs: NEVER },
   max_turns: { delaysMs: NEVER },
   workspace: { delaysMs: NEVER, problem: 'workspace' },
   network: { delaysMs: NEVER, problem: 'network' },

@@ -381,6 +381,8 @@ export const DE: Words = {
       'Ich konnte nicht antworten: Das ist mehr Text, als ich auf einmal aufnehmen kann. Bitte frag nach einem kleineren Teil.',
     stale_session:
       'Ich konnte nicht antworten: Unser Gespräch ließ sich nicht fortsetzen. Beginne mit /new ein neues und frag noch einmal.',
+    model:
+      'Ich konnte nicht antworten: Das Modell, das für mich eingestellt ist, gibt es dort nicht, oder es kann nicht mit Werkzeugen umgehen. Der Betreiber muss ein anderes wählen.',
     max_turns:
       'Ich habe aufgehört: Das hätte mehr Schritte gebraucht, als ich auf einmal machen darf. Bitte frag nach einem kleineren Teil.',
     out_of_memory: (mb) =>

@@ -375,6 +375,8 @@ export const EN = {
       'I could not answer: this is more text than I can take in at once. Please ask for a smaller part.',
     stale_session:
       'I could not answer: our conversation could not be resumed. Begin a fresh one with /new and ask again.',
+    model:
+      'I could not answer: the model that I am set to use is not there, or cannot work with tools. The operator has to choose another.',
     max_turns: 'I stopped: this needed more steps than I am allowed in one turn. Ask for a smaller part.',
     out_of_memory: (mb: number) =>
       `I could not finish: the work needed more than the ${mb} MB of memory I have.`,

@@ -211,6 +211,12 @@ describe.skipIf(whyNot)(`a model of one's own, in containers${whyNot ? ` (skippe
       'context_too_long',
     ],
     [
+      'a model that is not there',
+      { status: 404, body: { error: 'model not found' } },
+      /choose another/,
+      'model',
+    ],
+    [
       'a key that is refused',
       { status: 401, body: { error: { message: 'no' } } },
       /credential/,

@@ -225,7 +225,7 @@ test.each([
   [401, {}, 'credential'],
   [402, {}, 'quota'],
   [413, {}, 'context_too_long'],
-  [404, {}, 'agent'],
+  [404, {}, 'model'],
 ])(
   'a %i is an error, never an answer, and leaves nothing in the conversation',
   async (status, body, code) => {

@@ -27,8 +27,10 @@ test.each([
   ],
   ['context_too_long', 400, { object: 'error', message: 'maximum context length is 8192 tokens' }],
   ['context_too_long', 413, ''],
-  ['agent', 404, { error: 'model "qwen" not found, try pulling it first' }],
-  ['agent', 400, { error: { message: 'does not support tools' } }],
+  ['model', 404, { error: 'model "qwen" not found, try pulling it first' }],
+  ['model', 400, { error: { message: 'registry.ollama.ai/library/qwen does not support tools' } }],
+  ['model', 400, { message: '"auto" tool choice requires --enable-auto-tool-choice to be set' }],
+  ['agent', 400, { error: { message: 'messages.1: something odd' } }],
   ['agent', 422, { detail: 'unexpected field' }],
 ] as const)('%s, not asked again: %i %j', (code, status, body) => {
   const failure = of(api(status, body));

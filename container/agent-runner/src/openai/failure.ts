@@ -28,6 +28,9 @@ const TOO_LONG =
   /context.?(?:length|window|size)|maximum context|prompt (?:is )?too long|too many (?:input )?tokens|exceeds? .{0,60}(?:context|tokens)|input is too long/i;
 const NO_QUOTA =
   /insufficient_quota|insufficient.{0,20}(?:balance|credit|funds)|billing|credit balance|quota/i;
+/** As Ollama, llama.cpp and vLLM say it. */
+const NO_TOOLS =
+  /does not support (?:tools|function)|tools? (?:param )?requires? --jinja|requires? --enable-auto-tool-choice|no endpoints found that support tool/i;
 const PICTURES = /image|vision|multi-?modal|mmproj/i;
 const BUSY =
   /overload|rate.?limit|server_error|internal|unavailable|loading model|busy|cannot connect|terminated|socket|ECONN|EPIPE|ETIMEDOUT|timed? ?out|fetch failed|without a finish reason/i;
@@ -48,9 +51,9 @@ export function failureOf(error: unknown, model: string, now: number): Failure {
   if (status === 402 || kind.includes('insufficient_quota') || (status === 429 && NO_QUOTA.test(text)))
     return { code: 'quota', message: says(server), ...resetOf(told, now) };
   if (status === 429 || /rate_limit/.test(kind)) return limited(told, says(server), now);
-  if (status === 404)
+  if (status === 404 || (status === 400 && NO_TOOLS.test(text)))
     return {
-      code: 'agent',
+      code: 'model',
       message: says(`${server} for the model “${model}” (OPENAI_MODEL, OPENAI_BASE_URL)`),
     };
   if (status === 408 || status === 409 || (status !== undefined && status >= 500))
