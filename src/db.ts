@@ -52,6 +52,8 @@ export function createDb(file: string, options: OpenOptions = {}) {
   const audit = auditRepository(sqlite);
   const usage = lazily(() => usageRepository(sqlite));
   const charges = lazily(() => chargeRepository(sqlite, usage()));
+  // Made once: to make one costs more than a small transaction.
+  const together = sqlite.transaction((work: () => unknown) => work());
   /** What is to be done behind the commit. */
   let behind: (() => void)[] = [];
   const db = {
@@ -63,7 +65,7 @@ export function createDb(file: string, options: OpenOptions = {}) {
     transaction<T>(work: () => T): T {
       if (sqlite.inTransaction) return work();
       behind = [];
-      const result = sqlite.transaction(work).immediate();
+      const result = together.immediate(work) as T;
       const due = behind;
       behind = [];
       let failed: { error: unknown } | undefined;
@@ -83,7 +85,7 @@ export function createDb(file: string, options: OpenOptions = {}) {
     },
     /** Runs `work` so that its changes are undone when it throws, without ending the transaction around it. */
     savepoint<T>(work: () => T): T {
-      return sqlite.transaction(work)();
+      return together(work) as T;
     },
     /** Throws DATABASE_CORRUPT when a page of the file is damaged. Reads all of it. */
     check(): void {

@@ -2,6 +2,7 @@
 import type { Attachments } from '../attachments.ts';
 import { messageOf } from '../errors.ts';
 import { createForgetter, type Forgetter } from '../forgetting.ts';
+import { oncePerTick } from '../lib/once-per-tick.ts';
 import type { Random } from '../lib/random.ts';
 import { createProblems, type Problems } from '../problems.ts';
 import { createAdmins } from '../router/admins.ts';
@@ -59,7 +60,7 @@ export function wireChats(parts: ChatsParts): Chats {
   const { config, log, overrides, clock, releasers, db, telegram, registry, reach, links, groupsChanged } =
     parts;
   const child = (component: string) => log.child({ component });
-  const senderRules = watchSenderRules(senderRulesFile(config.configDir));
+  const senderRules = oncePerTick(watchSenderRules(senderRulesFile(config.configDir)));
   const admins = createAdmins({ db, clock, log: child('router'), telegram, rules: senderRules });
   const lookAtRules = () => {
     const { problem } = senderRules();
