@@ -48,7 +48,7 @@ export interface Forgetter {
 export function createForgetter(options: ForgettingOptions): Forgetter {
   const { db, clock, log } = options;
   let timer: Timer | undefined;
-  let running: Iterator<void, void> | undefined;
+  let running: Iterator<void, Done | null> | undefined;
   let isOver = false;
   let isWalFull = false;
 
@@ -88,11 +88,24 @@ export function createForgetter(options: ForgettingOptions): Forgetter {
   };
 }
 
+/** All that is to be forgotten, without a pause: where no daemon runs that others would wait for. What went in the end. */
+export function forgetNow(options: ForgettingOptions): Done | null {
+  let last: Done | null = null;
+  while (options.db.forgettings.next() !== null) {
+    const running = work(options);
+    let step = running.next();
+    while (!step.done) step = running.next();
+    last = step.value;
+  }
+  emptyWal(options.db.sqlite);
+  return last;
+}
+
 /** One forgetting, from where it stands; yields where others may have their turn. */
-export function* work(options: ForgettingOptions): Generator<void, void> {
+function* work(options: ForgettingOptions): Generator<void, Done | null> {
   const { db } = options;
   const job = db.forgettings.next();
-  if (job === null) return;
+  if (job === null) return null;
   const done = { ...job.done };
   if (job.cursor === null) {
     for (const lines of inArchives(options, job)) {
@@ -121,6 +134,7 @@ export function* work(options: ForgettingOptions): Generator<void, void> {
     if (job.sender === null && job.fromSeq !== job.toSeq) db.forgettings.dropOwnReplies(job.chatJid, from);
   });
   finish(options, job, done, rewriteSmall(db.sqlite));
+  return done;
 }
 
 /** Of the old turns, their logs may say what was asked. */

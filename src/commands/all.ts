@@ -11,6 +11,7 @@ const COMMANDS: Record<string, () => Promise<Register>> = {
   pair: async () => (await import('./pair.ts')).pairCommand,
   audit: async () => (await import('./audit.ts')).auditCommand,
   messages: async () => (await import('./messages.ts')).messagesCommand,
+  forget: async () => (await import('./forget.ts')).forgetCommand,
   turns: async () => (await import('./turns.ts')).turnsCommand,
   usage: async () => (await import('./usage.ts')).usageCommand,
   allowance: async () => (await import('./allowance.ts')).allowanceCommand,

@@ -152,6 +152,7 @@ const CASES: Case[] = [
   ['audit', () => []],
   ['messages', () => ['family']],
   ['messages', () => ['family', '--search', 'ping'], { of: '--search' }],
+  ['forget', () => ['family']],
   ['turns', () => []],
   ['allowance set', () => ['family', '1usd/day']],
   ['allowance list', () => []],

@@ -6,6 +6,7 @@ import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, writeFileS
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { SimEvents } from '../../src/simulator/simulator.ts';
+import { runCli } from '../support/cli.ts';
 import { type BotApi, startBotApi, TestHome } from '../support/daemon.ts';
 
 let api: BotApi;
@@ -187,6 +188,34 @@ describe('main', () => {
     await api.ask(main, '/forget family');
     await press(main, 'Forget them', 'you');
     await gone('zwetschgendatschi');
+  });
+});
+
+describe('nanoclaw forget', () => {
+  it('says how many are meant, and has the daemon forget them', async () => {
+    api.sim.say({ chat: family, from: 'anna', text: 'apfelstrudel' });
+    await stored('apfelstrudel');
+    expect((await runCli(home, {}, 'forget', 'family')).stdout).toMatch(
+      /^1 are meant\. Say it again with --yes/,
+    );
+    expect(holding('apfelstrudel')).not.toEqual([]);
+    const { stdout } = await runCli(home, {}, 'forget', 'family', '--yes', '--json');
+    expect(JSON.parse(stdout)).toEqual({ meant: 1, state: 'begun' });
+    await gone('apfelstrudel');
+  });
+
+  it('forgets them itself while none runs', async () => {
+    for (const from of ['anna', 'ben']) api.sim.say({ chat: family, from, text: `apfelstrudel of ${from}` });
+    await stored('apfelstrudel of ben');
+    await home.killAll();
+    const anna =
+      home.row<{ sender: string }>("SELECT sender FROM messages WHERE sender_name = 'Anna'")?.sender ?? '';
+    const { stdout } = await runCli(home, {}, 'forget', 'family', '--person', anna, '--since', '1h', '--yes');
+    expect(stdout).toContain('Forgotten: 1 message, ');
+    expect(holding('apfelstrudel of anna')).toEqual([]);
+    expect(holding('apfelstrudel of ben')).not.toEqual([]);
+    const wrong = await runCli(home, {}, 'forget', 'family', '--message', '99999', '--yes');
+    expect(wrong).toMatchObject({ code: 2, stderr: expect.stringContaining('There is no message "99999"') });
   });
 });
 
