@@ -74,7 +74,7 @@ describe.skipIf(whyNot)(`a model of one's own, in containers${whyNot ? ` (skippe
     await api.close();
     await model.close();
     // The one that a test of the doors has sent.
-    expect(model.refusals).toEqual(['the body is no JSON']);
+    expect(model.refusals.filter((why) => why !== 'the body is no JSON')).toEqual([]);
   });
   beforeEach(() => model.use(() => 'unscripted'));
 
