@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { extract } from 'tar-stream';
 import { afterEach, describe, expect, it } from 'vitest';
+import { projectRoot } from '../lib/project-root.ts';
 import { packBuildContext, readBuildContext } from './build-context.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'nanoclaw-context-'));
@@ -13,6 +14,26 @@ const put = (path: string, text: string) => {
 afterEach(() => rmSync(root, { recursive: true, force: true }));
 
 describe('readBuildContext', () => {
+  it('holds whatever the agent runner imports', async () => {
+    const context = await readBuildContext(projectRoot());
+    const contents = new Map(context?.files.map(({ path, content }) => [path, content.toString()]));
+    const missing: string[] = [];
+    const seen = new Set<string>();
+    const follow = (file: string, from: string): void => {
+      const text = contents.get(file);
+      if (text === undefined) missing.push(`${file}, imported by ${from}`);
+      if (text === undefined || seen.has(file)) return;
+      seen.add(file);
+      for (const [, name] of text.matchAll(/^(?:import|export|\}) (?!type )[^;]*?from '(\.[^']+)';/gm))
+        follow(join(dirname(file), name ?? ''), file);
+      for (const [, name] of text.matchAll(/import\('(\.[^']+)'\)/g))
+        follow(join(dirname(file), name ?? ''), file);
+    };
+    follow('container/agent-runner/src/main.ts', 'the bundler');
+    expect(missing).toEqual([]);
+    expect(seen.size).toBeGreaterThan(50);
+  });
+
   it('takes what the image is made of and nothing else, in a fixed order', async () => {
     put('container/Dockerfile', 'FROM x');
     put('container/agent-runner/package.json', '{}');

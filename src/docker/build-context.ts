@@ -32,6 +32,7 @@ const FILES = [
     'name-slug',
     'open-below',
     'read-below',
+    'zone',
   ].map((name) => `src/lib/${name}.ts`),
 ];
 
