@@ -1,6 +1,7 @@
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
+import { rolldown } from 'rolldown';
 import { extract } from 'tar-stream';
 import { afterEach, describe, expect, it } from 'vitest';
 import { projectRoot } from '../lib/project-root.ts';
@@ -64,6 +65,24 @@ describe('readBuildContext', () => {
       entry.resume();
     }
     expect(packed).toEqual(names);
+  });
+
+  it('holds every file that the agent runner takes along', async () => {
+    const project = resolve(import.meta.dirname, '../..');
+    const context = await readBuildContext(project);
+    for (const { path, content } of context?.files ?? []) put(path, content.toString());
+    const bundle = await rolldown({
+      input: join(root, 'container/agent-runner/src/main.ts'),
+      tsconfig: false,
+      platform: 'node',
+      // Packages are the image's own business.
+      external: (id) => !id.startsWith('.') && !id.startsWith('/'),
+    });
+    // Throws at an import that leads to no file.
+    const { output } = await bundle.generate({ format: 'esm' });
+    await bundle.close();
+    const taken = output.flatMap((chunk) => (chunk.type === 'chunk' ? chunk.moduleIds : []));
+    expect(taken).toContain(join(root, 'src/team.ts'));
   });
 
   it('hashes paths and contents, not times or tests', async () => {

@@ -35,7 +35,9 @@ export async function whyNoAgentImage(image = DEFAULT_IMAGE, variant?: ImageVari
   try {
     await engine.ping();
     await docker('version');
-    await ensureImage(engine, { image, variant, projectRoot: ROOT });
+    // The daemon serves on with an older image; a test of it would show what is no longer so.
+    const { state, warning } = await ensureImage(engine, { image, variant, projectRoot: ROOT });
+    if (state === 'outdated') throw new Error(warning ?? 'the agent image is outdated');
     return null;
   } catch (error) {
     if (process.env.NANOCLAW_REQUIRE_DOCKER === '1') throw error;
