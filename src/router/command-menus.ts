@@ -22,7 +22,7 @@ type Scope = string;
 const PACE_MS = 100;
 /** After so many in a row the rest comes slowly: a thousand groups at once must not keep the daemon at it for minutes. */
 const AT_ONCE = 100;
-const SLOW_MS = 2000;
+const SLOW_MS = 10_000;
 const RETRY_MS = 60_000;
 /** A chat that refuses (the bot is not in it, perhaps) is left alone for so long. */
 const REFUSED_MS = 60 * 60_000;

@@ -26,6 +26,16 @@ const SMALL_TABLES = [
   ...['search_due', 'd', 'search_state', 'search_chats', 'forgettings'],
 ];
 
+/** The statements that walk all groups or all tasks because they list or count them, or move a group: never per message or turn. */
+const LISTS_ALL = [
+  /^SELECT chat_jid, name, folder, .* FROM registered_groups ORDER BY is_main DESC/,
+  /^SELECT count\(\*\) FROM registered_groups$/,
+  /^SELECT registered_groups\.chat_jid AS chatJid, /,
+  /^SELECT chat_jid AS chatJid, .* FROM registered_groups WHERE paused IS NOT NULL/,
+  /^SELECT id, group_folder, .* FROM scheduled_tasks ORDER BY group_folder, created_at$/,
+  /^UPDATE (?:task_runs|scheduled_tasks) SET chat_jid = \? WHERE (?:task_id IN .*)?/,
+];
+
 interface PlanRow {
   detail: string;
 }
@@ -99,6 +109,14 @@ describe('every statement of the repositories', () => {
 
   it('searches by an index; none walks a table that grows', () => {
     expect([...plans].filter(([sql, steps]) => walks(sql, steps).length > 0)).toEqual([]);
+  });
+
+  it('walks the tasks or the groups only to list them all, or for a group that moves', () => {
+    const walking = [...plans]
+      .filter(([, steps]) => steps.some((step) => /^SCAN (?:scheduled_tasks|registered_groups)\b/.test(step)))
+      .map(([sql]) => sql);
+    expect(walking.length).toBeGreaterThan(0);
+    expect(walking.filter((sql) => !LISTS_ALL.some((known) => known.test(sql)))).toEqual([]);
   });
 
   it('comes in its order from an index; none sorts', () => {

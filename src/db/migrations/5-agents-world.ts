@@ -32,6 +32,9 @@ CREATE TABLE forgettings (
 -- Who quotes a message.
 CREATE INDEX messages_by_reply ON messages (chat_jid, reply_to_message_id) WHERE reply_to_message_id IS NOT NULL;
 
+-- Whoever writes from a chat that is no group is looked for here, too: with each of their messages.
+CREATE INDEX registered_groups_former ON registered_groups (former_jid) WHERE former_jid IS NOT NULL;
+
 -- A message of main's whose file is to become a specialist of a group's (folder), or of all (global), once it is fetched.
 CREATE TABLE specialist_additions (
   message_seq INTEGER PRIMARY KEY, folder TEXT NOT NULL, actor TEXT NOT NULL
