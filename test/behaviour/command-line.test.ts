@@ -35,6 +35,10 @@ const ARGUMENTS: Record<string, readonly string[]> = {
   restore: ['no-such-file.tar.gz'],
   export: ['family'],
   'service install': ['--print'],
+  forget: ['family', '--person', '1'],
+  'allowance set': ['person:1', '1usd/day'],
+  'allowance remove': ['person:1'],
+  'allowance topup': ['1'],
 };
 
 /** Left out where commands are run, because they act outside the home. Their help and usage are tested all the same. */

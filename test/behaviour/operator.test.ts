@@ -109,16 +109,16 @@ describe('beside a running daemon', () => {
 
     it('refuses with a reason: 1 for what cannot be, 2 for wrong usage', async () => {
       const refusals: [string[], number, RegExp][] = [
-        [['add', '--chat', 'family', '--name', 'x', '--folder', 'x'], 1, /chat: expected a Telegram chat id/],
-        [['add', '--chat', '-77', '--name', 'x', '--folder', '../up'], 1, /folder: expected 1 to 63 of a-z/],
+        [['add', '--chat', 'family', '--name', 'x', '--folder', 'x'], 2, /chat: expected a Telegram chat id/],
+        [['add', '--chat', '-77', '--name', 'x', '--folder', '../up'], 2, /folder: expected 1 to 63 of a-z/],
         [['add', '--chat', '-77', '--name', 'x', '--folder', 'family'], 1, /belongs to another group/],
         [['add', '--chat', String(chat), '--name', 'x', '--folder', 'x'], 1, /is registered already/],
         [['remove', 'nobody'], 1, /No registered group .*\n→ nanoclaw groups list/],
-        [['set', 'family', '--timezone', 'Mars/Olympus'], 1, /expected an IANA zone/],
-        [['set', 'family', '--network', 'closed'], 1, /network: expected open, allowlist, none/],
-        [['set', 'family', '--network', 'allowlist'], 1, /allow: expected at least one host/],
-        [['set', 'family', '--allow', 'a.example'], 1, /expected together with --network allowlist/],
-        [['set', 'family', '--network', 'allowlist', '--allow', 'http://x'], 1, /expected a host like/],
+        [['set', 'family', '--timezone', 'Mars/Olympus'], 2, /expected an IANA zone/],
+        [['set', 'family', '--network', 'closed'], 2, /network: expected open, allowlist, none/],
+        [['set', 'family', '--network', 'allowlist'], 2, /allow: expected at least one host/],
+        [['set', 'family', '--allow', 'a.example'], 2, /expected together with --network allowlist/],
+        [['set', 'family', '--network', 'allowlist', '--allow', 'http://x'], 2, /expected a host like/],
         [['add', '--chat', '-77'], 2, /required option/],
         [['paint'], 2, /unknown command|too many arguments/],
       ];

@@ -221,6 +221,7 @@ describe.skipIf(whyNot)(`docker runtime${whyNot ? ` (skipped: ${whyNot})` : ''}`
       'NODE_EXTRA_CA_CERTS',
       'SSL_CERT_FILE',
       'NODE_ENV',
+      'NODE_COMPILE_CACHE',
       'USER',
     ]);
     expect(names.filter((name) => name && !imageOwn.has(name))).toEqual(
