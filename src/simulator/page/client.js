@@ -178,15 +178,19 @@ const ref = (m) => ({ chat: m.chat.id, messageId: m.message_id });
 
 /** Presses of this page that the bot has not answered yet. @type {Set<string>} */
 const presses = new Set();
+/** Those whose ids are not known yet; the bot may be quicker. @type {Set<Promise<void>>} */
+const pressing = new Set();
 
 /** @param {Message} m @param {string} from @param {string} data */
 async function press(m, from, data) {
-  const { id } = await post('press', { ...ref(m), from, data });
-  presses.add(id);
+  const known = post('press', { ...ref(m), from, data }).then(({ id }) => void presses.add(id));
+  pressing.add(known);
+  await known.finally(() => pressing.delete(known));
 }
 
 /** @param {{id: string, text: string, showAlert: boolean}} event */
-function answered({ id, text, showAlert }) {
+async function answered({ id, text, showAlert }) {
+  await Promise.allSettled(pressing);
   const isOwn = presses.delete(id);
   if (text === '') return;
   if (!showAlert || !isOwn) return toast(text);
