@@ -82,11 +82,11 @@ async function run(args: readonly string[]): Promise<number> {
   }
   try {
     const wanted = names.length > 0 ? names : Object.keys(FIGURES);
-    const results = await measure(wanted, options, cleanups);
     const file = path.resolve(
       optionValue(options, 'out') ?? path.join(projectRoot(), 'bench', 'results.json'),
     );
-    writeResults(file, results);
+    // What was measured stays, whatever becomes of the rest.
+    const results = await measure(wanted, options, cleanups, (soFar) => writeResults(file, soFar));
     console.log(tableOf(results));
     console.log(`Written to ${path.relative(process.cwd(), file)}.`);
     return 0;
@@ -102,6 +102,7 @@ async function measure(
   names: readonly string[],
   options: readonly string[],
   cleanups: Cleanups,
+  measured: (soFar: Results) => void,
 ): Promise<Results> {
   const quick = options.includes('--quick');
   const profileTo = optionValue(options, 'cpu-prof');
@@ -134,6 +135,7 @@ async function measure(
     const startedAt = performance.now();
     const rows = (await FIGURES[name]?.(bench)) ?? [];
     results.figures.push({ name, seconds: Math.round((performance.now() - startedAt) / 1000), rows });
+    measured(results);
   }
   return results;
 }
