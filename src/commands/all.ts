@@ -41,6 +41,10 @@ const IN_HELP: Record<string, readonly [term: string, description: string]> = {
     'who did, or tried, what: registrations, admin commands, refusals; oldest first',
   ],
   messages: ['messages [options] <chat>', 'the newest messages of a chat and what became of each'],
+  forget: [
+    'forget [options] <chat>',
+    'forget messages of a group: with search entries, quotes, files, answers and archived lines',
+  ],
   turns: [
     'turns [options]',
     'the newest turns: for whom, how they ended, how long they took, what they cost',

@@ -29,7 +29,10 @@ export interface HomeLock {
 const lockFile = (home: string) => path.join(home, 'data', 'daemon.lock');
 const infoFile = (home: string) => path.join(home, 'data', 'daemon.json');
 
-/** Throws HOME_LOCKED, naming the other daemon, or HOME_UNWRITABLE. */
+/** Those of this process: a lock that nobody refers to any more would be collected, and be open. */
+const held = new Set<Database.Database>();
+
+/** Held until it is released or the process ends. Throws HOME_LOCKED, naming the other daemon, or HOME_UNWRITABLE. */
 export function lockHome(home: string): HomeLock {
   const lock = tryLock(home);
   if (!lock) {
@@ -41,10 +44,12 @@ export function lockHome(home: string): HomeLock {
       fix: 'Stop that one first, or give this one another NANOCLAW_HOME.',
     });
   }
+  held.add(lock);
   return {
     publish: (info) => writeFileAtomic(infoFile(home), `${JSON.stringify(info, null, 2)}\n`, { sync: false }),
     release() {
       rmSync(infoFile(home), { force: true });
+      held.delete(lock);
       lock.close();
     },
   };
