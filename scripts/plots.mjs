@@ -36,7 +36,7 @@ const lines = bars.map((/** @type {any} */ { name, ratio, aim, met }, /** @type 
 });
 writeFileSync(
   out,
-  `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" font-family="system-ui, sans-serif" font-size="12">
+  `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" font-family="system-ui, sans-serif" font-size="12"><title>Each figure beside its bare limit</title>
 <style>text{fill:#57606a}.met{fill:#2da44e}.missed{fill:#d4763b}.aim{stroke:#57606a;stroke-width:2}@media(prefers-color-scheme:dark){text{fill:#adbac7}.aim{stroke:#adbac7}}</style>
 <text x="${NAMES}" y="18">multiples of the bare limit; the mark is the aim</text>
 ${lines.join('\n')}
