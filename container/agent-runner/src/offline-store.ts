@@ -6,6 +6,7 @@ import { randomUUID } from 'node:crypto';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
 import { dayFile } from './memory.ts';
+import { forgetOldest } from './newest-sessions.ts';
 import { appendPlainFile, pathInside, readPlainFile, replacePlainFile } from './plain-file.ts';
 
 const HEADING = '## Remembered';
@@ -115,7 +116,7 @@ export class OfflineSessions {
     }
     const id = randomUUID();
     fs.mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
-    this.#forgetOldest();
+    forgetOldest(this.#directory, MOST_SESSIONS);
     fs.writeFileSync(this.#path(id), '', { flag: 'wx', mode: 0o600 });
     return { id, fresh: sessionId !== null };
   }
@@ -135,16 +136,6 @@ export class OfflineSessions {
   add(id: string, requests: readonly string[]): void {
     const kept = [...this.said(id), ...requests.map((text) => text.slice(0, 500))].slice(-TRANSCRIPT_LINES);
     replacePlainFile(this.#path(id), `${kept.map((text) => JSON.stringify(text)).join('\n')}\n`);
-  }
-
-  /** Each run of a task with a conversation of its own begins a session that nobody resumes. */
-  #forgetOldest(): void {
-    const names = fs.readdirSync(this.#directory).filter((name) => name.endsWith('.jsonl'));
-    if (names.length < MOST_SESSIONS) return;
-    const files = names.map((name) => join(this.#directory, name));
-    const age = new Map(files.map((file) => [file, fs.statSync(file).mtimeMs]));
-    files.sort((a, b) => (age.get(a) ?? 0) - (age.get(b) ?? 0));
-    for (const file of files.slice(0, files.length - MOST_SESSIONS / 2)) fs.rmSync(file, { force: true });
   }
 
   #path(id: string): string {

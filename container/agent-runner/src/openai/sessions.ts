@@ -5,6 +5,7 @@
 import { randomUUID } from 'node:crypto';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
+import { forgetOldest } from '../newest-sessions.ts';
 import type { Kept } from './conversation.ts';
 import { type Entry, entrySchema } from './transcript.ts';
 
@@ -26,7 +27,7 @@ export class Sessions {
     if (sessionId !== null && entries) return { id: sessionId, fresh: false, entries };
     const id = randomUUID();
     fs.mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
-    this.#forgetOldest();
+    forgetOldest(this.#directory, MOST_SESSIONS);
     fs.writeFileSync(this.#path(id), '', { flag: 'wx', mode: 0o600 });
     return { id, fresh: sessionId !== null, entries: [] };
   }
@@ -61,15 +62,6 @@ export class Sessions {
           return [];
         }
       });
-  }
-
-  #forgetOldest(): void {
-    const names = fs.readdirSync(this.#directory).filter((name) => name.endsWith('.jsonl'));
-    if (names.length < MOST_SESSIONS) return;
-    const files = names.map((name) => join(this.#directory, name));
-    const age = new Map(files.map((file) => [file, fs.statSync(file).mtimeMs]));
-    files.sort((a, b) => (age.get(a) ?? 0) - (age.get(b) ?? 0));
-    for (const file of files.slice(0, files.length - MOST_SESSIONS / 2)) fs.rmSync(file, { force: true });
   }
 
   #path(id: string): string {
