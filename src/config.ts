@@ -6,11 +6,11 @@ import { readFileSync } from 'node:fs';
 import { homedir, totalmem } from 'node:os';
 import path from 'node:path';
 import { parseEnv } from 'node:util';
-import { type OpenAiServer, openAiProblems, openAiServer, providerOf } from './config/openai.ts';
+import { contradictions } from './config/contradictions.ts';
+import { type OpenAiServer, openAiServer, providerOf } from './config/openai.ts';
 import { type LOG_LEVELS, type Settings, settingsSchema } from './config/settings.ts';
 import { messageOf, NanoClawError } from './errors.ts';
 import type { Failpoint } from './lib/failpoint.ts';
-import { isLoopbackHost } from './lib/loopback.ts';
 import type { ProviderName, RuntimeName } from './types.ts';
 
 /** The host's model credential. Only the credential proxy reads `value`. */
@@ -191,45 +191,6 @@ export function serviceManagerOf(env: NodeJS.ProcessEnv = process.env): { watchd
   if (!env.NOTIFY_SOCKET) return null;
   const microseconds = Number(env.WATCHDOG_USEC);
   return { watchdogMs: microseconds > 0 ? microseconds / 1000 : null };
-}
-
-function contradictions(s: Record<string, unknown>): string[] {
-  const problems: string[] = [];
-  const hasCredential = Boolean(s.ANTHROPIC_API_KEY || s.ANTHROPIC_AUTH_TOKEN || s.CLAUDE_CODE_OAUTH_TOKEN);
-  const given = { AGENT_PROVIDER: s.AGENT_PROVIDER ?? 'auto', OPENAI_MODEL: s.OPENAI_MODEL };
-  const provider = providerOf(given as Parameters<typeof providerOf>[0], hasCredential);
-  if (s.AGENT_PROVIDER === 'claude' && !hasCredential) {
-    problems.push(
-      'AGENT_PROVIDER: claude needs ANTHROPIC_API_KEY, CLAUDE_CODE_OAUTH_TOKEN or ANTHROPIC_AUTH_TOKEN; set one, or AGENT_PROVIDER=offline',
-    );
-  }
-  if (provider === 'openai') problems.push(...openAiProblems(s));
-  if (provider !== 'offline' && s.CONTAINER_RUNTIME === 'process') {
-    problems.push(
-      'CONTAINER_RUNTIME: process has no isolation and runs the offline agent only; expected docker or auto for an agent that thinks, or AGENT_PROVIDER=offline',
-    );
-  }
-  if (s.TELEGRAM_API_ROOT && !s.TELEGRAM_BOT_TOKEN) {
-    problems.push(
-      'TELEGRAM_BOT_TOKEN: expected the token for the Bot API server that TELEGRAM_API_ROOT names',
-    );
-  }
-  if (typeof s.HTTP_HOST === 'string' && !isLoopbackHost(s.HTTP_HOST) && !s.STATUS_TOKEN) {
-    problems.push(
-      `HTTP_HOST: ${s.HTTP_HOST} can be reached from other machines, and the pages there show what is said in the groups; expected a STATUS_TOKEN with it, or 127.0.0.1`,
-    );
-  }
-  if (s.FAILPOINTS && (s.TELEGRAM_BOT_TOKEN || s.TELEGRAM_API_ROOT) && !isLoopback(s.TELEGRAM_API_ROOT)) {
-    problems.push(
-      'FAILPOINTS: it makes the daemon fail, for tests; expected TELEGRAM_API_ROOT on the loopback address, where only a simulator can be hurt, or no FAILPOINTS',
-    );
-  }
-  return problems;
-}
-
-function isLoopback(url: unknown): boolean {
-  if (typeof url !== 'string' || !URL.canParse(url)) return false;
-  return isLoopbackHost(new URL(url).hostname.replace(/^\[(.*)\]$/, '$1'));
 }
 
 /** What the home's .env says, unchecked. Throws CONFIG_INVALID when it cannot be read. */
