@@ -166,6 +166,27 @@ describe('the files of a team', () => {
     ]);
   });
 
+  it('that are made to keep whoever reads them busy are read at once, each', () => {
+    group({
+      'a.md': `# A${' '.repeat(12_000)}b\n\nYou are a.`,
+      'b.md': `---\ntools: a${','.repeat(8000)}Bash(git log, git show), Read\n---\nYou are b.`,
+      'c.md': `---\n${'['.repeat(8000)}\n---\nYou are c.`,
+      'd.md': `---\nx: y\na: ${'{a: '.repeat(51)}\n---\nYou are d.`,
+      'e.md': `---\nname: e\nx: ${'y'.repeat(8192)}\n---\nYou are e.`,
+      'f.md': `---\nx: ${'[]{}'.repeat(60)}\n---\n# Of # many ##\n\nYou are f.`,
+      'g.md': '# #\n\nYou are g.',
+    });
+    expect(one('a').description).toMatch(/^A b\./);
+    expect(one('b').tools).toEqual(['a', 'Bash(git log, git show)', 'Read']);
+    expect(one('g').description).toBe('You are g.');
+    expect(said()).toEqual([
+      'bad c.md:2 the front matter is not YAML: nested too deep',
+      'bad d.md:3 the front matter is not YAML: nested too deep',
+      'bad e.md:1 the front matter is longer than 8192 characters',
+      expect.stringMatching(/^bad f\.md:2 the front matter is not YAML: /),
+    ]);
+  });
+
   it('have names that are safe: one word, no other folder of the workspace, in every script', () => {
     const named = (name: string) => `---\nname: ${JSON.stringify(name)}\n---\nYou are somebody.`;
     group({

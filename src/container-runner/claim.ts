@@ -6,6 +6,7 @@ import type { Payer } from '../db/charges.ts';
 import type { TaskRun } from '../db/task-runs.ts';
 import type { Turn } from '../db/turns.ts';
 import type { Db } from '../db.ts';
+import { lazily } from '../lib/lazily.ts';
 import type { Random } from '../lib/random.ts';
 import { groupPaths } from '../mailbox/layout.ts';
 import { renderPrompt, renderTaskPrompt } from '../prompt.ts';
@@ -99,7 +100,7 @@ function claimTask(context: ClaimContext, group: Group, run: TaskRun): Claimed |
     dueMs,
     missed: run.missed,
     attempt,
-    asked: specialistIn(context, group, task.prompt),
+    asked: askedIn(teamOf(context, group), task.prompt)?.name,
   });
   const file = turnFile({ ...context, timezone }, group, stored(db, id), {
     prompt,
@@ -137,6 +138,7 @@ function claimMessages(context: ClaimContext, group: Group, topic: WaitingTopic)
   const reactions = db.reactions.showTo(id, group.chatJid, conversation);
   const corrections = db.corrections.takeFor(id, group.chatJid, conversation);
   const turn = stored(db, id);
+  const team = teamOf(context, group);
   const prompt = renderPrompt({
     groupName: group.name,
     timezone,
@@ -147,7 +149,7 @@ function claimMessages(context: ClaimContext, group: Group, topic: WaitingTopic)
     reactions,
     corrections,
     asked: messages.flatMap(({ forNina, request, content, messageId }) => {
-      const specialist = forNina ? specialistIn(context, group, request ?? content) : undefined;
+      const specialist = forNina ? askedIn(team, request ?? content)?.name : undefined;
       return specialist === undefined ? [] : [{ messageId, specialist }];
     }),
   });
@@ -159,9 +161,9 @@ function claimMessages(context: ClaimContext, group: Group, topic: WaitingTopic)
   return { turn, file: turnFile(context, group, turn, work) };
 }
 
-/** The one whom the words ask, as the files are now. They are read only where somebody may be asked. */
-const specialistIn = ({ home }: ClaimContext, { folder }: Group, words: string): string | undefined =>
-  askedIn(() => readTeam(groupPaths(home, folder)), words)?.name;
+/** As the files are now; they are read once, and only where somebody may be asked. */
+const teamOf = ({ home }: ClaimContext, { folder }: Group) =>
+  lazily(() => readTeam(groupPaths(home, folder)));
 
 const payer = ({ payerOf }: ClaimContext, person: string | null, taskId: string | null) =>
   payerOf === undefined ? {} : { payer: payerOf(person, taskId) };

@@ -6,8 +6,10 @@ import { isScalar, isSeq, LineCounter, parseDocument } from 'yaml';
 import type { Sentence } from '../words.ts';
 
 /** Front matter holds a name and a few words; more is a mistake, or an attack on whoever parses it. */
-const MOST_YAML_LENGTH = 32 * 1024;
+const MOST_YAML_LENGTH = 8 * 1024;
 const MOST_VALUES = 1000;
+/** Lists and maps within each other; the parser goes as deep as they do. */
+const DEEPEST = 50;
 
 export interface Field {
   /** A text (numbers and the like as they are written), or a list of texts. */
@@ -63,6 +65,8 @@ export function readMarkdown(text: string): MarkdownFile | FileFault {
   const yaml = lines.slice(1, end).join('\n');
   if (yaml.length > MOST_YAML_LENGTH)
     return { line: 1, reason: (w) => w.files.longFrontMatter(MOST_YAML_LENGTH) };
+  const deep = tooDeepAt(yaml);
+  if (deep !== null) return { line: deep + 1, reason: (w) => w.files.notYaml('nested too deep') };
   const fields = readYaml(yaml);
   if ('reason' in fields) return fields;
   return {
@@ -75,26 +79,49 @@ export function readMarkdown(text: string): MarkdownFile | FileFault {
   };
 }
 
+/** The line in which more brackets are open than anybody needs; in a text between quotation marks they count, too. */
+function tooDeepAt(yaml: string): number | null {
+  let depth = 0;
+  let line = 1;
+  for (const character of yaml) {
+    if (character === '\n') line += 1;
+    else if (character === '[' || character === '{') depth += 1;
+    else if (character === ']' || character === '}') depth = Math.max(0, depth - 1);
+    if (depth > DEEPEST) return line;
+  }
+  return null;
+}
+
 function readYaml(yaml: string): Map<string, Field> | FileFault {
   const counter = new LineCounter();
   /** The fence is the file's first line. */
   const lineOf = (offset: number | undefined): number => counter.linePos(offset ?? 0).line + 1;
-  const document = parseDocument(yaml, { lineCounter: counter, prettyErrors: false, logLevel: 'silent' });
+  const document = parseDocument(yaml, {
+    lineCounter: counter,
+    prettyErrors: false,
+    logLevel: 'silent',
+    // Theirs compares each key with all others.
+    uniqueKeys: false,
+  });
   const [error] = document.errors;
   if (error) {
     const detail = error.message.replace(/\s+/g, ' ').trim();
     return { line: lineOf(error.pos[0]), reason: (w) => w.files.notYaml(detail) };
   }
   const fields = new Map<string, Field>();
+  const keys = new Set<string>();
   const { contents } = document;
   if (contents === null || (isScalar(contents) && contents.value === null)) return fields;
   if (!('items' in contents) || isSeq(contents))
     return { line: lineOf(contents.range?.[0]), reason: (w) => w.files.notFields };
   for (const { key, value } of contents.items.slice(0, MOST_VALUES)) {
     if (!isScalar(key)) continue;
+    const name = String(key.value);
+    const line = lineOf(key.range?.[0]);
+    if (keys.has(name)) return { line, reason: (w) => w.files.notYaml('Map keys must be unique') };
+    keys.add(name);
     const text = fieldValue(value);
-    if (text !== null && text !== '')
-      fields.set(String(key.value), { value: text, line: lineOf(key.range?.[0]) });
+    if (text !== null && text !== '') fields.set(name, { value: text, line });
   }
   return fields;
 }
@@ -123,8 +150,25 @@ export function textOf(file: MarkdownFile, key: string): string | null {
 export function listOf(file: MarkdownFile, key: string): string[] | null {
   const value = file.fields.get(key)?.value;
   if (value === undefined) return null;
-  const parts = typeof value === 'string' ? value.split(/,(?![^()]*\))/) : value;
+  const parts = typeof value === 'string' ? splitAtCommas(value) : value;
   return parts.map((part) => part.trim()).filter((part) => part !== '');
+}
+
+/** From the end, so that each character is looked at once: a comma is within parentheses when the next one behind it closes. */
+function splitAtCommas(text: string): string[] {
+  const parts: string[] = [];
+  let end = text.length;
+  let isWithin = false;
+  for (let at = text.length - 1; at >= 0; at -= 1) {
+    const character = text[at];
+    if (character === ')' || character === '(') isWithin = character === ')';
+    else if (character === ',' && !isWithin) {
+      parts.push(text.slice(at + 1, end));
+      end = at;
+    }
+  }
+  parts.push(text.slice(0, end));
+  return parts.reverse();
 }
 
 /** Text for one line: what is invisible or breaks lines is a space. At most `most` characters, an ellipsis included. */
@@ -155,14 +199,24 @@ export function openingOf(body: string): { heading: string | null; paragraph: st
       continue;
     }
     if (fence !== null) continue;
-    const title = /^\s{0,3}#{1,6}\s+(.*?)\s*#*\s*$/.exec(line)?.[1];
+    const title = titleOf(line);
     const isText =
-      title === undefined && /[\p{L}\p{N}]/u.test(line) && !/^\s*(?:[-*+]|\d+[.)]|\||<!--)\s?/.test(line);
+      title === null && /[\p{L}\p{N}]/u.test(line) && !/^\s*(?:[-*+]|\d+[.)]|\||<!--)\s?/.test(line);
     if (isText) paragraph.push(line.trim());
     else if (paragraph.length > 0) break;
-    if (title !== undefined && heading === null) heading = plain(title);
+    if (title !== null && heading === null) heading = plain(title) || null;
   }
   return { heading, paragraph: paragraph.length > 0 ? plain(paragraph.join(' ')) : null };
+}
+
+/** What a heading says, without the marks around it. One pass: lines are as long as those who write them like. */
+function titleOf(line: string): string | null {
+  const marks = /^\s{0,3}#{1,6}(?=\s)/.exec(line);
+  if (!marks) return null;
+  const text = line.slice(marks[0].length).trim();
+  let end = text.length;
+  while (text[end - 1] === '#') end -= 1;
+  return text.slice(0, end).trimEnd();
 }
 
 /** Without the marks of emphasis and code. */

@@ -79,10 +79,10 @@ function ask({ group, registry, words }: ChatCommandContext, args: string): Chat
  * What to say instead of a turn to words like "ask backend-architct …" without a command: they have to name somebody who
  * is nearly there, or be spelt like a name. Null: it is the agent's.
  */
-export function misspeltAsk(home: string, group: Group, request: string, words: Words): string | null {
+export function misspeltAsk(team: () => Team, request: string, words: Words): string | null {
   const behind = behindAsk(request);
   if (behind === null || behind === '') return null;
-  const all = teamOf(home, group.folder);
+  const all = team();
   const asked = whoIsAsked(all, behind);
   if (asked === null || asked.specialist !== null || all.specialists.length === 0) return null;
   const looksLikeName = /^[\p{L}\p{N}]+(?:[-_][\p{L}\p{N}]+)+$/u.test(asked.name);
