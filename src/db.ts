@@ -37,6 +37,7 @@ import { reportRepository } from './db/reports.ts';
 import { retentionRepository } from './db/retention.ts';
 import { searchRepository } from './db/search.ts';
 import { searchIndexRepository } from './db/search-index.ts';
+import { sessionRepository } from './db/sessions.ts';
 import { taskRunRepository } from './db/task-runs.ts';
 import { taskRepository } from './db/tasks.ts';
 import { topicRepository } from './db/topics.ts';
@@ -120,6 +121,7 @@ export function createDb(file: string, options: OpenOptions = {}) {
     trace: () => traceQuery(sqlite),
     additions: () => additionRepository(sqlite),
     agents: () => agentRepository(sqlite),
+    sessions: () => sessionRepository(sqlite),
     asked: () => agentQuestionRepository(sqlite),
     page: () => pageRepository(sqlite),
     pairing: () => pairingRepository(sqlite),

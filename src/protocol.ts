@@ -169,6 +169,23 @@ export const usageSchema = z.object({
 });
 export type Usage = z.infer<typeof usageSchema>;
 
+const tokens = z.number().int().min(0);
+/** How full a conversation is, in tokens as the model's server counts them, or as the agent guesses. */
+export const contextSchema = z.object({
+  /** The session that it is about. */
+  session_id: z.string().min(1).max(256),
+  /** What the next request begins with. */
+  tokens,
+  /** What the model takes, prompt and answer together. */
+  window: tokens.min(1),
+  /** From so many on it is summed up, where it is. */
+  compact_at: tokens.optional(),
+  /** About how much of it goes with every request, as far as that is known. */
+  instructions: tokens.optional(),
+  tools: tokens.optional(),
+});
+export type Context = z.infer<typeof contextSchema>;
+
 /** Activities that are no word of the model's yet: the turn's first output is any other, or a `text`. */
 export const SILENT_ACTIVITIES: ReadonlySet<string> = new Set([
   'waiting',
@@ -224,6 +241,7 @@ export const eventSchema = z.discriminatedUnion('type', [
       })
       .optional(),
     usage: usageSchema.optional(),
+    context: contextSchema.optional(),
   }),
 ]);
 export type AgentEvent = z.infer<typeof eventSchema>;

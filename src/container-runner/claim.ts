@@ -13,7 +13,7 @@ import { renderPrompt, renderTaskPrompt } from '../prompt.ts';
 import { PROTOCOL_VERSION, type TurnFile } from '../protocol.ts';
 import { describeSchedule, titleOf } from '../tasks.ts';
 import { askedIn, readTeam } from '../team.ts';
-import { conversationOf, type Group, iso, type TurnId, turnId } from '../types.ts';
+import { type Conversation, conversationOf, type Group, iso, type TurnId, turnId } from '../types.ts';
 import { pickBatch } from './batch.ts';
 import { isCounted } from './failure.ts';
 import { filesFor } from './turn-files.ts';
@@ -81,7 +81,7 @@ function claimTask(context: ClaimContext, group: Group, run: TaskRun): Claimed |
     fromSeq: null,
     toSeq: null,
     omitted: 0,
-    sessionId: task.contextMode === 'isolated' ? null : db.agents.session(group.folder, conversation),
+    sessionId: task.contextMode === 'isolated' ? null : sessionOf(db, group, conversation),
     messages: [],
     repeats: run.turnId,
     askedAt: run.due,
@@ -129,7 +129,7 @@ function claimMessages(context: ClaimContext, group: Group, topic: WaitingTopic)
     fromSeq,
     toSeq,
     omitted,
-    sessionId: db.agents.session(group.folder, conversation),
+    sessionId: sessionOf(db, group, conversation),
     messages: messages.map((m) => m.seq),
     repeats: lastTry?.id ?? null,
     ...payer(context, messages.find((m) => m.forNina)?.sender ?? null, null),
@@ -164,6 +164,9 @@ function claimMessages(context: ClaimContext, group: Group, topic: WaitingTopic)
 /** As the files are now; they are read once, and only where somebody may be asked. */
 const teamOf = ({ home }: ClaimContext, { folder }: Group) =>
   lazily(() => readTeam(groupPaths(home, folder)));
+
+const sessionOf = (db: Db, { folder }: Group, conversation: Conversation): string | null =>
+  db.sessions.of(folder, conversation)?.sessionId ?? null;
 
 const payer = ({ payerOf }: ClaimContext, person: string | null, taskId: string | null) =>
   payerOf === undefined ? {} : { payer: payerOf(person, taskId) };

@@ -77,6 +77,7 @@ export function createSettlement(options: SettlementOptions): Settlement {
       if (!db.turns.takeEvent(turn.id, event.n, added, { at: now(), isOutput: isOutput(event) })) return null;
       if (event.type === 'session') noteSession(turn, event.session_id, event.fresh);
       if (event.type !== 'turn_finished') return null;
+      if (event.context) db.sessions.noteTurn(turn.folder, turn.conversation, event.context, now());
       const usage = event.usage ?? null;
       if (event.status === 'ok') return succeed(turn, usage, event);
       if (event.status === 'interrupted') return stop(turn, usage);
@@ -87,7 +88,7 @@ export function createSettlement(options: SettlementOptions): Settlement {
 
   function noteSession(turn: Turn, sessionId: string, fresh: boolean): void {
     if (taskOf(db, turn)?.task.contextMode === 'isolated') return; // its conversation ends with it
-    db.agents.setSession(turn.folder, turn.conversation, sessionId, now());
+    db.sessions.set(turn.folder, turn.conversation, sessionId, now());
     if (!fresh) return;
     const details = { event: 'session_replaced', group: turn.folder, turn: turn.id };
     log.warn(details, 'the session was gone; a fresh one was begun');
@@ -168,7 +169,7 @@ export function createSettlement(options: SettlementOptions): Settlement {
   /** What could not be resumed, or is too long, is not resumed again. An isolated task never was in the conversation. */
   function leaveSession(turn: Turn, { code }: Failure): void {
     if (!HANDLING[code].freshSession || taskOf(db, turn)?.task.contextMode === 'isolated') return;
-    db.agents.dropSession(turn.folder, turn.conversation);
+    db.sessions.drop(turn.folder, turn.conversation);
   }
 
   function announce(turn: Turn, failure: Failure, next: Next): void {

@@ -1,4 +1,4 @@
-/** What belongs to agents: their containers, sessions and commands. */
+/** What belongs to agents: their containers and commands. */
 import type { Folder, Iso } from '../types.ts';
 import type { Sqlite } from './open.ts';
 
@@ -14,16 +14,6 @@ export function agentRepository(db: Sqlite) {
   const live = db
     .prepare<[], string>('SELECT name FROM containers INDEXED BY containers_live WHERE ended_at IS NULL')
     .pluck();
-  const session = db
-    .prepare<[string, number], string>(
-      'SELECT session_id FROM sessions WHERE group_folder = ? AND thread_id = ?',
-    )
-    .pluck();
-  const setSession = db.prepare(
-    `INSERT INTO sessions (group_folder, thread_id, session_id, updated_at) VALUES (?, ?, ?, ?)
-     ON CONFLICT (group_folder, thread_id) DO UPDATE SET session_id = excluded.session_id, updated_at = excluded.updated_at`,
-  );
-  const dropSession = db.prepare('DELETE FROM sessions WHERE group_folder = ? AND thread_id = ?');
   const command = db.prepare<[string, string], { outcome: string; reason: string | null }>(
     'SELECT outcome, reason FROM ipc_commands WHERE group_folder = ? AND id = ?',
   );
@@ -66,14 +56,6 @@ export function agentRepository(db: Sqlite) {
       return row ? { container: row.name, folder: row.group_folder as Folder } : null;
     },
     liveContainers: (): string[] => live.all(),
-    session: (folder: Folder, threadId: number | null): string | null =>
-      session.get(folder, threadId ?? 0) ?? null,
-    setSession(folder: Folder, threadId: number | null, sessionId: string, at: Iso): void {
-      setSession.run(folder, threadId ?? 0, sessionId, at);
-    },
-    dropSession(folder: Folder, threadId: number | null): void {
-      dropSession.run(folder, threadId ?? 0);
-    },
     /** What became of this command when it was taken before; null when it is new. */
     command: (folder: Folder, id: string): { outcome: string; reason: string | null } | null =>
       command.get(folder, id) ?? null,

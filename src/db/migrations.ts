@@ -7,6 +7,7 @@ import { SCHEDULED_TASKS } from './migrations/2-scheduled-tasks.ts';
 import { PHASES_QUESTIONS_FORMATTING } from './migrations/3-phases-questions-formatting.ts';
 import { GROUP_CHOICES_STEP } from './migrations/4-group-choices.ts';
 import { AGENTS_WORLD } from './migrations/5-agents-world.ts';
+import { GROUPS_AGENTS } from './migrations/6-groups-agents.ts';
 import type { Migration } from './migrations/migration.ts';
 
 export const MIGRATIONS: readonly Migration[] = [
@@ -15,4 +16,5 @@ export const MIGRATIONS: readonly Migration[] = [
   PHASES_QUESTIONS_FORMATTING,
   GROUP_CHOICES_STEP,
   AGENTS_WORLD,
+  GROUPS_AGENTS,
 ];

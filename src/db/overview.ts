@@ -13,6 +13,12 @@ export interface GroupLine {
   sessionId: string | null;
   /** When its session was used last. */
   sessionAt: Iso | null;
+  /** When it began, and how many turns it had. */
+  sessionBegan: Iso | null;
+  sessionTurns: number | null;
+  /** How full it is, as its agent said last. */
+  contextTokens: number | null;
+  contextWindow: number | null;
   /** When the next of its tasks is due; null when none is. */
   nextRun: Iso | null;
   /** Why the bot may not write there: removed, blocked, restricted, gone; null while it may. */
@@ -60,6 +66,8 @@ export function overviewRepository(db: Sqlite) {
   const groups = db.prepare<[], Omit<GroupLine, 'isMain'> & { isMain: number }>(
     `SELECT registered_groups.chat_jid AS chatJid, folder, registered_groups.name, is_main AS isMain,
        chats.last_activity AS lastActivity, sessions.session_id AS sessionId, sessions.updated_at AS sessionAt,
+       sessions.began_at AS sessionBegan, sessions.turns AS sessionTurns,
+       sessions.context_tokens AS contextTokens, sessions.context_window AS contextWindow,
        (SELECT min(next_run) FROM scheduled_tasks
           WHERE group_folder = registered_groups.folder AND status = 'active') AS nextRun,
        registered_groups.paused AS paused

@@ -14,6 +14,7 @@ import { explainMessage } from '../why.ts';
 import { type CommandName, helpLine, REASONS, type Words } from '../words.ts';
 import { allowance, usage } from './allowance-commands.ts';
 import type { ChoiceKind } from './choices.ts';
+import { context } from './context-command.ts';
 import { FORGET } from './forget-command.ts';
 import { MAIN_COMMANDS } from './main-commands.ts';
 import { SKILL_COMMANDS } from './skill-commands.ts';
@@ -82,10 +83,11 @@ const HANDLERS: Partial<Record<CommandName | 'pair', Handler>> = {
   new: {
     listed: 'everyone',
     run: ({ db, group, threadId, words }) => {
-      db.agents.dropSession(group.folder, conversationOf(group, threadId));
+      db.sessions.drop(group.folder, conversationOf(group, threadId));
       return words.freshConversation;
     },
   },
+  context: { listed: 'everyone', run: context },
   ...TEAM_COMMANDS,
   ...SKILL_COMMANDS,
   usage: { listed: 'everyone', run: usage },

@@ -3,6 +3,7 @@
  * needed. Pure. Other groups than main get describeBriefly: nothing of the host, of other groups or of people.
  */
 import { age } from '../lib/duration.ts';
+import { percent } from '../lib/percent.ts';
 import { type DaemonStatus, describeProblem, isConnected, others, whyNotConnected } from '../status.ts';
 import type { Disposition, Iso } from '../types.ts';
 import { ENGLISH, type Words } from '../words.ts';
@@ -131,12 +132,22 @@ function describeOverview(o: Overview, now: number): string[] {
       const parts = [
         group.lastActivity === null ? 'silent' : `${age(now - Date.parse(group.lastActivity))} ago`,
         ...(group.openMessages > 0 ? [`${group.openMessages} unanswered`] : []),
-        ...(group.sessionId === null ? [] : ['has a session']),
+        ...describeSession(group),
         ...(group.paused === null ? [] : [`PAUSED (${group.paused})`]),
       ];
       return `${group.folder}${group.isMain ? ' (main)' : ''}: ${parts.join(', ')}`;
     }),
   ];
+}
+
+function describeSession({
+  sessionId,
+  contextTokens,
+  contextWindow,
+}: Overview['perGroup'][number]): string[] {
+  if (sessionId === null) return [];
+  if (contextTokens === null || contextWindow === null) return ['has a session'];
+  return [`session ${percent(contextTokens, contextWindow)} % full`];
 }
 
 const DISPOSITION_WORDS: Record<Disposition | 'open', string> = {

@@ -7,3 +7,9 @@ export function countedIn(language: string): (count: number, one: string, other:
   const numbers = lazily(() => new Intl.NumberFormat(language));
   return (count, one, other) => `${numbers().format(count)} ${rules().select(count) === 'one' ? one : other}`;
 }
+
+/** "1,000". */
+export function countIn(language: string): (count: number) => string {
+  const numbers = lazily(() => new Intl.NumberFormat(language));
+  return (count) => numbers().format(count);
+}

@@ -2,12 +2,13 @@
 import { ageOf, durationOf, type Length, type Unit } from '../lib/duration.ts';
 import { lazily } from '../lib/lazily.ts';
 import type { Words } from '../words.ts';
-import { countedIn } from './counted.ts';
+import { countedIn, countIn } from './counted.ts';
 
 const dollars = lazily(
   () => new Intl.NumberFormat('de', { style: 'currency', currency: 'USD', maximumFractionDigits: 4 }),
 );
 const counted = countedIn('de');
+const count = countIn('de');
 
 const unit = (name: string) =>
   lazily(() => new Intl.NumberFormat('de', { style: 'unit', unit: name, unitDisplay: 'short' }));
@@ -50,6 +51,7 @@ export const DE: Words = {
       help: '[all] – beenden, was ich hier gerade tue; all: in allen Themen der Gruppe',
     },
     new: { menu: 'ein neues Gespräch beginnen' },
+    context: { menu: 'wie voll das Gespräch ist' },
     team: {
       menu: 'die Fachleute hier',
       help: '– die Fachleute hier, und Dateien, die nicht in Ordnung sind',
@@ -112,6 +114,20 @@ export const DE: Words = {
   topicWithoutName: (id) => `Nr. ${id}`,
   stopped: 'Angehalten.',
   freshConversation: 'Mit deiner nächsten Nachricht beginnt ein neues Gespräch. Dateien und Notizen bleiben.',
+  conversation: {
+    none: 'Hier läuft kein Gespräch: Mit deiner nächsten Nachricht beginnt eines.',
+    noneIn: (group) => `In „${group}“ läuft kein Gespräch: Mit der nächsten Nachricht beginnt eines.`,
+    general: 'Allgemein',
+    since: (time, turns) =>
+      `Dieses Gespräch ${time === null ? 'läuft' : `begann am ${time}`}: ${counted(turns, 'Runde', 'Runden')}.`,
+    unknown: 'Wie voll es ist, weiß ich nach der nächsten Runde.',
+    full: (tokens, window, percent) => `Zu ${percent} % voll: ${count(tokens)} von ${count(window)} Tokens.`,
+    room: (said, instructions, tools) =>
+      `Davon hat, was gesagt und getan wurde, etwa ${count(said)}, Anweisungen und Gedächtnis ${count(instructions)}, Beschreibungen von Werkzeugen ${count(tools)}.`,
+    compacted: (at, percent) =>
+      `Bei ${count(at)} (${percent} %) fasse ich es zusammen, bewahre das ganze in conversations/ auf und mache weiter. /new beginnt ein neues.`,
+    fresh: '/new beginnt ein neues.',
+  },
   noTasks: 'Es gibt keine geplanten Aufgaben.',
   andMore: (count) => `… und ${count} weitere`,
   registeredAlready: (folder) =>

@@ -10,12 +10,13 @@
 import { age, formatDuration } from '../lib/duration.ts';
 import { lazily } from '../lib/lazily.ts';
 import { localTime } from '../lib/local-time.ts';
-import { countedIn } from './counted.ts';
+import { countedIn, countIn } from './counted.ts';
 
 const dollars = lazily(
   () => new Intl.NumberFormat('en', { style: 'currency', currency: 'USD', maximumFractionDigits: 4 }),
 );
 const counted = countedIn('en');
+const count = countIn('en');
 
 export const EN = {
   // Times: milliseconds, in an IANA zone
@@ -36,6 +37,7 @@ export const EN = {
       help: '[all] – end what I am doing here; all: in every topic of the group',
     },
     new: { menu: 'begin a fresh conversation' },
+    context: { menu: 'how full the conversation is' },
     team: { menu: 'the specialists here', help: '– the specialists here, and files that are not in order' },
     ask: { menu: 'ask a specialist', help: 'NAME QUESTION – ask a specialist' },
     skills: {
@@ -87,6 +89,21 @@ export const EN = {
   topicWithoutName: (id: number) => `no. ${id}`,
   stopped: 'Stopped.',
   freshConversation: 'A fresh conversation begins with your next message. Files and notes stay.',
+  conversation: {
+    none: 'There is no conversation here: your next message begins one.',
+    noneIn: (group: string) => `There is no conversation in “${group}”: the next message begins one.`,
+    general: 'General',
+    since: (time: string | null, turns: number) =>
+      `This conversation ${time === null ? 'goes on' : `began at ${time}`}: ${counted(turns, 'turn', 'turns')}.`,
+    unknown: 'How full it is I know after its next turn.',
+    full: (tokens: number, window: number, percent: number) =>
+      `Full to ${percent} %: ${count(tokens)} of ${count(window)} tokens.`,
+    room: (said: number, instructions: number, tools: number) =>
+      `What was said and done takes about ${count(said)}, instructions and memory ${count(instructions)}, descriptions of tools ${count(tools)}.`,
+    compacted: (at: number, percent: number) =>
+      `At ${count(at)} (${percent} %) I sum it up, keep the whole of it in conversations/ and go on. /new begins a fresh one.`,
+    fresh: '/new begins a fresh one.',
+  },
   noTasks: 'There are no scheduled tasks.',
   andMore: (count: number) => `… and ${count} more`,
   registeredAlready: (folder: string) =>

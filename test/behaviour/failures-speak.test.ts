@@ -155,12 +155,12 @@ describe('a conversation', () => {
       ['retried', 'old'],
       ['done', null],
     ]);
-    expect(daemon.db.agents.session(family.folder, null)).toBe('new');
+    expect(daemon.db.sessions.of(family.folder, null)?.sessionId).toBe('new');
   });
 
   it('a message that is too long by itself is final, after one fresh conversation at most', async () => {
     daemon.agent.answer = () => ({ ...fails('context_too_long'), session: 'any' });
-    daemon.db.agents.setSession(family.folder, null, 'old', daemon.rules.now() as never);
+    daemon.db.sessions.set(family.folder, null, 'old', daemon.rules.now() as never);
     await daemon.start();
     await daemon.say(family, '@Nina one');
     await daemon.until(() => turns().at(-1)?.state === 'failed');

@@ -84,8 +84,8 @@ it('the setting counts for the next turn, and nothing is lost or shown twice', a
   daemon.db.groups.update({ ...group, topics: 'together' });
   daemon.agent.finish(daemon.agent.turns[0], { text: 'first', session: 'of the topic' });
   await arrived(1);
-  expect(daemon.db.agents.session(group.folder, PLANS)).toBe('of the topic');
-  expect(daemon.db.agents.session(group.folder, conversationOf({ topics: 'together' }, PLANS))).toBeNull();
+  expect(daemon.db.sessions.of(group.folder, PLANS)?.sessionId).toBe('of the topic');
+  expect(daemon.db.sessions.of(group.folder, conversationOf({ topics: 'together' }, PLANS))).toBeNull();
   await say('@Nina two', PLANS);
   await turns(2);
   expect(daemon.agent.turns[1]?.prompt).toContain('errands before');
@@ -161,8 +161,8 @@ it('/new begins anew in its topic alone', async () => {
   await arrived(2);
   await say('/new', PLANS);
   await arrived(3);
-  expect(daemon.db.agents.session(group.folder, PLANS)).toBeNull();
-  expect(daemon.db.agents.session(group.folder, ERRANDS)).toBe('session-9');
+  expect(daemon.db.sessions.of(group.folder, PLANS)).toBeNull();
+  expect(daemon.db.sessions.of(group.folder, ERRANDS)?.sessionId).toBe('session-9');
 });
 
 it('a chain of replies is no topic, and the number of General none either', async () => {

@@ -217,11 +217,10 @@ describe('the commands that the daemon answers itself', () => {
     const { db, register, say, registry } = createHarness();
     const family = register();
     const work = register({ chatJid: '-2', folder: 'work', name: 'Work' });
-    for (const { folder } of [family, work])
-      db.agents.setSession(folder, null, `s-${folder}`, registry.now());
+    for (const { folder } of [family, work]) db.sessions.set(folder, null, `s-${folder}`, registry.now());
     say(commandText('/new'));
-    expect(db.agents.session(family.folder, null)).toBeNull();
-    expect(db.agents.session(work.folder, null)).toBe('s-work');
+    expect(db.sessions.of(family.folder, null)).toBeNull();
+    expect(db.sessions.of(work.folder, null)?.sessionId).toBe('s-work');
   });
 });
 

@@ -8,6 +8,7 @@ import { COMMAND_DIRECTORY, type CommandType } from '../../src/protocol/commands
 import {
   type AgentErrorCode,
   type AgentEvent,
+  type Context,
   eventFileName,
   MAILBOX,
   PROTOCOL_VERSION,
@@ -31,6 +32,7 @@ export interface Answer {
   gated?: boolean;
   scripted?: boolean;
   usage?: Usage;
+  context?: Context;
 }
 
 export type EventBody = AgentEvent extends infer E
@@ -122,7 +124,7 @@ export function createScriptedAgent(): ScriptedAgent {
 
   function finish(turn: TurnFile | undefined, answer: Answer = {}): void {
     if (!turn) throw new Error('no such turn');
-    const { text, session, status = 'ok', error, gated, scripted, usage } = answer;
+    const { text, session, status = 'ok', error, gated, scripted, usage, context } = answer;
     const bodies: EventBody[] = [
       ...(numbers.has(turn.id) ? [] : [{ type: 'turn_started' as const }]),
       ...(session === undefined ? [] : [{ type: 'session' as const, session_id: session, fresh: false }]),
@@ -134,6 +136,7 @@ export function createScriptedAgent(): ScriptedAgent {
         ...(gated === undefined ? {} : { gated }),
         ...(scripted === undefined ? {} : { scripted }),
         ...(usage === undefined ? {} : { usage }),
+        ...(context === undefined ? {} : { context }),
       },
     ];
     for (const body of bodies) event(turn, body);

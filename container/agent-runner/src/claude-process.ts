@@ -12,6 +12,7 @@ import type {
   SDKUserMessage,
 } from '@anthropic-ai/claude-agent-sdk';
 import type { Usage } from '../../../src/protocol.ts';
+import { ContextMeter } from './claude-context.ts';
 import { usageOf } from './saved-usage.ts';
 
 const STDERR_KEPT = 4096;
@@ -36,6 +37,8 @@ export class ClaudeProcess {
   sessionId: string | null = null;
   /** How many prompts it has answered. */
   turns = 0;
+  /** How full its conversation is. */
+  readonly context = new ContextMeter(() => this.#query.getContextUsage({ detail: 'summary' }));
   readonly #query: Query;
   readonly #input = new InputQueue();
   #next: Promise<IteratorResult<SDKMessage, void>> | null = null;
@@ -107,6 +110,7 @@ export class ClaudeProcess {
     clearTimeout(timer);
     signal?.removeEventListener('abort', abort);
     if (step.kind === 'message' || step.kind === 'ended') this.#next = null;
+    if (step.kind === 'message') this.context.see(step.message);
     return step;
   }
 

@@ -150,9 +150,9 @@ class ClaudeProvider implements Provider {
     result: SDKResultMessage,
     seen: { category: SDKAssistantMessageError | undefined; resetsAtS: number | undefined },
   ): Attempt {
-    const usage = claude.usageSince(result);
+    const used = { usage: claude.usageSince(result), context: claude.context.now(claude.sessionId, result) };
     if (!result.is_error && result.subtype === 'success') {
-      return { status: 'ok', text: result.result, usage };
+      return { status: 'ok', text: result.result, ...used };
     }
     const text = result.subtype === 'success' ? result.result : result.errors.join('; ');
     if (isStaleSession(text)) {
@@ -161,13 +161,13 @@ class ClaudeProvider implements Provider {
     }
     if (result.subtype === 'error_max_turns') {
       const message = `stopped after ${result.num_turns} requests to the model in one turn`;
-      return { status: 'error', code: 'max_turns', message, usage };
+      return { status: 'error', code: 'max_turns', message, ...used };
     }
     const message = text || `Claude ended the turn with ${result.subtype}`;
     const status = result.subtype === 'success' ? result.api_error_status : undefined;
     const code = classifyFailure({ category: seen.category, status, text });
     const resetsAt = code === 'quota' ? resetTime(seen.resetsAtS, text) : undefined;
-    return { status: 'error', code, message, usage, ...(resetsAt === undefined ? {} : { resetsAt }) };
+    return { status: 'error', code, message, ...used, ...(resetsAt === undefined ? {} : { resetsAt }) };
   }
 
   async #learnSession(
@@ -190,7 +190,8 @@ class ClaudeProvider implements Provider {
       const step = await claude.step(Math.max(1, until - performance.now()));
       if (step.kind === 'message' && step.message.type === 'result') {
         claude.turns += 1;
-        return { status: 'interrupted', usage: claude.usageSince(step.message) };
+        const context = claude.context.now(claude.sessionId, step.message);
+        return { status: 'interrupted', usage: claude.usageSince(step.message), context };
       }
       if (step.kind !== 'message') break;
     }

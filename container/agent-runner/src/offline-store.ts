@@ -5,6 +5,7 @@
 import { randomUUID } from 'node:crypto';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
+import type { Context } from '../../../src/protocol.ts';
 import { dayFile } from './memory.ts';
 import { forgetOldest } from './newest-sessions.ts';
 import { appendPlainFile, pathInside, readPlainFile, replacePlainFile } from './plain-file.ts';
@@ -12,6 +13,9 @@ import { appendPlainFile, pathInside, readPlainFile, replacePlainFile } from './
 const HEADING = '## Remembered';
 const MEMORY_LIMIT_BYTES = 256 * 1024;
 const TRANSCRIPT_LINES = 50;
+const LINE_LENGTH = 500;
+/** There is no model that counts; so many letters are about a token of one. */
+const LETTERS_A_TOKEN = 4;
 /** At so many the older half goes. */
 const MOST_SESSIONS = 400;
 const TRANSCRIPT_LIMIT_BYTES = 1024 * 1024;
@@ -134,8 +138,17 @@ export class OfflineSessions {
   }
 
   add(id: string, requests: readonly string[]): void {
-    const kept = [...this.said(id), ...requests.map((text) => text.slice(0, 500))].slice(-TRANSCRIPT_LINES);
+    const kept = [...this.said(id), ...requests.map((text) => text.slice(0, LINE_LENGTH))].slice(
+      -TRANSCRIPT_LINES,
+    );
     replacePlainFile(this.#path(id), `${kept.map((text) => JSON.stringify(text)).join('\n')}\n`);
+  }
+
+  /** Of what it keeps: the oldest falls out where more is said. */
+  fullness(id: string): Context {
+    const letters = this.said(id).reduce((sum, line) => sum + line.length, 0);
+    const window = (TRANSCRIPT_LINES * LINE_LENGTH) / LETTERS_A_TOKEN;
+    return { session_id: id, tokens: Math.ceil(letters / LETTERS_A_TOKEN), window };
   }
 
   #path(id: string): string {

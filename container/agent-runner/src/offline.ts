@@ -225,7 +225,8 @@ export function createOfflineProvider(options: {
       sessions.add(session.id, requests);
       if (file.attachments?.length) answers.push(received(file.attachments));
       const text = answers.filter(Boolean).join('\n\n');
-      return { status: 'ok', text, usage: { input_tokens: 0, output_tokens: 0, cost_usd: 0 } };
+      const usage = { input_tokens: 0, output_tokens: 0, cost_usd: 0 };
+      return { status: 'ok', text, usage, context: sessions.fullness(session.id) };
     },
     close() {},
   };

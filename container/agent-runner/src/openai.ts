@@ -132,7 +132,8 @@ class OpenAiProvider implements Provider {
       request: requestOf(turn),
     });
     log.close();
-    return this.#settle(end, conversation, this.#usage(tokens));
+    const outcome = this.#settle(end, conversation, this.#usage(tokens));
+    return { ...outcome, context: { session_id: session.id, ...conversation.fullness } };
   }
 
   close(): void {

@@ -2,7 +2,7 @@
  * The seam inside the agent runner: what thinks. Three implementations: claude.ts, openai.ts and offline.ts.
  * A provider knows turns and tools; it knows nothing of files, event numbers or control messages.
  */
-import type { AgentErrorCode, TurnFile, Usage } from '../../../src/protocol.ts';
+import type { AgentErrorCode, Context, TurnFile, Usage } from '../../../src/protocol.ts';
 import type { Tool } from './tool.ts';
 
 /** How a provider reports on the turn it runs. */
@@ -14,13 +14,18 @@ export interface TurnReport {
   session(sessionId: string, fresh: boolean): Promise<void>;
 }
 
-export type TurnOutcome =
-  /** `gated`: a task's gate script said that there is nothing to do. `scripted`: a script was all. No provider was asked. */
+export type TurnOutcome = (
+  | /** `gated`: a task's gate script said that there is nothing to do. `scripted`: a script was all. No provider was asked. */
   /** `text`: the reply. */
-  | { status: 'ok'; text?: string; usage?: Usage; gated?: true; scripted?: true }
-  | { status: 'interrupted'; usage?: Usage }
+  { status: 'ok'; text?: string; gated?: true; scripted?: true }
+  | { status: 'interrupted' }
   /** `resetsAt`: when the limit that was hit is lifted, milliseconds since the epoch. */
-  | { status: 'error'; code: AgentErrorCode; message: string; usage?: Usage; resetsAt?: number };
+  | { status: 'error'; code: AgentErrorCode; message: string; resetsAt?: number }
+) & {
+  usage?: Usage;
+  /** How full the conversation is now. */
+  context?: Context | undefined;
+};
 
 export interface Provider {
   /**

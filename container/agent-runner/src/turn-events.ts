@@ -8,7 +8,6 @@ import {
   MAX_DRAFT_LENGTH,
   MAX_TEXT_LENGTH,
   PROTOCOL_VERSION,
-  type Usage,
 } from '../../../src/protocol.ts';
 import type { Mailbox } from './mailbox.ts';
 import type { TurnOutcome, TurnReport } from './provider.ts';
@@ -138,7 +137,10 @@ export class TurnEvents implements TurnReport {
 }
 
 function finishedBody(outcome: TurnOutcome): EventBody {
-  const usage: { usage?: Usage } = outcome.usage ? { usage: outcome.usage } : {};
+  const usage = {
+    ...(outcome.usage ? { usage: outcome.usage } : {}),
+    ...(outcome.context ? { context: outcome.context } : {}),
+  };
   if (outcome.status === 'ok' && outcome.gated) return { type: 'turn_finished', status: 'ok', gated: true };
   if (outcome.status === 'ok' && outcome.scripted)
     return { type: 'turn_finished', status: 'ok', scripted: true };

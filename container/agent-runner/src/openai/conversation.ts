@@ -2,6 +2,7 @@
  * A session's conversation as it grows: kept on disk entry by entry, and made shorter before the model's context is full. What is
  * taken out is first archived as a file that people can read. The running turn's own request always stays.
  */
+import type { Context } from '../../../../src/protocol.ts';
 import type { AskModel } from './request.ts';
 import { type Entry, repaired, tokensOf, tokensOfText } from './transcript.ts';
 
@@ -16,8 +17,8 @@ export interface ConversationOptions {
   kept: Kept;
   /** How many tokens prompt and answer may take together. */
   contextTokens: number;
-  /** Tokens of what goes with every request: instructions and tools. */
-  overheadTokens: number;
+  /** Tokens of what goes with every request. */
+  overhead: { instructions: number; tools: number };
   ask: AskModel;
   /** Keeps what goes for people to read. Must not throw. */
   archive: (entries: readonly Entry[]) => void;
@@ -69,8 +70,18 @@ export class Conversation {
 
   /** Whether the next request would leave too little room for its answer. */
   get isFull(): boolean {
+    return this.#tokens() > this.#fullAt;
+  }
+
+  /** How full it is now. */
+  get fullness(): Omit<Context, 'session_id'> {
+    const { contextTokens: window, overhead } = this.#options;
+    return { tokens: Math.ceil(this.#tokens()), window, compact_at: Math.floor(this.#fullAt), ...overhead };
+  }
+
+  get #fullAt(): number {
     const { contextTokens } = this.#options;
-    return this.#tokens() > contextTokens - Math.min(8192, contextTokens / 4);
+    return contextTokens - Math.min(8192, contextTokens / 4);
   }
 
   /**
@@ -102,8 +113,8 @@ export class Conversation {
   }
 
   #tokens(): number {
-    const { overheadTokens } = this.#options;
-    const guessed = overheadTokens + tokensOf(this.#entries);
+    const { instructions, tools } = this.#options.overhead;
+    const guessed = instructions + tools + tokensOf(this.#entries);
     if (!this.#counted) return guessed;
     const counted = this.#counted.tokens + tokensOf(this.#entries.slice(this.#counted.entries));
     // Some servers count only what they had not seen before.

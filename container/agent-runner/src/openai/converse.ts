@@ -35,7 +35,10 @@ export async function converse(
     entries: options.entries,
     kept: options.kept,
     contextTokens,
-    overheadTokens: tokensOfText(system) + tokensOfText(JSON.stringify(tools.map(asFunction))),
+    overhead: {
+      instructions: tokensOfText(system),
+      tools: tokensOfText(JSON.stringify(tools.map(asFunction))),
+    },
     ask,
     archive: options.archive,
   });

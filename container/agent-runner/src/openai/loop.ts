@@ -77,6 +77,7 @@ export async function runLoop(parts: LoopParts): Promise<LoopEnd> {
     if (calls.length === 0) {
       const answer = answered.cutOff ? `${text}\n\n${CUT_OFF}`.trim() : text;
       conversation.add({ role: 'assistant', text: answer });
+      conversation.counted(answered.inputTokens + answered.outputTokens);
       return { kind: 'answer', text: answer };
     }
     conversation.add({ role: 'assistant', text, calls, ...(reasoning ? { reasoning } : {}) });

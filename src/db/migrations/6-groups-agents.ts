@@ -1,0 +1,18 @@
+/** What more is remembered of the groups' agents. */
+import type { Migration } from './migration.ts';
+
+export const GROUPS_AGENTS: Migration = {
+  id: 6,
+  name: 'conversations',
+  sql: `
+-- How full a conversation is, as its agent said at the end of the last turn (protocol.ts, contextSchema); NULL: it has not said it.
+-- updated_at: when it was used last.
+ALTER TABLE sessions ADD COLUMN began_at TEXT;
+ALTER TABLE sessions ADD COLUMN turns INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE sessions ADD COLUMN context_tokens INTEGER;
+ALTER TABLE sessions ADD COLUMN context_window INTEGER;
+ALTER TABLE sessions ADD COLUMN context_compact_at INTEGER;
+ALTER TABLE sessions ADD COLUMN context_instructions INTEGER;
+ALTER TABLE sessions ADD COLUMN context_tools INTEGER;
+`,
+};
