@@ -9,6 +9,7 @@ const EVERYONE = [
   'why',
   'stop',
   'new',
+  'context',
   'team',
   'ask',
   'skills',

@@ -190,7 +190,7 @@ describe('nanoclaw status', () => {
     expect(people.stdout).toContain(`The daemon is stopped (home ${home.dir}).`);
     expect(people.stdout).toContain('→ nanoclaw start');
     expect(people.stdout).toContain('Today (UTC): messages: 1 answered');
-    expect(people.stdout).toMatch(/• family: .* ago, has a session/);
+    expect(people.stdout).toMatch(/• family: .* ago, session 1 % full/);
     const { code, stdout } = await home.nanoclaw('status', '--json');
     expect(code).toBe(1);
     expect(JSON.parse(stdout)).toMatchObject({
