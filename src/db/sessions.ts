@@ -97,5 +97,3 @@ export function sessionRepository(db: Sqlite) {
     },
   };
 }
-
-export type SessionRepository = ReturnType<typeof sessionRepository>;
