@@ -17,10 +17,10 @@ import { messageOf } from './errors.ts';
 import type { Clock, Timer } from './lib/clock.ts';
 import type { Logger } from './log.ts';
 import { takeFrom } from './mailbox/copy-in.ts';
-import { addLines, forgetLines, type Wanted } from './mailbox/forget-lines.ts';
+import { addLines, forgetLines, type Gone, type Wanted } from './mailbox/forget-lines.ts';
 import { groupPaths } from './mailbox/layout.ts';
 import { MAILBOX } from './protocol.ts';
-import { type ChatJid, type Iso, iso, type Seq, type TurnId } from './types.ts';
+import { type ChatJid, type Folder, type Iso, iso, type Seq, type TurnId } from './types.ts';
 
 /** To remove an entry of the index without a trace costs about a millisecond. */
 const BATCH = 20;
@@ -108,8 +108,9 @@ function* work(options: ForgettingOptions): Generator<void, Done | null> {
   if (job === null) return null;
   const done = { ...job.done };
   if (job.cursor === null) {
-    for (const lines of inArchives(options, job)) {
+    for (const { lines, left } of inArchives(options, job)) {
       done.lines += lines;
+      done.left += left;
       yield;
     }
     job.cursor = (job.fromSeq - 1) as Seq;
@@ -143,8 +144,8 @@ function forgetBatch(options: ForgettingOptions, job: Forgetting, batch: Seq[], 
   for (const seq of batch) {
     const leaving = db.forgettings.leaving(seq);
     for (const { folder, path: file } of leaving?.files ?? []) {
-      takeFrom(groupPaths(home, folder).groupDir, path.basename(file));
-      done.files += 1;
+      if (take(options, folder, path.basename(file))) done.files += 1;
+      else done.left += 1;
     }
     for (const turn of leaving?.turnId ? db.forgettings.attempts(leaving.turnId) : [])
       removeTraces(home, turn);
@@ -159,6 +160,19 @@ function forgetBatch(options: ForgettingOptions, job: Forgetting, batch: Seq[], 
   });
 }
 
+/** False: its agent has made that the daemon may not; what is asked for besides is not to wait for that. */
+function take({ home, log }: ForgettingOptions, folder: Folder, name: string): boolean {
+  try {
+    takeFrom(groupPaths(home, folder).groupDir, name);
+    return true;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== 'EACCES' && code !== 'EROFS') throw error;
+    log.warn({ event: 'file_not_removed', group: folder, err: error }, messageOf(error));
+    return false;
+  }
+}
+
 function removeTraces(home: string, { id, folder }: { id: TurnId; folder: string }): void {
   const { logDir, mailbox, staging } = groupPaths(home, folder);
   for (const file of [
@@ -169,11 +183,11 @@ function removeTraces(home: string, { id, folder }: { id: TurnId; folder: string
     rmSync(file, { force: true });
 }
 
-function* inArchives({ db, home }: ForgettingOptions, job: Forgetting): Generator<number, void> {
+function* inArchives({ db, home }: ForgettingOptions, job: Forgetting): Generator<Gone, void> {
   const folder = db.groups.byJid(job.chatJid)?.folder;
   if (folder === undefined) return;
   const wanted: Wanted = { whole: new Set(), starts: new Set() };
-  for (let cursor: Seq | null = (job.fromSeq - 1) as Seq; cursor !== null; yield 0) {
+  for (let cursor: Seq | null = (job.fromSeq - 1) as Seq; cursor !== null; yield { lines: 0, left: 0 }) {
     const { next, meant } = db.forgettings.window(job, cursor, WINDOW);
     for (const { texts } of meant) for (const text of texts) addLines(wanted, text);
     cursor = next;

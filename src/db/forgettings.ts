@@ -25,6 +25,8 @@ export interface Done {
   lines: number;
   /** What stays, as it is still being worked on. */
   kept: number;
+  /** Files that could not be looked through, changed or removed. */
+  left: number;
 }
 
 export interface Forgetting extends Scope {
@@ -46,7 +48,15 @@ export interface Leaving {
   files: { folder: Folder; path: string }[];
 }
 
-export const NOTHING_DONE: Done = { messages: 0, entries: 0, answers: 0, files: 0, lines: 0, kept: 0 };
+export const NOTHING_DONE: Done = {
+  messages: 0,
+  entries: 0,
+  answers: 0,
+  files: 0,
+  lines: 0,
+  kept: 0,
+  left: 0,
+};
 /** Of a chat, the newest so many are counted, and looked through for a name. */
 const LOOKED_AT = 20_000;
 
@@ -163,7 +173,9 @@ export function forgettingRepository(db: Sqlite) {
     /** The one that was asked for first. */
     next(): Forgetting | null {
       const row = first.get();
-      return row === undefined ? null : ({ ...row, done: JSON.parse(row.done) } as Forgetting);
+      return row === undefined
+        ? null
+        : ({ ...row, done: { ...NOTHING_DONE, ...JSON.parse(row.done) } } as Forgetting);
     },
     progress(id: number, cursor: Seq, done: Done): void {
       update.run(cursor, JSON.stringify(done), id);

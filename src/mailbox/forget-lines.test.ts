@@ -6,6 +6,7 @@ import {
   rmSync,
   statSync,
   symlinkSync,
+  truncateSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -14,6 +15,8 @@ import { beforeEach, expect, it, onTestFinished } from 'vitest';
 import { addLines, forgetLines, type Wanted } from './forget-lines.ts';
 
 let groupDir: string;
+/** What could not be looked through or changed. */
+let left: number;
 const file = (name: string) => path.join(groupDir, 'conversations', name);
 
 beforeEach(() => {
@@ -25,7 +28,9 @@ beforeEach(() => {
 function forget(...texts: string[]): number {
   const wanted: Wanted = { whole: new Set(), starts: new Set() };
   for (const text of texts) addLines(wanted, text);
-  return [...forgetLines(groupDir, wanted)].reduce((sum, lines) => sum + lines, 0);
+  const steps = [...forgetLines(groupDir, wanted)];
+  left = steps.reduce((sum, step) => sum + step.left, 0);
+  return steps.reduce((sum, step) => sum + step.lines, 0);
 }
 
 it('whole lines, lines behind a name, and quotations go; the rest stays, byte for byte', () => {
@@ -50,6 +55,34 @@ it('whole lines, lines behind a name, and quotations go; the rest stays, byte fo
 it('in any script, and without what stands for a file', () => {
   writeFileSync(file('a.md'), '**Anna**: 我们明天去北京\n**Anna**: look at this fine picture\n');
   expect(forget('我们明天去北京', '[photo] look at this fine picture')).toBe(2);
+});
+
+it('what is no text keeps its bytes, and the last line goes without the ones before it', () => {
+  writeFileSync(file('a.md'), Buffer.concat([Buffer.from([0xff, 0xfe, 10]), Buffer.from('x\nmy secret')]));
+  expect(forget('my secret')).toBe(1);
+  expect(readFileSync(file('a.md'))).toEqual(Buffer.from([0xff, 0xfe, 10, 0x78, 10]));
+});
+
+it('a file of very many lines is looked through in small steps', () => {
+  writeFileSync(file('a.md'), `${'\n'.repeat(200_000)}my secret\n`);
+  const wanted: Wanted = { whole: new Set(), starts: new Set() };
+  addLines(wanted, 'my secret');
+  const steps = [...forgetLines(groupDir, wanted)];
+  expect(steps.length).toBeGreaterThan(50);
+  expect(steps.at(-1)).toEqual({ lines: 1, left: 0 });
+  expect(statSync(file('a.md')).size).toBe(200_000);
+});
+
+it('what is too large, or more than anybody can need, is left and counted, and holds up nothing', () => {
+  writeFileSync(file('a.md'), 'my secret\n');
+  writeFileSync(file('team/b.md'), 'my secret\n');
+  truncateSync(file('a.md'), 33 * 1024 * 1024);
+  expect(forget('my secret')).toBe(1);
+  expect(left).toBe(1);
+  rmSync(file('a.md'));
+  for (let n = 0; n < 5001; n += 1) mkdirSync(file(`d${n}`));
+  forget('my secret');
+  expect(left).toBeGreaterThan(0);
 });
 
 it('follows no link', () => {

@@ -1,7 +1,8 @@
 /**
  * Takes what messages say out of a group's archives (conversations/, Markdown, one folder deep): each line that quotes the
- * beginning of a line of theirs (START words), or is all of a shorter one, bare or behind who said it ("**Anna**: …"). The agent can write there at any moment: no link is
- * followed, and a file is replaced whole or stays.
+ * beginning of a line of theirs (START words), or is all of a shorter one, bare or behind who said it ("**Anna**: …"). The agent can
+ * write there at any moment, and whatever it likes: no link is followed, a file is replaced whole or stays, what cannot be looked
+ * through or changed is counted and holds up nothing, and a pause comes after a slice of work.
  */
 import { randomUUID } from 'node:crypto';
 import {
@@ -12,11 +13,12 @@ import {
   fchownSync,
   fstatSync,
   fsyncSync,
+  opendirSync,
   openSync,
-  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
+  type Stats,
   writeFileSync,
 } from 'node:fs';
 import path from 'node:path';
@@ -24,8 +26,15 @@ import { fold } from '../lib/fold.ts';
 import { openBelow } from '../lib/open-below.ts';
 
 const ARCHIVES = 'conversations';
-const MOST_FILES = 5000;
+/** Files and folders that are looked at; of one file, and of all together, that many bytes. */
+const MOST_ENTRIES = 5000;
 const MOST_BYTES = 32 * 1024 * 1024;
+const MOST_BYTES_IN_ALL = 128 * 1024 * 1024;
+/** So much is read before others have their turn; a line counts for some bytes more than it has. */
+const SLICE_BYTES = 64 * 1024;
+const LINE_BYTES = 32;
+/** How often a file is read anew that was written to meanwhile. */
+const MOST_TRIES = 3;
 /** Colons before what was said: those of the time, and one behind the name. */
 const MOST_COLONS = 6;
 
@@ -47,19 +56,31 @@ export function addLines({ whole, starts }: Wanted, text: string): void {
   }
 }
 
-/** Removes these lines from one archive after the other; yields how many went from each. Leaves out what cannot be read as a file. */
-export function* forgetLines(groupDir: string, wanted: Wanted): Generator<number, void> {
+/** What one step has done. */
+export interface Gone {
+  lines: number;
+  /** Files and folders that could not be looked through, or not be changed. */
+  left: number;
+}
+
+const NOTHING: Gone = { lines: 0, left: 0 };
+const LEFT: Gone = { lines: 0, left: 1 };
+
+/** Removes these lines from one archive after the other, in small steps. Throws only what ends by itself, such as ENOSPC. */
+export function* forgetLines(groupDir: string, wanted: Wanted): Generator<Gone, void> {
   if (wanted.whole.size + wanted.starts.size === 0) return;
-  let files = 0;
+  let entries = 0;
+  let bytes = 0;
   const folders: string[][] = [[ARCHIVES]];
   for (const folder of folders) {
-    const entries = list(groupDir, folder);
-    if (folder.length === 1)
-      folders.push(...entries.filter((e) => e.isDirectory()).map(({ name }) => [ARCHIVES, name]));
-    for (const { name } of entries.filter((e) => e.isFile() && e.name.endsWith('.md'))) {
-      files += 1;
-      if (files > MOST_FILES) return;
-      yield forgetIn(groupDir, folder, name, wanted);
+    const found = list(groupDir, folder, MOST_ENTRIES - entries);
+    if (found === null) yield LEFT;
+    if (found?.more) yield LEFT;
+    for (const entry of found?.entries ?? []) {
+      entries += 1;
+      if (entry.isDirectory() && folder.length === 1) folders.push([ARCHIVES, entry.name]);
+      if (!entry.isFile() || !entry.name.endsWith('.md')) continue;
+      bytes += yield* forgetIn(groupDir, folder, entry.name, wanted, MOST_BYTES_IN_ALL - bytes);
     }
   }
 }
@@ -77,56 +98,125 @@ function isSaid(line: string, { whole, starts }: Wanted): boolean {
   return false;
 }
 
-function forgetIn(groupDir: string, folder: readonly string[], name: string, wanted: Wanted): number {
-  const source = open(groupDir, [...folder, name], false);
-  if (source === null) return 0;
-  const dir = open(groupDir, folder, true);
-  try {
-    const stat = fstatSync(source);
-    if (dir === null || !stat.isFile() || stat.size > MOST_BYTES) return 0;
-    const text = readFileSync(source, 'utf8').split('\n');
-    const kept = text.filter((line) => !isSaid(line, wanted));
-    if (kept.length === text.length) return 0;
-    const at = process.platform === 'linux' ? `/proc/self/fd/${dir}` : path.join(groupDir, ...folder);
-    const temporary = `${at}/.${randomUUID()}.part`;
-    const target = openSync(temporary, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o600);
+/** Returns how large the file is. */
+function* forgetIn(
+  groupDir: string,
+  folder: readonly string[],
+  name: string,
+  wanted: Wanted,
+  room: number,
+): Generator<Gone, number> {
+  let size = 0;
+  for (let tries = 1; tries <= MOST_TRIES; tries += 1) {
+    const fds: number[] = [];
     try {
-      writeFileSync(target, kept.join('\n'));
-      fchmodSync(target, stat.mode & 0o777);
-      if (process.getuid?.() === 0) fchownSync(target, stat.uid, stat.gid);
-      fsyncSync(target);
-      renameSync(temporary, `${at}/${name}`);
+      const source = openBelow(groupDir, [...folder, name]);
+      fds.push(source);
+      const dir = openBelow(groupDir, folder, true);
+      fds.push(dir);
+      const before = fstatSync(source);
+      if (!before.isFile()) return size;
+      ({ size } = before);
+      if (size > Math.min(MOST_BYTES, room)) {
+        yield LEFT;
+        return size;
+      }
+      const kept = yield* whatStays(readFileSync(source), wanted);
+      if (kept === null) return size;
+      const after = fstatSync(source);
+      if (after.size !== size || after.mtimeMs !== before.mtimeMs) continue;
+      const at = process.platform === 'linux' ? `/proc/self/fd/${dir}` : path.join(groupDir, ...folder);
+      replace(at, name, Buffer.concat(kept.parts), before);
+      yield { lines: kept.lines, left: 0 };
+      return size;
     } catch (error) {
-      rmSync(temporary, { force: true });
-      throw error;
+      const { code = '' } = error as NodeJS.ErrnoException;
+      if (GONE.has(code)) return size;
+      if (!NOT_OURS.has(code)) throw error;
+      break;
     } finally {
-      closeSync(target);
+      for (const fd of fds) closeSync(fd);
     }
-    return text.length - kept.length;
-  } finally {
-    closeSync(source);
-    if (dir !== null) closeSync(dir);
   }
+  yield LEFT;
+  return size;
 }
 
-function list(groupDir: string, folder: readonly string[]): Dirent[] {
-  const dir = open(groupDir, folder, true);
-  if (dir === null) return [];
-  try {
-    const at = process.platform === 'linux' ? `/proc/self/fd/${dir}` : path.join(groupDir, ...folder);
-    return readdirSync(at, { withFileTypes: true }).filter(({ name }) => !name.startsWith('.'));
-  } finally {
-    closeSync(dir);
+/** Null: nothing of it is to go. */
+function* whatStays(
+  bytes: Buffer,
+  wanted: Wanted,
+): Generator<Gone, { parts: Buffer[]; lines: number } | null> {
+  const parts: Buffer[] = [];
+  let lines = 0;
+  let from = 0;
+  let slice = 0;
+  for (let at = 0; at < bytes.length; ) {
+    const end = bytes.indexOf(10, at);
+    const next = end === -1 ? bytes.length : end + 1;
+    if (isSaid(bytes.toString('utf8', at, end === -1 ? next : end), wanted)) {
+      parts.push(bytes.subarray(from, at));
+      from = next;
+      lines += 1;
+    }
+    slice += next - at + LINE_BYTES;
+    at = next;
+    if (slice < SLICE_BYTES) continue;
+    slice = 0;
+    yield NOTHING;
   }
+  parts.push(bytes.subarray(from));
+  return lines === 0 ? null : { parts, lines };
 }
 
-/** Null: it is not there, or not such a thing. */
-function open(groupDir: string, components: readonly string[], directory: boolean): number | null {
+function replace(dir: string, name: string, content: Buffer, { mode, uid, gid }: Stats): void {
+  const temporary = `${dir}/.${randomUUID()}.part`;
+  const target = openSync(temporary, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o600);
   try {
-    return openBelow(groupDir, components, directory);
+    writeFileSync(target, content);
+    fchmodSync(target, mode & 0o777);
+    if (process.getuid?.() === 0) fchownSync(target, uid, gid);
+    fsyncSync(target);
+    renameSync(temporary, `${dir}/${name}`);
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT' || code === 'ELOOP' || code === 'ENOTDIR' || code === 'EACCES') return null;
+    rmSync(temporary, { force: true });
     throw error;
+  } finally {
+    closeSync(target);
+  }
+}
+
+/** It is not there any more, or a link by now. */
+const GONE = new Set(['ENOENT', 'ELOOP', 'ENOTDIR']);
+/** Whoever made it so has to undo it: rights, what is no file, a file system that may only be read. */
+const NOT_OURS = new Set(['EACCES', 'EPERM', 'EROFS', 'EISDIR', 'ENXIO', 'ENAMETOOLONG']);
+
+/** The entries of a folder, at most so many; none where there is no folder. Null: it cannot be read. */
+function list(
+  groupDir: string,
+  folder: readonly string[],
+  most: number,
+): { entries: Dirent[]; more: boolean } | null {
+  const entries: Dirent[] = [];
+  let fd: number | null = null;
+  try {
+    fd = openBelow(groupDir, folder, true);
+    const at = process.platform === 'linux' ? `/proc/self/fd/${fd}` : path.join(groupDir, ...folder);
+    const dir = opendirSync(at);
+    try {
+      let entry = dir.readSync();
+      for (; entry !== null && entries.length < most; entry = dir.readSync())
+        if (!entry.name.startsWith('.')) entries.push(entry);
+      return { entries, more: entry !== null };
+    } finally {
+      dir.closeSync();
+    }
+  } catch (error) {
+    const { code = '' } = error as NodeJS.ErrnoException;
+    if (GONE.has(code)) return { entries, more: false };
+    if (NOT_OURS.has(code)) return null;
+    throw error;
+  } finally {
+    if (fd !== null) closeSync(fd);
   }
 }

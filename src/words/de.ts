@@ -238,6 +238,11 @@ export const DE: Words = {
             `Noch nicht: ${counted(done.kept, 'Nachricht', 'Nachrichten')}, an denen ich noch arbeite; sag es später noch einmal.`,
           ]
         : []),
+      ...(done.left > 0
+        ? [
+            `Nicht entfernt: ${counted(done.left, 'Datei oder Archiv', 'Dateien oder Archive')} im Ordner der Gruppe: zu groß, zu viele, oder ich darf sie nicht ändern. Wer mich betreibt, kann dort nachsehen.`,
+          ]
+        : []),
       'Nicht entfernen kann ich: was Telegram selbst hier zeigt, frühere Sicherungen, meine Notizen und was das Gespräch mit dem Modell noch weiß; /new beginnt ein neues.',
     ].join('\n'),
 

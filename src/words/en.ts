@@ -219,12 +219,18 @@ export const EN = {
     files: number;
     lines: number;
     kept: number;
+    left: number;
   }) =>
     [
       `Forgotten: ${counted(done.messages, 'message', 'messages')}, ${counted(done.answers, 'answer', 'answers')} of mine to them, ${counted(done.entries, 'entry', 'entries')} of the search index, ${counted(done.files, 'file', 'files')}, ${counted(done.lines, 'line', 'lines')} of archives.`,
       ...(done.kept > 0
         ? [
             `Not yet: ${counted(done.kept, 'message', 'messages')} that I am still working on; say it again later.`,
+          ]
+        : []),
+      ...(done.left > 0
+        ? [
+            `Not removed: ${counted(done.left, 'file or archive', 'files or archives')} in the group’s folder: too large, too many, or I may not change them. Whoever runs me can look there.`,
           ]
         : []),
       'What I cannot remove: what Telegram itself shows here, backups made before, my notes, and what the conversation with the model still knows; /new begins a fresh one.',

@@ -2,7 +2,16 @@
  * /forget with a real daemon: what was said is gone from every file of the home, as one who looks with `strings` would find it; the
  * receipt is true; nobody has anything of others forgotten, but for main.
  */
-import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  lchownSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { SimEvents } from '../../src/simulator/simulator.ts';
@@ -217,6 +226,31 @@ describe('nanoclaw forget', () => {
     const wrong = await runCli(home, {}, 'forget', 'family', '--message', '99999', '--yes');
     expect(wrong).toMatchObject({ code: 2, stderr: expect.stringContaining('There is no message "99999"') });
   });
+});
+
+it('where an agent has taken the daemon’s right to write away, the rest is forgotten, and the receipt says so', async () => {
+  for (const from of ['anna', 'ben']) api.sim.say({ chat: family, from, text: `apfelstrudel of ${from}` });
+  await stored('apfelstrudel of ben');
+  await home.killAll();
+  const team = home.file('groups/family/conversations/team');
+  mkdirSync(team, { recursive: true });
+  for (const file of ['../a.md', 'b.md']) writeFileSync(path.join(team, file), 'apfelstrudel of anna\n');
+  // Root may write everywhere.
+  if (process.getuid?.() === 0) {
+    home.uid = 65_534;
+    for (const each of ['.', ...readdirSync(home.dir, { recursive: true, encoding: 'utf8' })])
+      lchownSync(home.file(each), home.uid, home.uid);
+  }
+  chmodSync(team, 0o555);
+  try {
+    const { stdout, stderr } = await home.nanoclaw('forget', 'family', '--yes');
+    expect(stderr).toBe('');
+    expect(stdout).toContain('Forgotten: 2 messages, ');
+    expect(stdout).toContain('Not removed: 1 file or archive in the group’s folder');
+  } finally {
+    chmodSync(team, 0o755);
+  }
+  expect(holding('apfelstrudel')).toEqual(['groups/family/conversations/team/b.md']);
 });
 
 it('what is being worked on stays, and the receipt says so', async () => {
