@@ -193,11 +193,11 @@ async function live(
   const register = (group: NewGroup) => operate((registry) => registerGroup(registry, group, 'operator'));
 
   // ------------------------------------------------------------ the places
-  const main = telegram.addChat(1001, 'main', 'private');
-  const family = telegram.addChat(-2001, 'family', 'group');
-  const work = telegram.addChat(-2002, 'work', 'supergroup', [11, 12]);
-  const club = telegram.addChat(-2003, 'club', 'group');
-  const guests = telegram.addChat(-2004, 'guests', 'supergroup');
+  const main = telegram.chats.add(1001, 'main', 'private');
+  const family = telegram.chats.add(-2001, 'family', 'group');
+  const work = telegram.chats.add(-2002, 'work', 'supergroup', [11, 12]);
+  const club = telegram.chats.add(-2003, 'club', 'group');
+  const guests = telegram.chats.add(-2004, 'guests', 'supergroup');
   register({ chatJid: '1001', name: 'Main', folder: 'main', isMain: true });
   register({ chatJid: '-2001', name: 'Family', folder: 'family', timezone: 'America/New_York' });
   register({ chatJid: '-2002', name: 'Work', folder: 'work', requiresTrigger: false });
@@ -248,7 +248,7 @@ async function live(
   }
   const atRest = () => {
     const db = world.daemon?.db;
-    if (!db?.sqlite.open || telegram.updates.length > 0) return false;
+    if (!db?.sqlite.open || telegram.updates.open.length > 0) return false;
     return openWork(db) === 0 && engine.living().every((agent) => agent.turn === null);
   };
 

@@ -7,8 +7,8 @@ export function checkAsides(
   telegram: SimulatedTelegram,
   isNoted: (chat: number, messageId: number) => boolean,
 ): void {
-  for (const { chat, messageId, isDeleted } of telegram.asides) {
-    const moved = telegram.chats.get(chat)?.movedTo !== null;
+  for (const { chat, messageId, isDeleted } of telegram.chats.asides) {
+    const moved = telegram.chats.all.get(chat)?.movedTo !== null;
     if (!isDeleted && !moved && isNoted(chat, messageId))
       world.violated('G1', `message ${messageId} in chat ${chat} shows a turn that is over`);
   }

@@ -43,7 +43,7 @@ export function checkMessages(parts: MessageCheckParts, db: Db): void {
   for (const row of all) rows.set(`${row.chat_jid} ${row.message_id}`, row);
   const answers = answersOf(parts, db);
   for (const one of written) {
-    const moved = parts.telegram.chat(one.chat).movedTo;
+    const moved = parts.telegram.chats.get(one.chat).movedTo;
     const row = rows.get(`${one.chat} ${one.messageId}`) ?? rows.get(`${moved} ${-1 - one.messageId}`);
     checkOne(parts, db, one, row, answers.get(one.token) ?? []);
   }
@@ -69,7 +69,7 @@ function checkOne(
   answers: string[],
 ): void {
   const which = `message ${one.token} (${one.messageId} in ${one.place})`;
-  const taken = telegram.confirmedAt.get(one.updates[0] ?? 0);
+  const taken = telegram.updates.confirmedAt.get(one.updates[0] ?? 0);
   if (taken === undefined) {
     world.violated('G1', `${which} was never taken from Telegram`);
     return;

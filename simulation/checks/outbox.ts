@@ -108,7 +108,7 @@ function checkTopic(
   const which = `entry ${row.id} (“${row.text.slice(0, 40)}”)`;
   for (const { messageId, threadId, chat } of requests) {
     if (messageId === null) continue;
-    const isGone = row.turn_thread !== null && !telegram.chat(chat).topics.includes(row.turn_thread);
+    const isGone = row.turn_thread !== null && !telegram.chats.get(chat).topics.includes(row.turn_thread);
     if (threadId === row.turn_thread)
       world.count('arrived in the topic that asked', threadId === null ? 0 : 1);
     else if (!isGone || threadId !== null)
@@ -146,7 +146,7 @@ function checkRequests(
 /** In each place the replies arrive in the order in which they were written. */
 function checkOrder(world: World, telegram: SimulatedTelegram): void {
   const last = new Map<string, number>();
-  for (const { place, outboxId } of telegram.arrivals) {
+  for (const { place, outboxId } of telegram.chats.arrivals) {
     if (outboxId === null) continue;
     const before = last.get(place) ?? 0;
     if (outboxId < before)

@@ -69,7 +69,7 @@ function checkTold(
 /** None is lost: a question that somebody pressed is not open. */
 function checkPresses({ world, telegram, registrations, people }: QuestionCheckParts, db: Db): void {
   for (const { data, place, update, at } of people.pressed) {
-    const taken = telegram.confirmedAt.get(update);
+    const taken = telegram.updates.confirmedAt.get(update);
     if (taken === undefined) {
       world.violated('G1', `press ${update} in ${place} was never taken from Telegram`);
       continue;

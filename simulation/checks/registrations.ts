@@ -17,7 +17,7 @@ export function createRegistrations(world: World, telegram: SimulatedTelegram): 
     sample(db) {
       const { now } = world.timeline;
       const places = new Set(
-        db.groups.all().map((g) => telegram.chats.get(Number(g.chatJid))?.place ?? g.chatJid),
+        db.groups.all().map((g) => telegram.chats.all.get(Number(g.chatJid))?.place ?? g.chatJid),
       );
       for (const place of places)
         if (of(place).at(-1)?.to !== null) spans.set(place, [...of(place), { from: now, to: null }]);

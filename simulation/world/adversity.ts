@@ -73,7 +73,7 @@ export function createAdversity(world: World, telegram: SimulatedTelegram): Adve
 
   const rights: Rng = world.rng('rights');
   function mute(): void {
-    const groups = [...telegram.chats.values()].filter(
+    const groups = [...telegram.chats.all.values()].filter(
       ({ type, movedTo, refused }) => type !== 'private' && movedTo === null && refused === null,
     );
     if (world.faults && groups.length > 0) {

@@ -3,8 +3,9 @@
  * edit, give commands, and their groups become supergroups. Each message bears a token, `#m17`, that no other has.
  */
 import type { Message, MessageEntity, Update } from 'grammy/types';
+import { BOT, type Chat } from './chats.ts';
 import type { Rng } from './rng.ts';
-import { BOT, type Chat, type SimulatedTelegram } from './telegram.ts';
+import type { SimulatedTelegram } from './telegram.ts';
 import type { World } from './world.ts';
 
 export type Kind = 'request' | 'context' | 'command' | 'service' | 'bot';
@@ -62,7 +63,7 @@ export function createPeople(world: World, telegram: SimulatedTelegram, openTask
   const fingers: Rng = world.rng('presses');
   let tokens = 0;
 
-  telegram.onButtons = (chat, messageId, all) => {
+  telegram.chats.onButtons = (chat, messageId, all) => {
     const asks = all.filter((data) => data.startsWith('ask.'));
     if (asks.length === 0 || !fingers.chance(0.7)) return;
     for (let times = fingers.chance(0.2) ? 2 : 1; times > 0; times -= 1) {
@@ -78,7 +79,7 @@ export function createPeople(world: World, telegram: SimulatedTelegram, openTask
     const from = fingers.pick(SENDERS);
     const id = `press ${pressed.length}`;
     const callback_query = { id, from, message, chat_instance: '1', data };
-    const update = telegram.offer({ callback_query } as unknown as Omit<Update, 'update_id'>);
+    const update = telegram.updates.offer({ callback_query } as unknown as Omit<Update, 'update_id'>);
     pressed.push({ data, place: chat.place, update, at: world.timeline.now });
     world.count('presses');
     world.note('pressed', { chat: chat.id, messageId, update, data });
@@ -88,7 +89,7 @@ export function createPeople(world: World, telegram: SimulatedTelegram, openTask
     let at = chat;
     const burst = () => {
       if (!world.faults) return;
-      while (at.movedTo !== null) at = telegram.chat(at.movedTo);
+      while (at.movedTo !== null) at = telegram.chats.get(at.movedTo);
       for (
         let n = rng.weighted({ 1: 6, 2: 3, 4: 2, 9: 1 } as Record<string, number>),
           left = Number(n),
@@ -105,7 +106,7 @@ export function createPeople(world: World, telegram: SimulatedTelegram, openTask
   }
 
   function write(given: Chat, habits: PlaceHabits): void {
-    const chat = given.movedTo === null ? given : telegram.chat(given.movedTo);
+    const chat = given.movedTo === null ? given : telegram.chats.get(given.movedTo);
     const what = rng.weighted({ request: 50, context: 24, command: 11, edit: 9, service: 3, bot: 3 });
     if (what === 'edit') return edit(chat, habits);
     tokens += 1;
@@ -115,7 +116,7 @@ export function createPeople(world: World, telegram: SimulatedTelegram, openTask
     const reply = kind === 'context' && rng.chance(0.15) ? replyToNina(chat) : null;
     const raw = message(chat, { ...said, ...(reply ?? {}), ...(kind === 'bot' ? { from: OTHER_BOT } : {}) });
     const actual: Kind = reply ? 'request' : kind;
-    const update = telegram.offer({ message: raw } as Omit<Update, 'update_id'>);
+    const update = telegram.updates.offer({ message: raw } as Omit<Update, 'update_id'>);
     const text = raw.text ?? raw.caption ?? '';
     written.push({
       token,
@@ -166,7 +167,7 @@ export function createPeople(world: World, telegram: SimulatedTelegram, openTask
   const OTHER_BOT = { id: 777, is_bot: true, first_name: 'Beep' };
 
   function replyToNina(chat: Chat): Partial<Message> | null {
-    const last = telegram.arrivals.findLast((arrival) => arrival.chat === chat.id);
+    const last = telegram.chats.arrivals.findLast((arrival) => arrival.chat === chat.id);
     if (!last) return null;
     const from = { id: BOT.id, is_bot: true, first_name: BOT.name };
     return {
@@ -183,7 +184,7 @@ export function createPeople(world: World, telegram: SimulatedTelegram, openTask
   function message(chat: Chat, said: Partial<Message>): Message {
     const topic = chat.topics.length > 0 && rng.chance(0.7) ? rng.pick(chat.topics) : null;
     return {
-      message_id: telegram.nextMessageId(chat),
+      message_id: telegram.chats.nextMessageId(chat),
       date: Math.floor(world.trueTime() / 1000),
       from: rng.pick(SENDERS),
       chat: chatOf(chat),
@@ -205,7 +206,7 @@ export function createPeople(world: World, telegram: SimulatedTelegram, openTask
     const repliesToNina = one.raw.reply_to_message?.from?.id === BOT.id;
     one.kinds.add(repliesToNina ? 'request' : kind);
     one.texts.push(text);
-    const update = telegram.offer({ edited_message: raw } as Omit<Update, 'update_id'>);
+    const update = telegram.updates.offer({ edited_message: raw } as Omit<Update, 'update_id'>);
     one.updates.push(update);
     world.count('edits');
     world.note('edited', { chat: chat.id, messageId: one.messageId, update, kind });
@@ -213,10 +214,10 @@ export function createPeople(world: World, telegram: SimulatedTelegram, openTask
 
   function moveOn(chat: Chat): void {
     const id = -1_000_000_000_000 + chat.id;
-    const moved = telegram.addChat(id, chat.title, 'supergroup', chat.topics);
+    const moved = telegram.chats.add(id, chat.title, 'supergroup', chat.topics);
     moved.place = chat.place;
     const service = (at: Chat, more: Record<string, unknown>) =>
-      telegram.offer({ message: message(at, more as Partial<Message>) } as Omit<Update, 'update_id'>);
+      telegram.updates.offer({ message: message(at, more as Partial<Message>) } as Omit<Update, 'update_id'>);
     const old = () => service(chat, { migrate_to_chat_id: id });
     const fresh = () => service(moved, { migrate_from_chat_id: chat.id });
     const order = rng.chance(0.5) ? [old, fresh] : [fresh, old];
