@@ -4,7 +4,8 @@
  */
 import type { IncomingMessage } from 'node:http';
 import { messageOf } from '../errors.ts';
-import { type Handler, sendJson } from '../http/server.ts';
+import { sendJson } from '../http/send-json.ts';
+import type { Handler } from '../http/server.ts';
 import type { Metrics } from '../metrics.ts';
 import type { DaemonStatus } from '../status.ts';
 

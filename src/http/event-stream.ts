@@ -5,7 +5,7 @@
  */
 import type { ServerResponse } from 'node:http';
 import type { Clock, Timer } from '../lib/clock.ts';
-import { sendJson } from './server.ts';
+import { sendJson } from './send-json.ts';
 
 const HEARTBEAT_MS = 15_000;
 

@@ -3,7 +3,8 @@ import { request } from 'node:http';
 import { expect, it, onTestFinished } from 'vitest';
 import { createFakeClock } from '../../test/support/fake-clock.ts';
 import { createGuard, networkOf } from './guard.ts';
-import { sendJson, startHttpServer } from './server.ts';
+import { sendJson } from './send-json.ts';
+import { startHttpServer } from './server.ts';
 
 const TOKEN = 'a-token-of-sixteen-and-more';
 

@@ -11,7 +11,7 @@ import type { Clock } from '../lib/clock.ts';
 import { createWindowLimit } from '../lib/window-limit.ts';
 import { readBody } from './body.ts';
 import { loginPage } from './login-page.ts';
-import { sendJson } from './server.ts';
+import { sendJson } from './send-json.ts';
 
 export interface GuardOptions {
   token: string;

@@ -9,6 +9,7 @@ import { messageOf, NanoClawError } from '../errors.ts';
 import { isLoopbackHost } from '../lib/loopback.ts';
 import { http } from '../lib/node-http.ts';
 import type { Guard } from './guard.ts';
+import { sendJson } from './send-json.ts';
 
 /** Handles a request and returns true, or leaves it and returns false. */
 export type Handler = (req: IncomingMessage, res: ServerResponse) => boolean;
@@ -63,11 +64,6 @@ export async function startHttpServer({
  * it were ours: so whoever asks must have meant this machine. With a guard no name helps: the cookie is another name's.
  */
 const hostName = (header: string): string => header.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1');
-
-export function sendJson(res: ServerResponse, status: number, body: unknown): void {
-  res.writeHead(status, { 'content-type': 'application/json; charset=utf-8', 'cache-control': 'no-store' });
-  res.end(JSON.stringify(body));
-}
 
 function listen(server: Server, host: string, port: number): Promise<void> {
   return new Promise((resolve, reject) => {

@@ -9,7 +9,8 @@ import type { Clock, Timer } from '../lib/clock.ts';
 import { EventStream } from './event-stream.ts';
 import { findPageDirectory, policyOf, sendPageFile } from './page-files.ts';
 import type { PageFrame, PageSections } from './page-sections.ts';
-import { type Handler, sendJson } from './server.ts';
+import { sendJson } from './send-json.ts';
+import type { Handler } from './server.ts';
 
 export interface StatusPageOptions {
   clock: Clock;

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { runInGroup } from '../process-group.ts';
 import { define, failure, type Tool, type ToolResult } from '../tool.ts';
-import type { Workplace } from './work-tools.ts';
+import type { Workplace } from './workplace.ts';
 
 const DEFAULT_LIMIT_S = 120;
 const LONGEST_LIMIT_S = 600;

@@ -3,7 +3,7 @@ import * as fs from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { z } from 'zod';
 import { define, failure, type Tool, type ToolResult } from '../tool.ts';
-import type { Workplace } from './work-tools.ts';
+import type { Workplace } from './workplace.ts';
 
 const LARGEST_BYTES = 10 * 1024 * 1024;
 const LISTED = 500;

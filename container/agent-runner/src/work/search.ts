@@ -4,7 +4,7 @@ import { relative, resolve } from 'node:path';
 import { z } from 'zod';
 import { type ProgramEnd, runInGroup } from '../process-group.ts';
 import { define, failure, type Tool, type ToolResult } from '../tool.ts';
-import type { Workplace } from './work-tools.ts';
+import type { Workplace } from './workplace.ts';
 
 const LIMIT_MS = 60_000;
 const MOST_FILES = 200;

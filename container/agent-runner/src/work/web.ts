@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { runInGroup } from '../process-group.ts';
 import { define, failure, type Tool, type ToolResult } from '../tool.ts';
 import { readablePage } from './readable-page.ts';
-import type { Workplace } from './work-tools.ts';
+import type { Workplace } from './workplace.ts';
 
 const LIMIT_S = 60;
 const MOST_BYTES = 5 * 1024 * 1024;

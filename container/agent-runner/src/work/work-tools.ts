@@ -7,19 +7,7 @@ import { bashTool } from './bash.ts';
 import { fileTools } from './files.ts';
 import { searchTools } from './search.ts';
 import { webTool } from './web.ts';
-
-export interface Workplace {
-  /** Where relative paths begin and commands run. */
-  folder: string;
-  /** The whole environment of every program that is started; holds no credential. */
-  env: Record<string, string>;
-  /** A result is no longer than so many characters. */
-  longestResult: number;
-  /** Called while a tool works. */
-  alive: () => void;
-  /** Ends what a tool has started. */
-  signal: AbortSignal;
-}
+import type { Workplace } from './workplace.ts';
 
 /** The tools of one turn. */
 export function createWorkTools(workplace: Workplace): Tool[] {
