@@ -3,7 +3,8 @@
  *
  *   timer → due tasks, in batches → one transaction each batch: rows in task_runs + next_run moved → wake the queue
  *
- * It is armed for the first due instant of all tasks, and anew after every change (changed()). A clock that jumped
+ * It is armed for the first due instant of all tasks, and anew after every change (changed()); behind a claim it rests for
+ * WINDOW_MS, so that what falls due one after the other is claimed together. A clock that jumped
  * or a machine that slept shows at the next look, at most LOOK_MS later: the clock is read again, never trusted.
  * Invariants: one instant, one row; next_run only moves forward; a bad task never holds up the others. It never
  * runs a task itself, and never decides what a run's result means.
@@ -18,6 +19,8 @@ import { type ChatJid, type Folder, type Iso, iso } from './types.ts';
 
 /** The longest sleep: what the clock did meanwhile is noticed then. One index look-up each time. */
 export const LOOK_MS = 30_000;
+/** From one claim to the next at least: a thousand tasks within a second are fifty commits. Nothing is claimed before it is due. */
+export const WINDOW_MS = 20;
 /** Between the starts of runs that make up for missed ones. */
 export const CATCH_UP_SPACING_MS = 10_000;
 /** After a failure of the database. */
@@ -56,12 +59,14 @@ export function createTaskScheduler(options: TaskSchedulerOptions): TaskSchedule
   let judged = false;
   /** When the next late run may begin, on the monotonic clock: it outlives a wall clock that is set back. */
   let catchUpFrom = 0;
+  /** Monotonic: until then nothing more is claimed. */
+  let restUntil = 0;
   /** What the wall clock said, and the monotonic one, at the last look. */
   let seen = { wall: clock.now(), monotonic: clock.monotonic() };
 
   function lookIn(delayMs: number): void {
     timer?.cancel();
-    timer = clock.after(delayMs, tick);
+    timer = clock.after(Math.max(delayMs, restUntil - clock.monotonic()), tick);
   }
 
   function tick(): void {
@@ -70,7 +75,9 @@ export function createTaskScheduler(options: TaskSchedulerOptions): TaskSchedule
       if (!judged) db.transaction(() => judgeWaiting(db, clock.now()));
       judged = true;
       noteClock();
+      const from = clock.monotonic();
       const { changed, more } = claimBatches();
+      restUntil = changed.size > 0 && !more ? from + WINDOW_MS : 0;
       for (const jid of db.taskRuns.chatsWithWaiting(iso(clock.now()))) options.wake(jid);
       for (const jid of changed) options.tasksChanged(jid);
       // Between batches others get their turn: a thousand due tasks must not hold up a message.

@@ -4,7 +4,7 @@
  */
 import { describe, expect, it } from 'vitest';
 import { removeGroup } from '../../src/registry.ts';
-import { LOOK_MS } from '../../src/task-scheduler.ts';
+import { LOOK_MS, WINDOW_MS } from '../../src/task-scheduler.ts';
 import { cancelTask, pauseTask, resumeTask, runTaskNow, updateTask } from '../../src/tasks.ts';
 import { iso } from '../../src/types.ts';
 import { DAY_MS, every, HOUR_MS, MINUTE_MS, TaskWorld } from '../support/task-world.ts';
@@ -235,6 +235,43 @@ describe('a task that cannot go on', () => {
     expect(world.task(task.id).statusReason).toContain('not registered any more');
     expect(world.runs()).toEqual([]);
   });
+});
+
+it('tasks that fall due one after the other are claimed together: none before its time, none later than the window', async () => {
+  const world = new TaskWorld();
+  const from = world.clock.now() + MINUTE_MS;
+  world.db.transaction(() => {
+    for (let n = 0; n < 1000; n += 1) world.add(iso(from + n), { folder: `g-${n % 25}` });
+  });
+  world.start();
+  await world.clock.advance(MINUTE_MS - 1);
+  expect(world.runs()).toEqual([]);
+  const claimedAt = new Map<string, number>();
+  world.ticks = 0;
+  for (let ms = 0; ms < 1000 + WINDOW_MS; ms += 1) {
+    await world.clock.advance(1);
+    for (const { due } of world.runs()) if (!claimedAt.has(due)) claimedAt.set(due, world.clock.now());
+  }
+  expect(claimedAt.size).toBe(1000);
+  const late = [...claimedAt].map(([due, at]) => at - Date.parse(due));
+  expect(Math.min(...late)).toBe(0);
+  expect(Math.max(...late)).toBeLessThanOrEqual(WINDOW_MS);
+  // One commit each.
+  expect(new Set(claimedAt.values()).size).toBe(1000 / WINDOW_MS + 1);
+  expect(world.ticks).toBe(1000 / WINDOW_MS + 1);
+});
+
+it('a task that is due alone, long after the last, is claimed at its instant', async () => {
+  const world = new TaskWorld();
+  const first = world.clock.now() + MINUTE_MS;
+  const [one, other] = [world.add(iso(first)), world.add(iso(first + WINDOW_MS + 1))];
+  world.start();
+  await world.clock.advance(MINUTE_MS);
+  expect(world.dues(one.id)).toHaveLength(1);
+  await world.clock.advance(WINDOW_MS);
+  expect(world.dues(other.id)).toHaveLength(0);
+  await world.clock.advance(1);
+  expect(world.dues(other.id)).toHaveLength(1);
 });
 
 it('a thousand tasks due in the same second are all claimed, batch by batch, before any of them begins', async () => {
