@@ -21,6 +21,7 @@ import { createReconciler } from './container-runner/reconcile.ts';
 import { recoverTurns } from './container-runner/recover.ts';
 import { createSettlement } from './container-runner/settlement.ts';
 import { createStandstill } from './container-runner/standstill.ts';
+import { createStartGate } from './container-runner/start-gate.ts';
 import { appendTurnLog } from './container-runner/turn-log.ts';
 import type { Turn } from './db/turns.ts';
 import { messageOf } from './errors.ts';
@@ -38,7 +39,8 @@ import type { Router } from './router.ts';
 import type { AgentExit } from './runtime/agent-runtime.ts';
 import { type ChatJid, type Conversation, type Folder, type Group, iso, type TurnId } from './types.ts';
 
-export interface ContainerRunnerOptions extends Omit<PoolOptions, 'onStarted' | 'onExit' | 'isStopping'> {
+export interface ContainerRunnerOptions
+  extends Omit<PoolOptions, 'onStarted' | 'onExit' | 'isStopping' | 'startGate'> {
   assistantName: string;
   /** How long a turn may show no sign of life. */
   timeoutMs: number;
@@ -60,6 +62,8 @@ export interface ContainerRunnerOptions extends Omit<PoolOptions, 'onStarted' | 
   writeSnapshots: (group: Group) => Promise<void>;
   /** A task's run has ended or is to be repeated. */
   tasksChanged: (jid: ChatJid) => void;
+  /** So many agents start at once. */
+  startsAtOnce: number;
   /** How often reality is looked at. Default: RECONCILE_MS. */
   reconcileMs?: number | undefined;
   /** Something waits in this chat, and perhaps nobody has said so. */
@@ -113,8 +117,10 @@ export function createContainerRunner(options: ContainerRunnerOptions): Containe
   const gaps = new Map<TurnId, number>();
   let stopping = false;
   const settlement = createSettlement(options);
+  const startGate = createStartGate(clock, options.startsAtOnce);
   const pool = createPool({
     ...options,
+    startGate,
     onStarted: (folder) => options.ipc().attach(folder),
     onExit: agentEnded,
     isStopping: () => stopping,
@@ -324,6 +330,7 @@ export function createContainerRunner(options: ContainerRunnerOptions): Containe
     activityOf: (turn) => active.get(turn)?.activity ?? null,
     async stop() {
       stopping = true;
+      startGate.stop();
       reconciler.stop();
       standstill.stop();
       for (const { turn } of active.all()) active.remove(turn.id);

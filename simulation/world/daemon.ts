@@ -137,6 +137,7 @@ export class Daemon implements Owner {
         // An hour's poll costs as much as a minute's, and the watchdogs look every few seconds.
         pollTimeoutS: 3600,
         watchdogs: false,
+        startsAtOnce: 2,
         sweepMs: 60_000,
         reconcileMs: 300_000,
         scheduleLookMs: 300_000,

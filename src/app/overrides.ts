@@ -20,6 +20,7 @@ export interface Overrides {
   /** False: nobody looks whether poller and database still work. */
   watchdogs?: boolean;
   sweepMs?: number;
+  startsAtOnce?: number;
   reconcileMs?: number;
   scheduleLookMs?: number;
 }

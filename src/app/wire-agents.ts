@@ -1,4 +1,5 @@
 /** The side of the daemon that faces the agents: queue, containers, mailbox, schedule. Nothing is started here. */
+import { availableParallelism } from 'node:os';
 import { type ContainerRunner, createContainerRunner } from '../container-runner.ts';
 import { createGroupQueue, type GroupQueue } from '../group-queue.ts';
 import { type AskedWaits, createAskedWaits } from '../ipc/asked-waits.ts';
@@ -111,6 +112,7 @@ export function wireAgents(parts: AgentsParts): Agents {
       taskSnapshots.writeSoon(jid);
     },
     problems,
+    startsAtOnce: overrides.startsAtOnce ?? Math.max(2, availableParallelism()),
     reconcileMs: overrides.reconcileMs,
     ipc: () => need(late.ipc),
     reach,

@@ -75,7 +75,10 @@ export function createActiveTurns(options: ActiveTurnsOptions): ActiveTurns {
     const entry = active.get(id);
     if (!entry) return;
     if (event?.type === 'progress') entry.activity = event.activity;
-    if (event !== undefined) entry.shown.saw(event);
+    if (event !== undefined) {
+      entry.agent.begun();
+      entry.shown.saw(event);
+    }
     entry.lifeTimer?.cancel();
     const message = `no sign of life for ${Math.round(timeoutMs / 1000)} s (CONTAINER_TIMEOUT)`;
     const timer = clock.after(timeoutMs, () => {
@@ -97,6 +100,7 @@ export function createActiveTurns(options: ActiveTurnsOptions): ActiveTurns {
       active.delete(id);
       entry?.lifeTimer?.cancel();
       entry?.shown.end();
+      entry?.agent.begun();
       return entry;
     },
     all: () => [...active.values()],

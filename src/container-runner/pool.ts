@@ -13,6 +13,7 @@ import { ensureGroupFolders } from '../mailbox/layout.ts';
 import type { ExtraMounts, Given } from '../mounts/extra-mounts.ts';
 import type { AgentContainer, AgentExit, AgentLaunch, AgentRuntime } from '../runtime/agent-runtime.ts';
 import { type Folder, type Group, iso, type ProviderName } from '../types.ts';
+import type { Leave, StartGate } from './start-gate.ts';
 import { createWarmBudget } from './warm-budget.ts';
 
 export interface Agent {
@@ -25,6 +26,8 @@ export interface Agent {
   readonly mounts: string;
   /** For its first turn. */
   notes: readonly string[];
+  /** It has shown that it works: another one may start. */
+  begun: Leave;
 }
 
 export interface AgentAccess {
@@ -45,6 +48,7 @@ export interface PoolOptions {
   cap: number;
   /** Memory for agents that wait, in bytes. */
   warmBytes: number;
+  startGate: Pick<StartGate, 'enter'>;
   idleTimeoutMs: number;
   provider: ProviderName;
   openai?: AgentLaunch['openai'];
@@ -117,7 +121,15 @@ export function createPool(options: PoolOptions): Pool {
     launching += 1;
     try {
       await warmth.makeRoom();
-      return await launch(group, given);
+      const leave = await options.startGate.enter();
+      try {
+        const agent = await launch(group, given);
+        agent.begun = leave;
+        return agent;
+      } catch (error) {
+        leave();
+        throw error;
+      }
     } finally {
       launching -= 1;
     }
@@ -185,6 +197,7 @@ export function createPool(options: PoolOptions): Pool {
       idleSince: clock.monotonic(),
       mounts: db.mounts.given(container.name),
       notes: [],
+      begun() {},
     };
     agents.set(agent.folder, agent);
     options.onStarted(agent.folder);
@@ -198,6 +211,7 @@ export function createPool(options: PoolOptions): Pool {
   function gone(agent: Agent, exit: AgentExit): void {
     if (ended.has(agent)) return;
     ended.add(agent);
+    agent.begun();
     agent.idleTimer?.cancel();
     const expected = agent.state === 'closing';
     agent.state = 'closing';

@@ -46,7 +46,15 @@ function pool(options: { cap: number; warmMb: number; launching?: number }) {
 
   function addAgent(folder: string, state: Agent['state'], idleSince: number): Agent {
     const container = { name: `nanoclaw-${folder}` } as Agent['container'];
-    const agent: Agent = { container, folder: folder as Folder, state, idleSince, mounts: '', notes: [] };
+    const agent: Agent = {
+      container,
+      folder: folder as Folder,
+      state,
+      idleSince,
+      mounts: '',
+      notes: [],
+      begun() {},
+    };
     living.push(agent);
     return agent;
   }

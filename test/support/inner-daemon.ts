@@ -51,6 +51,8 @@ export class InnerDaemon {
   app: App | undefined;
   /** Without limits, so that no test waits for what it is not about. */
   pacing: PacingLimits = { perChatMs: 0, groupPerMinute: 10_000, overallPerSecond: 10_000 };
+  /** Nor a start for others. */
+  startsAtOnce = 100;
   /** Besides those that every inner daemon has. */
   settings: Record<string, string> = {};
   /** What Anna's Telegram is set to; without it, it does not say. */
@@ -101,6 +103,7 @@ export class InnerDaemon {
       // They write to the database twice a minute, and these clocks run for weeks.
       watchdogs: false,
       pacing: this.pacing,
+      startsAtOnce: this.startsAtOnce,
     });
     await this.app.start();
     await this.until(() => this.app?.status().runtime.ready === ready && this.#polling.polls.length > 0);
