@@ -12,11 +12,12 @@
  */
 import { type ActiveTurn, createActiveTurns } from './container-runner/active-turns.ts';
 import { createAllowanceGate } from './container-runner/allowance-gate.ts';
+import type { ContainerRunner, ContainerRunnerOptions } from './container-runner/contract.ts';
 import { type Failure, failureOfExit } from './container-runner/failure.ts';
 import { createHandOver } from './container-runner/hand-over.ts';
 import { createLastWords } from './container-runner/last-words.ts';
 import { createNextTurn } from './container-runner/next-turn.ts';
-import { type Agent, createPool, type PoolOptions } from './container-runner/pool.ts';
+import { type Agent, createPool } from './container-runner/pool.ts';
 import { createReconciler } from './container-runner/reconcile.ts';
 import { recoverTurns } from './container-runner/recover.ts';
 import { createSettlement } from './container-runner/settlement.ts';
@@ -26,82 +27,13 @@ import { appendTurnLog } from './container-runner/turn-log.ts';
 import type { Turn } from './db/turns.ts';
 import { messageOf } from './errors.ts';
 import type { RunResult } from './group-queue.ts';
-import type { Ipc } from './ipc.ts';
 import { sleep } from './lib/clock.ts';
-import type { Reach } from './lib/failpoint.ts';
 import { runEach } from './lib/run-each.ts';
 import { groupPaths } from './mailbox/layout.ts';
 import { publishTurn, removeTurn } from './mailbox/write.ts';
-import type { Problems } from './problems.ts';
 import type { AgentEvent } from './protocol.ts';
-import type { Presence } from './router/presence.ts';
-import type { Router } from './router.ts';
 import type { AgentExit } from './runtime/agent-runtime.ts';
-import { type ChatJid, type Conversation, type Folder, type Group, iso, type TurnId } from './types.ts';
-
-export interface ContainerRunnerOptions
-  extends Omit<PoolOptions, 'onStarted' | 'onExit' | 'isStopping' | 'startGate'> {
-  assistantName: string;
-  /** How long a turn may show no sign of life. */
-  timeoutMs: number;
-  memoryMb: number;
-  /** Turns over messages that a group may begin within an hour; 0: no limit. */
-  turnsPerHour: number;
-  /** The zone in which a day of usage begins. */
-  zone: string;
-  /** The model's server has no price: turns are charged with no money, whatever the proxy counts. */
-  costsNothing: boolean;
-  record: Router['record'];
-  askMain: Router['askMain'];
-  wakeDelivery: (jid: ChatJid) => void;
-  /** What the chat sees of its turns. */
-  presence: Pick<Presence, 'begin' | 'ended'>;
-  /** How long the conversation's next turn should wait for files, and for the rest of an album. */
-  incompleteMs: (jid: ChatJid, of: Conversation) => number;
-  /** Called before each turn, so that the snapshots in the mailbox are fresh. Never rejects: they are hints. */
-  writeSnapshots: (group: Group) => Promise<void>;
-  /** A task's run has ended or is to be repeated. */
-  tasksChanged: (jid: ChatJid) => void;
-  /** So many agents start at once. */
-  startsAtOnce: number;
-  /** How often reality is looked at. Default: RECONCILE_MS. */
-  reconcileMs?: number | undefined;
-  /** Something waits in this chat, and perhaps nobody has said so. */
-  wakeQueue: (jid: ChatJid) => void;
-  problems: Problems;
-  /** Late, because ipc needs the runner, too. */
-  ipc: () => Pick<Ipc, 'attach' | 'detach' | 'drain'>;
-  reach?: Reach | undefined;
-}
-
-export interface ContainerRunner {
-  /** The queue's run: one turn of this chat, or nothing when nothing waits. */
-  run(jid: ChatJid): Promise<RunResult>;
-  /** An event from the mailbox. False: an earlier one is missing, look again. */
-  onEvent(folder: Folder, event: AgentEvent): boolean;
-  onLostEvent(folder: Folder, turn: string, n: number): void;
-  /** At start, before the queue runs: takes over agents that still work and settles what others left. From then on
-   * reality is looked at once a minute. */
-  recover(): Promise<void>;
-  /** Where a turn goes on or something waits. */
-  chatsWithWork(): ChatJid[];
-  /**
-   * Ends the chat's turn, or only this one of it, if somebody wants it to stop, within two seconds: asks the agent, then
-   * takes it away.
-   */
-  stopTurn(jid: ChatJid, only?: TurnId): void;
-  /** Agents cannot run, for this reason, or (null) nobody knows yet; told to those who wait, see standstill.ts. */
-  away(error: unknown): void;
-  /** Agents can run. */
-  back(): void;
-  /** A group was unregistered, or its extra mounts have changed: its warm agent is not kept. */
-  closeUnwanted(): void;
-  status(): { agents: { group: string; container: string; state: string }[]; turns: number };
-  /** What the turn's agent said last that it does, a tool's name or a plain word; null when it said nothing. */
-  activityOf(turn: TurnId): string | null;
-  /** Idle agents go; busy ones go on and are adopted by the next daemon. */
-  stop(): Promise<void>;
-}
+import { type ChatJid, type Folder, iso, type TurnId } from './types.ts';
 
 const CLOSE_IDLE_MS = 3000;
 /** How often a gap in a turn's events is looked at again before it is accepted. */

@@ -2,7 +2,7 @@
  * Brings the agents up behind the running daemon: runtime ready → what an earlier daemon left is recovered → the
  * queue may run. Messages are taken and stored meanwhile; a runtime that is away is waited for, and said once.
  */
-import type { ContainerRunner } from '../container-runner.ts';
+import type { ContainerRunner } from '../container-runner/contract.ts';
 import { messageOf, NanoClawError } from '../errors.ts';
 import { aborted, type Clock, sleep } from '../lib/clock.ts';
 import type { Logger } from '../log.ts';

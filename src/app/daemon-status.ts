@@ -1,6 +1,6 @@
 /** What the daemon says about itself, put together from those who know it. Asks Telegram and the engine only when wanted. */
 import type { Config } from '../config.ts';
-import type { ContainerRunner } from '../container-runner.ts';
+import type { ContainerRunner } from '../container-runner/contract.ts';
 import type { Db } from '../db.ts';
 import type { GroupQueue } from '../group-queue.ts';
 import type { Clock } from '../lib/clock.ts';

@@ -2,7 +2,7 @@
  * What the services call of one another before all of them exist: they are constructed in the order of the straight
  * line, and get each other through these functions, which work once everything is wired.
  */
-import type { ContainerRunner } from '../container-runner.ts';
+import type { ContainerRunner } from '../container-runner/contract.ts';
 import type { GroupQueue } from '../group-queue.ts';
 import type { AgentProxies } from '../http/agent-proxies.ts';
 import type { AskedWaits } from '../ipc/asked-waits.ts';

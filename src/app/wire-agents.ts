@@ -1,6 +1,7 @@
 /** The side of the daemon that faces the agents: queue, containers, mailbox, schedule. Nothing is started here. */
 import { availableParallelism } from 'node:os';
-import { type ContainerRunner, createContainerRunner } from '../container-runner.ts';
+import type { ContainerRunner } from '../container-runner/contract.ts';
+import { createContainerRunner } from '../container-runner.ts';
 import { createGroupQueue, type GroupQueue } from '../group-queue.ts';
 import { type AskedWaits, createAskedWaits } from '../ipc/asked-waits.ts';
 import type { TaskSnapshots } from '../ipc/snapshots.ts';

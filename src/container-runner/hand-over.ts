@@ -3,7 +3,6 @@
  * What was claimed for a warm agent (next-turn.ts) only has to be shown. Dying in between is safe at every step (docs/durability.md). Whatever fails here gives the messages back.
  */
 
-import type { ContainerRunnerOptions } from '../container-runner.ts';
 import type { Turn } from '../db/turns.ts';
 import { messageOf } from '../errors.ts';
 import type { RunResult } from '../group-queue.ts';
@@ -12,6 +11,7 @@ import { publishTurn } from '../mailbox/write.ts';
 import { refuseUnenforced } from '../policy/network.ts';
 import type { Folder, Group, TurnId } from '../types.ts';
 import type { ActiveTurns } from './active-turns.ts';
+import type { ContainerRunnerOptions } from './contract.ts';
 import { failureOfStart, isCounted } from './failure.ts';
 import { type Claim, ENGINE_RETRY_MS } from './next-turn.ts';
 import type { Agent, Pool } from './pool.ts';

@@ -3,7 +3,7 @@
  * for another attempt, for the group's hour's limit, for an allowance or for its files, can agents run at all; then the claim.
  * Nothing is counted before it.
  */
-import type { ContainerRunnerOptions } from '../container-runner.ts';
+
 import type { TaskRun } from '../db/task-runs.ts';
 import { messageOf, NanoClawError } from '../errors.ts';
 import type { RunResult } from '../group-queue.ts';
@@ -14,6 +14,7 @@ import { type ChatJid, type Group, iso, type TurnId } from '../types.ts';
 import { REASONS } from '../words.ts';
 import type { AllowanceGate } from './allowance-gate.ts';
 import { type Claimed, claimNext } from './claim.ts';
+import type { ContainerRunnerOptions } from './contract.ts';
 import type { Agent, Pool } from './pool.ts';
 import { stageFor } from './stage.ts';
 import type { Standstill } from './standstill.ts';

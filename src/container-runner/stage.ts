@@ -2,12 +2,13 @@
  * The last step before an agent sees its turn: the turn file lies ready, and the turn runs in this
  * container. The file is shown only behind the commit, so an agent never works on a turn that is not its own.
  */
-import type { ContainerRunnerOptions } from '../container-runner.ts';
+
 import type { Turn } from '../db/turns.ts';
 import { groupPaths } from '../mailbox/layout.ts';
 import { stageTurn } from '../mailbox/write.ts';
 import type { TurnFile } from '../protocol.ts';
 import { type Group, iso } from '../types.ts';
+import type { ContainerRunnerOptions } from './contract.ts';
 import type { Agent } from './pool.ts';
 
 export type StageOptions = Pick<ContainerRunnerOptions, 'db' | 'clock' | 'home' | 'reach'>;
