@@ -11,11 +11,13 @@ describe('an amount', () => {
     ['2$/day', '2usd/day'],
     ['50,000 tokens/day', '50000tokens/day'],
     ['1token/month', '1tokens/month'],
+    ['1,250,000tokens/month', '1250000tokens/month'],
   ])('%s is %s', (text, same) => {
     expect(amountOf(parseHowMuch(text))).toBe(same);
   });
 
   it.each([
+    ...['1,50usd/day', '$1,5/day', '1,000usd/day', '1,5tokens/day', '5,00,000tokens/day', ',5usd/day'],
     ...['', '1', '1usd', 'usd/day', '0usd/day', '-1usd/day', '1eur/day', '1usd/week', '1.5tokens/day'],
     ...['1e9usd/day', '9999999999999tokens/day', '0.0000001usd/day', '1usd/day; drop', 'NaNusd/day', '$/day'],
   ])('"%s" is refused, with what was expected', (text) => {

@@ -124,9 +124,12 @@ export function parseWhose(db: Db, text: string): Whose {
   throw new NanoClawError('ALLOWANCE_INVALID', (w) => w.refused.allowanceWhose(text.slice(0, 80)));
 }
 
-/** `1usd/day`, `$0.50/month`, `200000tokens/day`. */
+/** `1usd/day`, `$0.50/month`, `200000tokens/day`, `200,000 tokens/day`. A comma in money is refused: half the world writes 1,50 for 1.50. */
 export function parseHowMuch(text: string): HowMuch {
-  const compact = text.toLowerCase().replace(/[\s,_]/g, '');
+  const compact = text
+    .toLowerCase()
+    .replace(/[\s_]/g, '')
+    .replace(/^\d{1,3}(?:,\d{3})+(?=tokens?\/)/, (count) => count.replaceAll(',', ''));
   const found =
     /^(\d{1,13}(?:\.\d{1,6})?)(usd|\$|tokens?)\/(day|month)$/.exec(compact) ??
     /^\$(\d{1,13}(?:\.\d{1,6})?)(usd)?\/(day|month)$/.exec(compact);
