@@ -164,6 +164,12 @@ export function useClaudeAgent(image = DEFAULT_IMAGE) {
       startClaudeAgent({ mailbox, container, network, runnerDir, apiUrl: api.url, image, more });
       started.push(container);
     },
+    /** The ids of the processes of Claude Code in the container. */
+    claudes: async (): Promise<string[]> =>
+      (await docker('top', mailbox.container, '-eo', 'pid,args'))
+        .split('\n')
+        .filter((line) => line.includes('claude'))
+        .map((line) => line.trim().split(/\s+/)[0] ?? ''),
     /** Runs one turn to its end. */
     turn: (request: string, values: TurnValues = {}): Promise<Finished> =>
       mailbox.finished(mailbox.turn(request, values), TURN_LIMIT_MS),

@@ -4,11 +4,12 @@
  * where the image can be neither found nor built; with NANOCLAW_REQUIRE_DOCKER=1 that fails instead.
  */
 import { randomUUID } from 'node:crypto';
-import { readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { renderPrompt } from '../../src/prompt.ts';
 import type { Iso, Seq } from '../../src/types.ts';
+import { waitFor } from '../support/agent-mailbox.ts';
 import { type Script, systemText } from '../support/messages-api.ts';
 import { docker, sessionOf, TURN_LIMIT_MS, useClaudeAgent, whyNoAgentImage } from './agent-container.ts';
 
@@ -17,7 +18,7 @@ const unavailable = await whyNoAgentImage();
 describe.skipIf(unavailable !== null)(
   `Claude in its container${unavailable ? ` (${unavailable})` : ''}`,
   () => {
-    const { api, mailbox, start, turn } = useClaudeAgent();
+    const { api, claudes, mailbox, start, turn } = useClaudeAgent();
 
     test('answers, and is told who it is, its memory and no more', async () => {
       api().use(() => ({
@@ -79,13 +80,12 @@ describe.skipIf(unavailable !== null)(
       start();
       const first = await turn('one');
       const session_id = sessionOf(first);
-      const startedAt = performance.now();
+      const process = await claudes();
       const second = await turn('two', { session_id });
-      const warmMs = performance.now() - startedAt;
       const third = await turn('three', { session_id });
       expect([first.text, second.text, third.text]).toEqual(['answer 1', 'answer 2', 'answer 3']);
-      // A process takes about a second to start.
-      expect(warmMs).toBeLessThan(700);
+      expect(process).toHaveLength(1);
+      expect(await claudes()).toEqual(process);
       expect(second.events.some((event) => event.type === 'session')).toBe(false);
       expect(third.end.usage).toMatchObject({ input_tokens: 10, output_tokens: 5 });
       expect(api().main().at(-1)?.raw).toContain('answer 1');
@@ -184,19 +184,28 @@ describe.skipIf(unavailable !== null)(
     test('an interrupt stops a running tool, and the next turn goes on', async () => {
       api().use((request) => {
         if (!request.userText.includes('wait')) return 'still here';
-        const input = { command: 'sleep 60', description: 'wait', timeout: 90_000 };
+        const input = {
+          command: 'touch /workspace/group/begun; sleep 60',
+          description: 'wait',
+          timeout: 90_000,
+        };
         return { content: [{ toolUse: { name: 'Bash', input } }] };
       });
       start();
       const waiting = mailbox().turn('please wait');
       const { session_id } = await mailbox().event(waiting, 'session', TURN_LIMIT_MS);
-      await new Promise((resolve) => setTimeout(resolve, 1_000));
+      const begun = join(mailbox().groupDir, 'begun');
+      await waitFor(
+        () => existsSync(begun) || undefined,
+        TURN_LIMIT_MS,
+        () => 'the tool to run',
+      );
       const startedAt = performance.now();
       mailbox().interrupt(waiting);
       const { end, text } = await mailbox().finished(waiting, TURN_LIMIT_MS);
       expect(end.status).toBe('interrupted');
       expect(text).toBe('');
-      expect(performance.now() - startedAt).toBeLessThan(6_000);
+      expect(performance.now() - startedAt).toBeLessThan(40_000);
       expect((await turn('go on', { session_id })).text).toBe('still here');
     });
 
@@ -319,9 +328,8 @@ describe.skipIf(unavailable !== null)(
       api().use(() => 'ok');
       start();
       await turn('hello');
-      const startedAt = performance.now();
-      await docker('stop', '-t', '10', mailbox().container);
-      expect(performance.now() - startedAt).toBeLessThan(3_000);
+      // One that does not end within the time is killed, with another code.
+      await docker('stop', '-t', '20', mailbox().container);
       expect(await docker('inspect', '-f', '{{.State.ExitCode}}', mailbox().container)).toBe('0');
     });
   },

@@ -267,9 +267,9 @@ describe.skipIf(whyNot)(`docker runtime${whyNot ? ` (skipped: ${whyNot})` : ''}`
         expect(await get(a.id, target)).toMatch(/^FAILED/);
       }
       expect(await get(a.id, 'http://example.com/')).toMatch(/^FAILED (EAI_AGAIN|ECONNREFUSED)/);
-      // Timed inside: what the exec around it takes says nothing.
+      // Timed inside: what the exec around it takes says nothing. Where nobody answers it is ten seconds.
       const timed = `const t=performance.now();require('dns').lookup('example.com',()=>console.log(performance.now()-t))`;
-      expect(Number((await engine.exec(a.id, ['node', '-e', timed])).stdout)).toBeLessThan(900);
+      expect(Number((await engine.exec(a.id, ['node', '-e', timed])).stdout)).toBeLessThan(5_000);
 
       // B serves, as B itself sees; A, on the same bridge, does not reach it.
       expect(await get(b.id, 'http://127.0.0.1:8080/', 50)).toBe('B');
