@@ -16,6 +16,7 @@ import type { ContainerRunner, ContainerRunnerOptions } from './container-runner
 import { type Failure, failureOfExit } from './container-runner/failure.ts';
 import { createHandOver } from './container-runner/hand-over.ts';
 import { createLastWords } from './container-runner/last-words.ts';
+import { createMcpGate } from './container-runner/mcp-gate.ts';
 import { createNextTurn } from './container-runner/next-turn.ts';
 import { type Agent, createPool } from './container-runner/pool.ts';
 import { createReconciler } from './container-runner/reconcile.ts';
@@ -48,7 +49,8 @@ export function createContainerRunner(options: ContainerRunnerOptions): Containe
   /** How often in a row an earlier event of a turn was missing. */
   const gaps = new Map<TurnId, number>();
   let stopping = false;
-  const settlement = createSettlement(options);
+  const mcp = createMcpGate(options);
+  const settlement = createSettlement({ ...options, mcp });
   const startGate = createStartGate(clock, options.startsAtOnce);
   const pool = createPool({
     ...options,
@@ -85,6 +87,7 @@ export function createContainerRunner(options: ContainerRunnerOptions): Containe
   const nextTurn = createNextTurn({
     ...options,
     allowances,
+    mcp,
     pool,
     standstill,
     isAtWork: (id) => active.get(id) !== undefined || starting.has(id),
@@ -93,6 +96,7 @@ export function createContainerRunner(options: ContainerRunnerOptions): Containe
   });
   const handOver = createHandOver({
     ...options,
+    mcp,
     pool,
     active,
     settlement,
@@ -172,6 +176,7 @@ export function createContainerRunner(options: ContainerRunnerOptions): Containe
         () => removeTurn(groupPaths(home, group), id),
         () => options.wakeDelivery(chatJid),
         () => options.presence.ended(id),
+        () => mcp.look(group),
         allowances.ended,
         () => turn.kind === 'task' && options.tasksChanged(chatJid),
         () => log.info({ event: 'turn_ended', group, turn: id, state, attempt }),

@@ -20,6 +20,7 @@ import { historyRepository } from './db/history.ts';
 import { inboxRepository } from './db/inbox.ts';
 import { languageRepository } from './db/languages.ts';
 import { ledgerRepository } from './db/ledger.ts';
+import { mcpRepository } from './db/mcp.ts';
 import { messageRepository } from './db/messages.ts';
 import { MIGRATIONS } from './db/migrations.ts';
 import { mountRepository } from './db/mounts.ts';
@@ -108,6 +109,7 @@ export function createDb(file: string, options: OpenOptions = {}) {
     groups: () => groupRepository(sqlite),
     languages: () => languageRepository(sqlite),
     mounts: () => mountRepository(sqlite),
+    mcp: () => mcpRepository(sqlite),
     pauses: () => pauseRepository(sqlite),
     messages: () => messageRepository(sqlite),
     attachments: () => attachmentRepository(sqlite),

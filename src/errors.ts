@@ -39,6 +39,8 @@ export const ERROR_CODES = {
   RETRY_REFUSED: 'rejected',
   ALLOWANCE_INVALID: 'rejected',
   ALLOWANCE_UNKNOWN: 'rejected',
+  MCP_UNKNOWN: 'rejected',
+  MCP_CHANGED: 'rejected',
   COMMAND_INVALID: 'rejected',
   COMMAND_REFUSED: 'rejected',
   FILE_REFUSED: 'rejected',

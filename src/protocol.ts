@@ -37,6 +37,19 @@ export const chat = z.string().regex(/^-?\d{1,20}$/, 'expected a Telegram chat i
 
 // ---------------------------------------------------------------- host → agent
 
+/** An MCP server that the group's agent may use. One by HTTP is spoken to through the daemon, by its name alone. */
+export const mcpServerSchema = z.discriminatedUnion('type', [
+  z.object({
+    type: z.literal('stdio'),
+    name: z.string(),
+    command: z.string(),
+    args: z.array(z.string()),
+    env: z.record(z.string(), z.string()),
+  }),
+  z.object({ type: z.literal('http'), name: z.string() }),
+]);
+export type TurnMcpServer = z.infer<typeof mcpServerSchema>;
+
 /** in/turns/<turn id>.json: a turn to run. Only the container named in it may take it. */
 export const turnFileSchema = z.object({
   protocol: z.literal(PROTOCOL_VERSION),
@@ -81,6 +94,8 @@ export const turnFileSchema = z.object({
   script_only: z.boolean().optional(),
   /** Somebody watches it being written: progress events are to bear drafts. */
   drafts: z.boolean().optional(),
+  /** Those that people have approved, as of now. */
+  mcp: z.array(mcpServerSchema).optional(),
 });
 export type TurnFile = z.infer<typeof turnFileSchema>;
 
@@ -242,6 +257,11 @@ export const eventSchema = z.discriminatedUnion('type', [
       .optional(),
     usage: usageSchema.optional(),
     context: contextSchema.optional(),
+    /** How the turn's MCP servers went: what did not work of one, or null. */
+    mcp: z
+      .array(z.object({ name: z.string().max(64), problem: z.string().max(1000).nullable() }))
+      .max(20)
+      .optional(),
   }),
 ]);
 export type AgentEvent = z.infer<typeof eventSchema>;

@@ -90,6 +90,7 @@ export function removeGroup(options: RegistryOptions, group: Group, actor: strin
     db.messages.disposeOpen(group.chatJid, 'unregistered', REASONS.unregistered);
     pauseTasksOf(options, group);
     dropAsked(db, group.folder, group.chatJid, now());
+    db.mcp.forget(group.folder);
     db.groups.remove(group.chatJid);
     db.audit.note({
       at: now(),

@@ -24,6 +24,7 @@ const LEVELS: readonly (readonly string[])[] = [
     'registry',
     'team',
     'skills',
+    'mcp',
     'sender-rules',
     'pairing',
     'retry',

@@ -13,6 +13,7 @@ import type { Folder, Group, TurnId } from '../types.ts';
 import type { ActiveTurns } from './active-turns.ts';
 import type { ContainerRunnerOptions } from './contract.ts';
 import { failureOfStart, isCounted } from './failure.ts';
+import type { McpGate } from './mcp-gate.ts';
 import { type Claim, ENGINE_RETRY_MS } from './next-turn.ts';
 import type { Agent, Pool } from './pool.ts';
 import type { Settlement } from './settlement.ts';
@@ -22,6 +23,7 @@ import { appendTurnLog } from './turn-log.ts';
 
 export interface HandOverOptions extends ContainerRunnerOptions {
   pool: Pool;
+  mcp: McpGate;
   active: ActiveTurns;
   settlement: Settlement;
   standstill: Standstill;

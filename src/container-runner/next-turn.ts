@@ -15,6 +15,7 @@ import { REASONS } from '../words.ts';
 import type { AllowanceGate } from './allowance-gate.ts';
 import { type Claimed, claimNext } from './claim.ts';
 import type { ContainerRunnerOptions } from './contract.ts';
+import type { McpGate } from './mcp-gate.ts';
 import type { Agent, Pool } from './pool.ts';
 import { stageFor } from './stage.ts';
 import type { Standstill } from './standstill.ts';
@@ -25,6 +26,7 @@ export const ENGINE_RETRY_MS = 5000;
 
 export interface NextTurnOptions extends ContainerRunnerOptions {
   allowances: AllowanceGate;
+  mcp: McpGate;
   pool: Pick<Pool, 'acquireWarm' | 'release'>;
   standstill: Pick<Standstill, 'away'>;
   /** Somebody in this process works on the turn. */

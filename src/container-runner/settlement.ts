@@ -15,6 +15,7 @@ import type { Router } from '../router.ts';
 import { type ChatJid, type Group, iso } from '../types.ts';
 import type { Words } from '../words.ts';
 import { type Failure, HANDLING, type Next, nextStep, noticeFor, sentenceFor } from './failure.ts';
+import type { McpGate } from './mcp-gate.ts';
 import { taskEnded, taskFailed, taskNextStep, taskOf, taskRunAgain } from './task-outcome.ts';
 import { appendTurnLog } from './turn-log.ts';
 
@@ -32,6 +33,7 @@ export interface SettlementOptions {
   timezoneOf: (group: Group) => string;
   /** Something that only the operator can put right was met, or was not met any more. In the caller's transaction. */
   problems: Pick<Problems, 'report' | 'solved'>;
+  mcp: Pick<McpGate, 'report'>;
 }
 
 export interface Settlement {
@@ -79,6 +81,7 @@ export function createSettlement(options: SettlementOptions): Settlement {
       if (event.type !== 'turn_finished') return null;
       if (event.context) db.sessions.noteTurn(turn.folder, turn.conversation, event.context, now());
       const usage = event.usage ?? null;
+      if (event.mcp) options.mcp.report(turn, event.mcp);
       if (event.status === 'ok') return succeed(turn, usage, event);
       if (event.status === 'interrupted') return stop(turn, usage);
       const { code = 'agent', message = 'no reason given', resets_at: at } = event.error ?? {};

@@ -9,20 +9,25 @@ import { stageTurn } from '../mailbox/write.ts';
 import type { TurnFile } from '../protocol.ts';
 import { type Group, iso } from '../types.ts';
 import type { ContainerRunnerOptions } from './contract.ts';
+import type { McpGate } from './mcp-gate.ts';
 import type { Agent } from './pool.ts';
 
-export type StageOptions = Pick<ContainerRunnerOptions, 'db' | 'clock' | 'home' | 'reach'>;
+export interface StageOptions extends Pick<ContainerRunnerOptions, 'db' | 'clock' | 'home' | 'reach'> {
+  mcp: Pick<McpGate, 'forTurn'>;
+}
 
 /** False when somebody stopped the turn meanwhile. Throws what the disk and the database throw. */
 export function stageFor(
-  { db, clock, home, reach }: StageOptions,
+  { db, clock, home, mcp, reach }: StageOptions,
   group: Group,
   agent: Agent,
   turn: Turn,
   file: Omit<TurnFile, 'container'>,
 ): boolean {
   const container = agent.container.name;
-  stageTurn(groupPaths(home, group.folder), { ...withNotes(file, agent), container });
+  const servers = mcp.forTurn(group);
+  const withServers = servers.length === 0 ? file : { ...file, mcp: servers };
+  stageTurn(groupPaths(home, group.folder), { ...withNotes(withServers, agent), container });
   reach?.('turn.staged');
   return db.turns.markRunning(turn.id, container, iso(clock.now()));
 }

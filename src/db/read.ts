@@ -6,6 +6,7 @@ import { existsSync } from 'node:fs';
 import Database from 'better-sqlite3';
 import { messageOf } from '../errors.ts';
 import { groupRepository } from './groups.ts';
+import { mcpRepository } from './mcp.ts';
 import { MIGRATIONS } from './migrations.ts';
 import { mountRepository } from './mounts.ts';
 import { BUSY_TIMEOUT_MS, type Sqlite, schemaVersion } from './open.ts';
@@ -28,6 +29,7 @@ const repositories = (sqlite: Sqlite) => ({
   sqlite,
   groups: groupRepository(sqlite),
   mounts: mountRepository(sqlite),
+  mcp: mcpRepository(sqlite),
   pauses: pauseRepository(sqlite),
   tasks: taskRepository(sqlite),
   turns: turnRepository(sqlite),

@@ -17,6 +17,7 @@ import type { ChoiceKind } from './choices.ts';
 import { context } from './context-command.ts';
 import { FORGET } from './forget-command.ts';
 import { MAIN_COMMANDS } from './main-commands.ts';
+import { MCP_COMMANDS } from './mcp-commands.ts';
 import { SKILL_COMMANDS } from './skill-commands.ts';
 import { TEAM_COMMANDS } from './team-commands.ts';
 
@@ -90,6 +91,7 @@ const HANDLERS: Partial<Record<CommandName | 'pair', Handler>> = {
   context: { listed: 'everyone', run: context },
   ...TEAM_COMMANDS,
   ...SKILL_COMMANDS,
+  ...MCP_COMMANDS,
   usage: { listed: 'everyone', run: usage },
   forget: FORGET,
   ping: { listed: 'everyone', run: ({ words }) => words.pong },

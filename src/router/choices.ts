@@ -13,6 +13,7 @@ import { TOP_UP } from './allowance-commands.ts';
 import type { ChatAnswer, ChatCommandContext } from './chat-commands.ts';
 import { FORGET_CHOICE } from './forget-command.ts';
 import { MAIN_COMMANDS, retried } from './main-commands.ts';
+import { MCP_CHOICE } from './mcp-commands.ts';
 
 export interface Option {
   /** At most 40 bytes: it is in the button. */
@@ -30,6 +31,8 @@ export interface Choice {
   /** Instead of "Never mind". */
   no?: Sentence;
   act(context: ChatCommandContext, value: string): ChatAnswer;
+  /** Where "no" is a decision, too, and not that nothing changes. */
+  decline?(context: ChatCommandContext, value: string): ChatAnswer;
   /** Where it is not for everybody who may ask in main, and for nobody else. `subject` as the question has it. */
   mayPress?(group: Group, sender: string, subject: string | null): boolean;
 }
@@ -129,6 +132,8 @@ const CHOICES = {
   join: { ...register, no: (w) => w.notNow },
   /** The daemon asks it when an allowance is used up. */
   topup: TOP_UP,
+  /** The daemon asks it when a group's file names a server that nobody has decided about. */
+  mcp: MCP_CHOICE,
 } satisfies Record<string, Choice>;
 
 export type ChoiceKind = keyof typeof CHOICES;

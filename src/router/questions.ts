@@ -3,7 +3,7 @@
  *
  *   ask → open ─┬─ choose, back, page ─► shows something else (rev + 1), still open
  *               ├─ yes, or a choice that needs no second one ─► its effect, decided
- *               └─ no, or nobody for a day ─► decided: nothing was changed
+ *               └─ no, or nobody for a day ─► decided: nothing was changed, or what "no" means to it
  *
  * Invariants: a question is decided once, in the transaction that has its effect, and the message then loses its buttons
  * through the outbox; a press that names an earlier rev, or comes from somebody who may not ask here, has no effect
@@ -171,8 +171,9 @@ export function createQuestions({ db, clock, random, people, contextOf }: Questi
   function go({ verb, value }: Pressed, { question, choice, context, decide, show }: Step): ChatAnswer {
     const nothing: ChatAnswer = { text: '' };
     if (verb === 'no') {
-      decide(context.words.nothingChanged);
-      return nothing;
+      const declined = question.subject === null ? undefined : choice.decline?.(context, question.subject);
+      decide(declined?.text ?? context.words.nothingChanged);
+      return declined ?? nothing;
     }
     const subject = verb === 'yes' ? question.subject : verb === 'choose' ? value : null;
     const isAskedAgain = choice.confirm !== undefined && verb === 'choose';

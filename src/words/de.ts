@@ -61,6 +61,10 @@ export const DE: Words = {
       menu: 'was ich zu tun weiß',
       help: '– was ich zu tun weiß, und Dateien, die nicht in Ordnung sind',
     },
+    mcp: {
+      menu: 'die MCP-Server hier',
+      help: '– die MCP-Server hier; in der Hauptgruppe auch [approve | refuse | remove] ORDNER NAME',
+    },
     forget: {
       menu: 'deine Nachrichten vergessen lassen',
       help: 'meine [alles | heute | 1h] – deine Nachrichten vergessen; als Antwort: diese eine',
@@ -213,6 +217,55 @@ export const DE: Words = {
       `${file} gibt es schon, mit anderem Inhalt. Sie bleibt, wie sie ist; schick deine unter anderem Namen oder entferne erst diese`,
     refusedFile: (file: string, line: number | null, reason: string) =>
       line === null ? `${file}: ${reason}` : `${file}, Zeile ${line}: ${reason}`,
+  },
+
+  // MCP-Server
+  mcp: {
+    none: 'Hier gibt es keine MCP-Server.',
+    title: (folder: string) => `MCP-Server von ${folder}:`,
+    states: {
+      approved: 'freigegeben',
+      waiting: 'wartet auf Freigabe in der Hauptgruppe',
+      refused: 'abgelehnt',
+    },
+    line: (name: string, what: string, state: string) => `${name} – ${what} (${state})`,
+    trouble: (detail: string) => `  Zuletzt ging er nicht: ${detail}`,
+    bad: 'Was ich nicht brauchen kann:',
+    badFile: (reason: string) => `mcp.json: ${reason}`,
+    badOne: (name: string, reason: string) => `mcp.json, ${name}: ${reason}`,
+    badServer: (detail: string) => detail,
+    notJson: (detail: string) => `JSON wurde erwartet (${detail})`,
+    noServers:
+      'ein Objekt mit dem Schlüssel mcpServers wurde erwartet: {"mcpServers": {"name": {"command": "…"}}}',
+    unknownKeys: (keys: string) => `allein der Schlüssel mcpServers wurde erwartet, da steht auch ${keys}`,
+    tooManyServers: (most: number) => `höchstens ${most} Server wurden erwartet`,
+    howTo: '/mcp approve, refuse oder remove, mit ORDNER NAME. Vor der Freigabe wird er gezeigt.',
+    noContainers: 'Agenten laufen hier als bloße Prozesse: ohne Docker wird keiner davon gestartet.',
+    ask: (group: string, folder: string, shown: string, about: string) =>
+      `In „${group}“ (${folder}) nennt mcp.json einen MCP-Server, den noch niemand freigegeben hat. Genau diesen (was kein schlichtes ASCII ist, steht als \\u{…}):\n\n${shown}\n\n${about}\nDarf ihr Agent ihn benutzen?`,
+    isStdio: 'Er würde im Container der Gruppe gestartet, mit den Rechten und dem Netz ihres Agenten.',
+    isHttp: (host: string) =>
+      `Ich würde für den Agenten mit ${host} sprechen und ihm sagen, was die Antwort ist.`,
+    title1: 'Der MCP-Server',
+    approve: 'Freigeben',
+    refuse: 'Ablehnen',
+    approved: (name: string, folder: string) =>
+      `Freigegeben: ${name} in ${folder}, genau wie gezeigt. Das gilt von der nächsten Nachricht dort an.`,
+    refused: (name: string, folder: string) =>
+      `Abgelehnt: ${name} in ${folder}. Nach diesem frage ich nicht wieder.`,
+    removed: (name: string, folder: string) => `${name} in ${folder} ist nicht mehr freigegeben.`,
+    more: (folder: string, most: number) =>
+      `In ${folder} warten noch mehr MCP-Server auf Freigabe. Ich habe an einem Tag ${most}-mal gefragt und frage erst morgen wieder: /mcp ${folder} zeigt sie.`,
+    how: '/mcp ORDNER wurde erwartet, oder /mcp approve, refuse oder remove mit ORDNER NAME',
+    unknown: (name: string, folder: string) =>
+      `in groups/${folder}/mcp.json gibt es keinen MCP-Server „${name}“`,
+    unusable: (name: string, reason: string) => `der MCP-Server „${name}“ ist nicht zu brauchen: ${reason}`,
+    notApproved: (name: string, folder: string) => `in ${folder} ist kein MCP-Server „${name}“ freigegeben`,
+    changed: (name: string, folder: string) =>
+      `„${name}“ in groups/${folder}/mcp.json ist nicht mehr das, was gezeigt wurde; entschieden ist nichts. /mcp approve ${folder} ${name} zeigt, was jetzt dort steht`,
+    failed: (name: string, detail: string) =>
+      `Der MCP-Server „${name}“ ging nicht, ich habe ohne ihn weitergemacht: ${detail}`,
+    worksAgain: (name: string) => `Der MCP-Server „${name}“ geht wieder.`,
   },
 
   // Vergessen

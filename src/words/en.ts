@@ -44,6 +44,10 @@ export const EN = {
       menu: 'what I know how to do',
       help: '– what I know how to do, and files that are not in order',
     },
+    mcp: {
+      menu: 'the MCP servers here',
+      help: '– the MCP servers here; in main also [approve | refuse | remove] FOLDER NAME',
+    },
     forget: {
       menu: 'have your messages forgotten',
       help: 'mine [all | today | 1h] – forget your messages; as a reply: that one',
@@ -188,6 +192,51 @@ export const EN = {
       `${file} is there already, with other words. It stays as it is; send yours under another name, or remove that one first`,
     refusedFile: (file: string, line: number | null, reason: string) =>
       line === null ? `${file}: ${reason}` : `${file}, line ${line}: ${reason}`,
+  },
+
+  // MCP servers
+  mcp: {
+    none: 'There are no MCP servers here.',
+    title: (folder: string) => `MCP servers of ${folder}:`,
+    states: { approved: 'approved', waiting: 'waits for approval in main', refused: 'refused' },
+    /** `what`: its command or address. */
+    line: (name: string, what: string, state: string) => `${name} – ${what} (${state})`,
+    trouble: (detail: string) => `  It did not work last time: ${detail}`,
+    bad: 'What I cannot use:',
+    badFile: (reason: string) => `mcp.json: ${reason}`,
+    badOne: (name: string, reason: string) => `mcp.json, ${name}: ${reason}`,
+    badServer: (detail: string) => detail,
+    notJson: (detail: string) => `expected JSON (${detail})`,
+    noServers: 'expected an object with the key mcpServers: {"mcpServers": {"name": {"command": "…"}}}',
+    unknownKeys: (keys: string) => `expected the key mcpServers alone, found ${keys}`,
+    tooManyServers: (most: number) => `expected at most ${most} servers`,
+    howTo: '/mcp approve, refuse or remove, with FOLDER NAME. Approving shows it first.',
+    noContainers: 'Agents run as plain processes here: without Docker none of them is started.',
+    /** `shown` is the definition, word for word. */
+    ask: (group: string, folder: string, shown: string, about: string) =>
+      `In “${group}” (${folder}), mcp.json names an MCP server that nobody has approved yet. Exactly this (what is not plain ASCII stands as \\u{…}):\n\n${shown}\n\n${about}\nMay its agent use it?`,
+    isStdio: 'It would be started in the group’s container, with the rights and the network of its agent.',
+    isHttp: (host: string) => `I would talk to ${host} for the agent, and tell it what that answers.`,
+    title1: 'The MCP server',
+    approve: 'Approve',
+    refuse: 'Refuse',
+    approved: (name: string, folder: string) =>
+      `Approved: ${name} in ${folder}, exactly as it was shown. It counts from the next message there.`,
+    refused: (name: string, folder: string) =>
+      `Refused: ${name} in ${folder}. I do not ask about this one again.`,
+    removed: (name: string, folder: string) => `${name} in ${folder} is not approved any more.`,
+    more: (folder: string, most: number) =>
+      `In ${folder} still more MCP servers wait for approval. I have asked ${most} times within a day and ask no more until tomorrow: /mcp ${folder} shows them.`,
+    how: 'expected /mcp FOLDER, or /mcp approve, refuse or remove with FOLDER NAME',
+    unknown: (name: string, folder: string) =>
+      `there is no MCP server “${name}” in groups/${folder}/mcp.json`,
+    unusable: (name: string, reason: string) => `the MCP server “${name}” cannot be used: ${reason}`,
+    notApproved: (name: string, folder: string) => `no MCP server “${name}” is approved in ${folder}`,
+    changed: (name: string, folder: string) =>
+      `“${name}” in groups/${folder}/mcp.json is not what was shown; nothing was decided. /mcp approve ${folder} ${name} shows it as it is now`,
+    failed: (name: string, detail: string) =>
+      `The MCP server “${name}” did not work, and I went on without it: ${detail}`,
+    worksAgain: (name: string) => `The MCP server “${name}” works again.`,
   },
 
   // Forgetting

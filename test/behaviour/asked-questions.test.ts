@@ -63,6 +63,7 @@ function createHarness() {
     memoryMb: 512,
     timezoneOf: () => 'UTC',
     problems: { report: () => {}, solved: () => {} },
+    mcp: { report: () => {} },
   });
   let updates = 0;
 

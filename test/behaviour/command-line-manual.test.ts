@@ -2,11 +2,12 @@
  * docs/cli.md says what is so: a section for each command of the command line and no other, with its arguments, exactly its
  * options, and the shape of its --json, which is held against what the command really prints, on a home with data.
  */
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Command } from 'commander';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createProgram, withDescendants } from '../../src/commands/all.ts';
+import { fingerprintOf } from '../../src/mcp/definition.ts';
 import { runCli, startCli } from '../support/cli.ts';
 import { type BotApi, startBotApi, TestHome } from '../support/daemon.ts';
 import { misfits } from '../support/shape.ts';
@@ -115,6 +116,7 @@ beforeAll(async () => {
     'the run',
   );
   await home.until(() => home.row("SELECT 1 FROM chats WHERE name = 'Strangers'"), 'the other chat');
+  writeFileSync(home.file('groups/family/mcp.json'), MCP_FILE);
   backup = home.file('mine.tar.gz');
   expect((await runCli(home, {}, 'backup', '--to', backup)).code).toBe(0);
 });
@@ -129,6 +131,13 @@ type Case = [
   args: () => string[],
   options?: { of?: string; home?: () => TestHome; code?: number; lines?: boolean },
 ];
+
+/** A server that can be used, and one that cannot. */
+const WEATHER = { command: 'weather', args: ['--metric'], env: {} };
+const MCP_FILE = JSON.stringify({
+  mcpServers: { weather: WEATHER, bad: { type: 'sse', url: 'https://a.example' } },
+});
+const fingerprint = () => fingerprintOf({ name: 'weather', type: 'stdio', ...WEATHER });
 
 /** In this order: later ones change what earlier ones list. `of`: which block of the section. */
 const CASES: Case[] = [
@@ -159,6 +168,10 @@ const CASES: Case[] = [
   ['usage', () => ['--by', 'person']],
   ['allowance topup', () => ['1', '0.5']],
   ['allowance remove', () => ['family']],
+  ['mcp list', () => []],
+  ['mcp approve', () => ['family', 'weather', fingerprint()]],
+  ['mcp remove', () => ['family', 'weather']],
+  ['mcp refuse', () => ['family', 'weather', fingerprint()]],
   ['logs', () => [], { lines: true }],
   [
     'why',

@@ -13,6 +13,7 @@ const EVERYONE = [
   'team',
   'ask',
   'skills',
+  'mcp',
   'usage',
   'forget',
   'ping',

@@ -5,6 +5,7 @@ import { DATABASE_CHECKS } from './look-database.ts';
 import { ENGINE_CHECKS } from './look-engine.ts';
 import { FILE_CHECKS } from './look-files.ts';
 import { HOME_CHECKS } from './look-home.ts';
+import { MCP_CHECKS } from './look-mcp.ts';
 import { MODEL_CHECKS } from './look-model.ts';
 import { RULES_CHECKS } from './look-rules.ts';
 import { SERVICE_CHECKS } from './look-service.ts';
@@ -23,5 +24,6 @@ export const CHECKS: readonly Check[] = [
   ...MODEL_CHECKS,
   ...SERVICE_CHECKS,
   ...RULES_CHECKS,
+  ...MCP_CHECKS,
   ...WORK_CHECKS,
 ];

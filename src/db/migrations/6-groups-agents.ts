@@ -1,9 +1,10 @@
 /** What more is remembered of the groups' agents. */
+import { MCP_SERVERS } from './6-mcp-servers.ts';
 import type { Migration } from './migration.ts';
 
 export const GROUPS_AGENTS: Migration = {
   id: 6,
-  name: 'conversations',
+  name: 'conversations, MCP servers',
   sql: `
 -- How full a conversation is, as its agent said at the end of the last turn (protocol.ts, contextSchema); NULL: it has not said it.
 -- updated_at: when it was used last.
@@ -14,5 +15,5 @@ ALTER TABLE sessions ADD COLUMN context_window INTEGER;
 ALTER TABLE sessions ADD COLUMN context_compact_at INTEGER;
 ALTER TABLE sessions ADD COLUMN context_instructions INTEGER;
 ALTER TABLE sessions ADD COLUMN context_tools INTEGER;
-`,
+${MCP_SERVERS}`,
 };

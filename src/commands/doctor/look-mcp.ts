@@ -1,0 +1,48 @@
+/** MCP servers of groups: files that cannot be used, servers that wait for somebody, and those that do not work. */
+import { oneLine } from '../../lib/one-line.ts';
+import { readServers } from '../../mcp.ts';
+import { ENGLISH } from '../../words.ts';
+import { type Check, some } from './check.ts';
+import { ok, warn } from './finding.ts';
+import { fromDatabase } from './ground.ts';
+
+const mcp: Check = {
+  id: 'mcp',
+  look: async (ground) =>
+    await fromDatabase(ground, 'mcp', (db) => {
+      const bad: string[] = [];
+      const waiting: string[] = [];
+      const broken: string[] = [];
+      let approved = 0;
+      for (const { folder } of db.groups.all()) {
+        const { servers, problems } = readServers(db, ground.home, folder);
+        for (const { name, reason } of problems)
+          bad.push(`${folder}/mcp.json${name === null ? '' : `, ${oneLine(name, 64)}`}: ${reason(ENGLISH)}`);
+        const troubles = new Map(db.mcp.troubles(folder).map((each) => [each.name, each.detail]));
+        for (const { definition, state } of servers) {
+          if (state === 'waiting') waiting.push(`${folder}/${definition.name}`);
+          if (state !== 'approved') continue;
+          approved += 1;
+          const detail = troubles.get(definition.name);
+          if (detail !== undefined) broken.push(`${folder}/${definition.name} (${detail})`);
+        }
+      }
+      const seen = [
+        ...(bad.length > 0 ? [`Cannot be used: ${some(bad)}.`] : []),
+        ...(waiting.length > 0 ? [`Nobody has decided about: ${some(waiting)}.`] : []),
+        ...(broken.length > 0 ? [`Did not work last time: ${some(broken)}.`] : []),
+      ];
+      if (seen.length > 0)
+        return warn(
+          'mcp',
+          seen.join(' '),
+          'nanoclaw mcp list shows each; docs/agents.md describes the file.',
+        );
+      return ok(
+        'mcp',
+        approved === 0 ? 'No group has MCP servers.' : `${approved} MCP servers are approved.`,
+      );
+    }),
+};
+
+export const MCP_CHECKS: readonly Check[] = [mcp];
