@@ -30,7 +30,7 @@ export interface McpAsked {
 export function mcpRepository(db: Sqlite) {
   const COLUMNS = 'name, fingerprint, definition, state, decided_by AS decidedBy, decided_at AS decidedAt';
   const ofGroup = db.prepare<[string], McpDecision>(
-    `SELECT ${COLUMNS} FROM mcp_servers WHERE group_folder = ? ORDER BY name, decided_at`,
+    `SELECT ${COLUMNS} FROM mcp_servers WHERE group_folder = ? ORDER BY name, fingerprint`,
   );
   const approved = db
     .prepare<[string, string], string>(

@@ -160,13 +160,13 @@ const sorted = (entries: readonly (readonly [string, string])[]): Record<string,
 export const fingerprintOf = (definition: McpDefinition): string =>
   createHash('sha256').update(JSON.stringify(definition)).digest('hex');
 
-/** Exactly what it is, as JSON; all but printable ASCII as \u{…}, so that nothing in it is hidden or looks like something else. */
+/** Exactly what it is, as JSON; all but printable ASCII as \uXXXX, so that nothing in it is hidden or looks like something else. */
 export function showDefinition({ name, ...rest }: McpDefinition): string {
-  return JSON.stringify({ [name]: rest }, null, 1).replace(
-    /[^\x20-\x7e\n]/gu,
-    (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`,
-  );
+  return ascii(JSON.stringify({ [name]: rest }, null, 1));
 }
+
+const ascii = (text: string): string =>
+  text.replace(/[^\x20-\x7e\n]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
 
 /** On one line, for lists: the command or the address, shortened. */
 export function brief(definition: McpDefinition, most = 120): string {
@@ -177,7 +177,7 @@ export function brief(definition: McpDefinition, most = 120): string {
           definition.command,
           ...definition.args.map((arg) => (/^[\w@%+=:,./-]+$/.test(arg) ? arg : JSON.stringify(arg))),
         ].join(' ');
-  const shown = text.replace(/[^\x20-\x7e]/gu, (c) => `\\u{${c.codePointAt(0)?.toString(16)}}`);
+  const shown = ascii(text).replace(/\n/g, '\\n');
   return shown.length <= most ? shown : `${shown.slice(0, most - 1)}…`;
 }
 

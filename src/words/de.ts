@@ -235,14 +235,13 @@ export const DE: Words = {
     badOne: (name: string, reason: string) => `mcp.json, ${name}: ${reason}`,
     badServer: (detail: string) => detail,
     notJson: (detail: string) => `JSON wurde erwartet (${detail})`,
-    noServers:
-      'ein Objekt mit dem Schlüssel mcpServers wurde erwartet: {"mcpServers": {"name": {"command": "…"}}}',
+    noServers: 'ein Objekt mit dem Schlüssel mcpServers wurde erwartet, darin die Server mit ihren Namen',
     unknownKeys: (keys: string) => `allein der Schlüssel mcpServers wurde erwartet, da steht auch ${keys}`,
     tooManyServers: (most: number) => `höchstens ${most} Server wurden erwartet`,
     howTo: '/mcp approve, refuse oder remove, mit ORDNER NAME. Vor der Freigabe wird er gezeigt.',
     noContainers: 'Agenten laufen hier als bloße Prozesse: ohne Docker wird keiner davon gestartet.',
     ask: (group: string, folder: string, shown: string, about: string) =>
-      `In „${group}“ (${folder}) nennt mcp.json einen MCP-Server, den noch niemand freigegeben hat. Genau diesen (was kein schlichtes ASCII ist, steht als \\u{…}):\n\n${shown}\n\n${about}\nDarf ihr Agent ihn benutzen?`,
+      `In „${group}“ (${folder}) nennt mcp.json einen MCP-Server, den noch niemand freigegeben hat. Genau diesen (was kein schlichtes ASCII ist, steht als \\u und Nummer):\n\n${shown}\n\n${about}\nDarf ihr Agent ihn benutzen?`,
     isStdio: 'Er würde im Container der Gruppe gestartet, mit den Rechten und dem Netz ihres Agenten.',
     isHttp: (host: string) =>
       `Ich würde für den Agenten mit ${host} sprechen und ihm sagen, was die Antwort ist.`,

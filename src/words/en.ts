@@ -207,14 +207,14 @@ export const EN = {
     badOne: (name: string, reason: string) => `mcp.json, ${name}: ${reason}`,
     badServer: (detail: string) => detail,
     notJson: (detail: string) => `expected JSON (${detail})`,
-    noServers: 'expected an object with the key mcpServers: {"mcpServers": {"name": {"command": "…"}}}',
+    noServers: 'expected an object with the key mcpServers, which holds the servers by their names',
     unknownKeys: (keys: string) => `expected the key mcpServers alone, found ${keys}`,
     tooManyServers: (most: number) => `expected at most ${most} servers`,
     howTo: '/mcp approve, refuse or remove, with FOLDER NAME. Approving shows it first.',
     noContainers: 'Agents run as plain processes here: without Docker none of them is started.',
     /** `shown` is the definition, word for word. */
     ask: (group: string, folder: string, shown: string, about: string) =>
-      `In “${group}” (${folder}), mcp.json names an MCP server that nobody has approved yet. Exactly this (what is not plain ASCII stands as \\u{…}):\n\n${shown}\n\n${about}\nMay its agent use it?`,
+      `In “${group}” (${folder}), mcp.json names an MCP server that nobody has approved yet. Exactly this (what is not plain ASCII stands as \\u and its number):\n\n${shown}\n\n${about}\nMay its agent use it?`,
     isStdio: 'It would be started in the group’s container, with the rights and the network of its agent.',
     isHttp: (host: string) => `I would talk to ${host} for the agent, and tell it what that answers.`,
     title1: 'The MCP server',

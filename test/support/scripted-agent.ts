@@ -31,6 +31,7 @@ export interface Answer {
   error?: { code: AgentErrorCode; message: string; resets_at?: string };
   gated?: boolean;
   scripted?: boolean;
+  mcp?: { name: string; problem: string | null }[];
   usage?: Usage;
   context?: Context;
 }
@@ -124,7 +125,7 @@ export function createScriptedAgent(): ScriptedAgent {
 
   function finish(turn: TurnFile | undefined, answer: Answer = {}): void {
     if (!turn) throw new Error('no such turn');
-    const { text, session, status = 'ok', error, gated, scripted, usage, context } = answer;
+    const { text, session, status = 'ok', error, gated, scripted, usage, context, mcp } = answer;
     const bodies: EventBody[] = [
       ...(numbers.has(turn.id) ? [] : [{ type: 'turn_started' as const }]),
       ...(session === undefined ? [] : [{ type: 'session' as const, session_id: session, fresh: false }]),
@@ -137,6 +138,7 @@ export function createScriptedAgent(): ScriptedAgent {
         ...(scripted === undefined ? {} : { scripted }),
         ...(usage === undefined ? {} : { usage }),
         ...(context === undefined ? {} : { context }),
+        ...(mcp === undefined ? {} : { mcp }),
       },
     ];
     for (const body of bodies) event(turn, body);
