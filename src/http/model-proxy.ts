@@ -28,6 +28,7 @@ import { type ResolveToken, resolveAt, type TokenHolder } from './proxy-token.ts
 import { createRates } from './rates.ts';
 import { createRefusalLog } from './refusal-log.ts';
 import { relayBody } from './relay-body.ts';
+import { answerTokens, RequestWeight } from './usage-estimate.ts';
 import { UsageSniffer } from './usage-sniffer.ts';
 
 export const MAX_MODEL_BODY_BYTES = 64 * 1024 * 1024;
@@ -118,6 +119,7 @@ export function createModelProxy(options: ModelProxyOptions): ModelProxy {
     holder: TokenHolder,
   ): void {
     const use: ModelUse = { requests: 1, failures: 0, inputTokens: 0, outputTokens: 0 };
+    const weight = new RequestWeight();
     const headers = requestHeaders(request.headers, credential, upstream.host);
     // Uncompressed, so that tokens can be counted and an echoed credential be seen.
     headers['accept-encoding'] = 'identity';
@@ -158,18 +160,22 @@ export function createModelProxy(options: ModelProxyOptions): ModelProxy {
       failed(502, 'api_error', `The model server cannot be reached: ${reasonOf(error)}.`);
     });
     out.on('response', (answered) => {
-      void relay(answered, response, holder, use).finally(() => {
+      void relay(answered, response, holder, use, isPriced(path) ? weight : null).finally(() => {
         if (!settled) options.onUsed?.({ holder, use });
         settled = true;
       });
     });
     response.on('close', () => {
-      if (!response.writableFinished) out.destroy();
+      if (response.writableFinished) return;
+      // Hung up before the answer began: what was asked is not free for that.
+      if (!response.headersSent && request.complete && isPriced(path)) use.inputTokens = weight.tokens();
+      out.destroy();
     });
 
     let size = 0;
     request.on('data', (chunk: Buffer) => {
       size += chunk.length;
+      weight.push(chunk);
       if (size > MAX_MODEL_BODY_BYTES) failed(413, 'request_too_large', TOO_LARGE);
     });
     request.on('error', () => out.destroy());
@@ -183,6 +189,7 @@ export function createModelProxy(options: ModelProxyOptions): ModelProxy {
     to: ServerResponse,
     holder: TokenHolder,
     use: ModelUse,
+    weight: RequestWeight | null,
   ): Promise<void> {
     const status = from.statusCode ?? 502;
     if (status >= 400) use.failures = 1;
@@ -200,13 +207,21 @@ export function createModelProxy(options: ModelProxyOptions): ModelProxy {
     const sniffer =
       from.headers['content-encoding'] === undefined ? new UsageSniffer(from.headers['content-type']) : null;
     to.writeHead(status, responseHeaders(from.headers, credential));
+    let bytes = 0;
     await relayBody(from, to, {
       secret: credential?.value ?? null,
-      see: sniffer ? (piece) => sniffer.push(piece) : undefined,
+      see: (piece) => {
+        bytes += piece.length;
+        sniffer?.push(piece);
+      },
     });
     const seen = sniffer?.usage();
     use.inputTokens = seen?.inputTokens ?? 0;
     use.outputTokens = seen?.outputTokens ?? 0;
+    if (weight === null || status >= 400 || sniffer?.isFinal) return;
+    const isStream = /^text\/event-stream/i.test(from.headers['content-type'] ?? '');
+    use.inputTokens ||= weight.tokens();
+    use.outputTokens = Math.max(use.outputTokens, answerTokens(bytes, api, isStream));
   }
 
   const entrances = createEntrances({
@@ -246,3 +261,6 @@ function answer(response: ServerResponse, status: number, body: object, last = s
   });
   response.end(text);
 }
+
+/** The model thinks about it. */
+const isPriced = (path: string): boolean => /\/(?:messages|chat\/completions)(?:\?|$)/.test(path);

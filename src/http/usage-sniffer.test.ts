@@ -49,6 +49,29 @@ describe('UsageSniffer', () => {
     expect(sniffer.usage()).toEqual({ inputTokens: 120, outputTokens: 7 });
   });
 
+  it('reads what a long document says in the end, whatever the model has written', () => {
+    for (const size of [1000, 300_000, 2_000_000]) {
+      const sniffer = new UsageSniffer('application/json');
+      const content = JSON.stringify([
+        { input: { usage: { input_tokens: 1, output_tokens: 1 } }, text: 'x'.repeat(size) },
+      ]);
+      const rest =
+        '"stop_reason":null,"usage":{"input_tokens":3,"cache_creation":{"a":1},"output_tokens":64000}}';
+      const whole = Buffer.from(`{"type":"message","content":${content},${rest}`);
+      for (let at = 0; at < whole.length; at += 50_000) sniffer.push(whole.subarray(at, at + 50_000));
+      expect(sniffer.usage()).toEqual({ inputTokens: 3, outputTokens: 64_000 });
+      expect(sniffer.isFinal).toBe(true);
+    }
+  });
+
+  it('knows whether the count of the whole answer has come', () => {
+    const sniffer = new UsageSniffer('text/event-stream');
+    sniffer.push(stream.subarray(0, stream.indexOf('event: message_delta')));
+    expect(sniffer.isFinal).toBe(false);
+    sniffer.push(stream.subarray(stream.indexOf('event: message_delta')));
+    expect(sniffer.isFinal).toBe(true);
+  });
+
   it('survives what is odd, and goes on after a line without end', () => {
     const sniffer = new UsageSniffer('text/event-stream');
     for (const odd of [

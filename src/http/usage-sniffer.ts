@@ -1,6 +1,7 @@
 /**
  * Reads token counts from an answer of the Messages API or of chat completions as it streams past. Never delays, changes or keeps the bytes:
- * it looks only at lines that carry "usage", remembers at most one bounded line, and gives up silently on anything odd.
+ * it looks only at lines that carry "usage", remembers at most one bounded line (of a long document its end, where the count stands),
+ * and gives up silently on anything odd.
  */
 export interface TokenUsage {
   inputTokens: number;
@@ -8,6 +9,7 @@ export interface TokenUsage {
 }
 
 const LONGEST_LINE = 64 * 1024;
+const LONGEST_DOCUMENT = 4 * LONGEST_LINE;
 const NEWLINE = 10;
 const USAGE = '"usage"';
 const NONE = /^"usage"\s*:\s*null/;
@@ -17,6 +19,7 @@ export class UsageSniffer {
   /** Of the line that has not ended yet; of one JSON document, all that came. */
   #line: Buffer = Buffer.alloc(0);
   #skipping = false;
+  #isFinal = false;
   #usage: TokenUsage = { inputTokens: 0, outputTokens: 0 };
 
   /** `contentType` of the answer: an event stream, or one JSON document. */
@@ -26,7 +29,10 @@ export class UsageSniffer {
 
   push(chunk: Buffer): void {
     if (!this.#sse) {
-      if (this.#line.length < 4 * LONGEST_LINE) this.#line = Buffer.concat([this.#line, chunk]);
+      this.#line = Buffer.concat([this.#line, chunk]);
+      if (this.#line.length <= LONGEST_DOCUMENT) return;
+      this.#line = Buffer.from(this.#line.subarray(-LONGEST_LINE));
+      this.#skipping = true;
       return;
     }
     const first = chunk.indexOf(NEWLINE);
@@ -44,8 +50,16 @@ export class UsageSniffer {
 
   /** What was seen so far; of one JSON document, all of it. */
   usage(): TokenUsage {
-    if (!this.#sse && this.#line.length > 0) this.#take(`data: ${this.#line.toString('latin1')}`);
+    if (!this.#sse && this.#line.length > 0) {
+      const text = this.#line.toString('latin1');
+      this.#take(`data: ${this.#skipping ? lastUsage(text) : text}`);
+    }
     return { ...this.#usage };
+  }
+
+  /** The server's own count of the whole answer has come. */
+  get isFinal(): boolean {
+    return this.#isFinal;
   }
 
   /** Whole lines. Only those that bear the word are made into text. */
@@ -61,7 +75,7 @@ export class UsageSniffer {
 
   #take(line: string): void {
     if (!line.startsWith('data:')) return;
-    let event: { usage?: unknown; message?: { usage?: unknown } };
+    let event: { type?: unknown; usage?: unknown; message?: { usage?: unknown } };
     try {
       event = JSON.parse(line.slice(5));
     } catch {
@@ -79,10 +93,25 @@ export class UsageSniffer {
       count('cache_creation_input_tokens') +
       count('cache_read_input_tokens') +
       count('prompt_tokens');
+    // Of what is written, message_start knows the beginning alone.
+    if (event.type !== 'message_start') this.#isFinal = true;
     // message_start and message_delta both report; each is cumulative, so the larger one is the truth.
     this.#usage = {
       inputTokens: Math.max(this.#usage.inputTokens, input),
       outputTokens: Math.max(this.#usage.outputTokens, count('output_tokens') + count('completion_tokens')),
     };
   }
+}
+
+/** What the end of a document says last of usage, as a document of its own. What models write comes before it. */
+function lastUsage(text: string): string {
+  const at = text.lastIndexOf(USAGE);
+  const from = at < 0 ? -1 : text.indexOf('{', at);
+  let depth = 0;
+  for (let end = from; end >= 0 && end < text.length; end += 1) {
+    if (text[end] === '{') depth += 1;
+    else if (text[end] === '}') depth -= 1;
+    if (depth === 0) return `{"usage":${text.slice(from, end + 1)}}`;
+  }
+  return '';
 }

@@ -214,6 +214,69 @@ describe('the model proxy', () => {
       .toEqual([{ folder: 'a', requests: 1, failures: 0, inputTokens: 7, outputTokens: 9 }]);
   });
 
+  it('counts about what was asked and written where the server’s own count does not come', async () => {
+    const answers: ((response: http.ServerResponse) => void)[] = [];
+    const to = await upstream((request, response) => {
+      request.resume();
+      request.on('end', () => answers.shift()?.(response));
+    });
+    const question = JSON.stringify({ text: 'what is this? '.repeat(400), data: 'iVBORw0KG'.repeat(20_000) });
+    const event = `data: ${JSON.stringify({ choices: [{ delta: { content: 'word' } }], usage: null })}\n\n`;
+    const stream = { 'content-type': 'text/event-stream' };
+
+    // Of chat completions the client has to ask for the count.
+    const chat = await proxyTo(to, { api: 'chat' });
+    answers.push((response) => response.writeHead(200, stream).end(event.repeat(1000)));
+    await ask(chat.port, 'POST', '/v1/chat/completions', {}, question);
+    await expect.poll(() => chat.used.length).toBe(1);
+    expect(chat.used[0]?.inputTokens).toBeGreaterThan(1400);
+    expect(chat.used[0]?.inputTokens).toBeLessThan(5000);
+    expect(chat.used[0]?.outputTokens).toBeGreaterThan(200);
+
+    // Of messages it comes with the last event.
+    const { port, used } = await proxyTo(to);
+    const hangUp = async (after: 'data' | null) => {
+      const request = http.request({
+        host: '127.0.0.1',
+        port,
+        method: 'POST',
+        path: '/v1/messages',
+        headers: { 'x-api-key': token },
+        agent: false,
+      });
+      request.on('error', () => {});
+      const asked = Promise.withResolvers<http.ServerResponse>();
+      answers.push(asked.resolve);
+      request.end(question);
+      const answer = await asked.promise;
+      if (after !== null) {
+        answer.writeHead(200, stream);
+        answer.write(
+          'event: message_start\ndata: {"type":"message_start","message":{"usage":{"input_tokens":7,"output_tokens":1}}}\n\n',
+        );
+        answer.write(event.repeat(100));
+        const [response] = (await once(request, 'response')) as [IncomingMessage];
+        response.on('error', () => {});
+        await once(response, after);
+      }
+      const before = used.length;
+      request.destroy();
+      await expect.poll(() => used.length).toBe(before + 1);
+      return used.at(-1);
+    };
+    const cut = await hangUp('data');
+    expect(cut?.inputTokens).toBe(7);
+    expect(cut?.outputTokens).toBeGreaterThan(100);
+    expect((await hangUp(null))?.inputTokens).toBeGreaterThan(1400);
+
+    // Counting is not thinking, and what was refused was not thought about.
+    answers.push((response) => response.end('{"input_tokens":1400}'));
+    await ask(port, 'POST', '/v1/messages/count_tokens', {}, question);
+    answers.push((response) => response.writeHead(529).end('{}'));
+    await ask(port, 'POST', '/v1/messages', {}, question);
+    await expect.poll(() => used.slice(2).map(({ inputTokens }) => inputTokens)).toEqual([0, 0]);
+  });
+
   it('aborts upstream when the client goes, and the client when upstream breaks off', async () => {
     const gone = Promise.withResolvers<void>();
     let breakOff = () => {};
