@@ -101,14 +101,15 @@ function relay(port, name) {
   });
   return new Promise((resolve) => server.listen(port, '127.0.0.1', resolve));
 }
-await Promise.all([relay(${MODEL_PORT}, 'model.sock'), relay(${EGRESS_PORT}, 'egress.sock')]);
+const listening = Promise.all([relay(${MODEL_PORT}, 'model.sock'), relay(${EGRESS_PORT}, 'egress.sock')]);
 
 const [command, ...args] = process.argv.slice(2);
 if (command === 'node' && args[0]?.startsWith('/')) {
-  // In this process: a second one would cost the first answer its start, and each container its memory.
+  // In this process: a second one would cost the first answer its start, and each container its memory. It asks for nothing before these listen.
   process.argv.splice(1, 2);
   await import(process.argv[1]);
 } else {
+  await listening;
   const agent = spawn(command, args, { stdio: 'inherit' });
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP']) process.on(signal, () => agent.kill(signal));
   agent.on('error', (error) => {

@@ -1,5 +1,5 @@
 /** What Claude is doing, from one SDK message: a tool's name or a plain word, never content; and what it writes meanwhile. Pure. */
-import type { SDKMessage } from '@anthropic-ai/claude-agent-sdk';
+import type { SDKMessage, SDKResultMessage } from '@anthropic-ai/claude-agent-sdk';
 
 /** The activity that begins with a message; undefined when it changes nothing. */
 export function activityOf(message: SDKMessage): string | undefined {
@@ -49,4 +49,16 @@ export function draftAfter(draft: string, message: SDKMessage): string {
     return `${draft}\n\n`;
   if (event.type !== 'content_block_delta' || event.delta.type !== 'text_delta') return draft;
   return draft.length > LONGEST_DRAFT ? draft : draft + event.delta.text;
+}
+
+/** Shows that Claude took the prompt up; other messages may still be of the turn before. */
+export function begins(message: SDKMessage): boolean {
+  if (message.type === 'system') return message.subtype === 'init';
+  return message.type === 'assistant' || message.type === 'stream_event' || message.type === 'user';
+}
+
+/** A result may belong to an earlier prompt that was interrupted; one without an id is taken as ours. */
+export function answers(result: SDKResultMessage, prompt: string): boolean {
+  const named = 'user_message_uuid' in result ? result.user_message_uuid : undefined;
+  return named === undefined || named === prompt;
 }

@@ -13,6 +13,7 @@ import type {
 } from '@anthropic-ai/claude-agent-sdk';
 import type { Usage } from '../../../src/protocol.ts';
 import { ContextMeter } from './claude-context.ts';
+import type { EarlyClaude } from './claude-start.ts';
 import { usageOf } from './saved-usage.ts';
 
 const STDERR_KEPT = 4096;
@@ -46,19 +47,29 @@ export class ClaudeProcess {
   #counted: Usage | null = null;
   readonly #usedBefore: () => Usage;
   #stderr = '';
+  readonly #early: EarlyClaude | null;
   #closed = false;
 
-  /** `usedBefore`: what its running total begins with; asked when the first result is there. */
-  constructor(start: typeof query, key: string, usedBefore: () => Usage, options: Options) {
+  /** `early`: that Claude, if it suits. `usedBefore`: what its running total begins with; asked when the first result is there. */
+  constructor(
+    start: typeof query,
+    key: string,
+    usedBefore: () => Usage,
+    options: Options,
+    early: EarlyClaude | null,
+  ) {
     this.key = key;
     this.#usedBefore = usedBefore;
+    this.#early = early;
+    const stderr = (data: string) => {
+      this.#stderr = (this.#stderr + data).slice(-STDERR_KEPT);
+    };
     this.#query = start({
       prompt: this.#input,
       options: {
         ...options,
-        stderr: (data) => {
-          this.#stderr = (this.#stderr + data).slice(-STDERR_KEPT);
-        },
+        stderr,
+        ...(early ? { spawnClaudeCodeProcess: (wanted) => early.take(wanted, stderr) } : {}),
       },
     });
   }
@@ -146,6 +157,7 @@ export class ClaudeProcess {
     this.#closed = true;
     this.#input.end();
     this.#query.close();
+    this.#early?.drop();
     // A message still waited for must not become an unhandled rejection.
     this.#next?.catch(() => {});
   }

@@ -16,7 +16,6 @@ import { TeamLog } from './team-log.ts';
 export interface World {
   memory: string;
   team: Specialist[];
-  skills: Skill[];
   /** The memory is not as the last turn left it: somebody else has written there, or it is another day. */
   isMemoryNew: boolean;
 }
@@ -52,8 +51,12 @@ export class ClaudeWorld {
   look(turn: TurnFile): World {
     this.#team = readTeam(this.#folders).specialists;
     const memory = this.#readMemory(turn);
-    const { skills } = readSkills({ ...this.#folders, shippedDir: shippedDir() });
-    return { memory, team: this.#team, skills, isMemoryNew: memory !== this.#memory };
+    return { memory, team: this.#team, isMemoryNew: memory !== this.#memory };
+  }
+
+  /** As they are now. */
+  skills(): Skill[] {
+    return readSkills({ ...this.#folders, shippedDir: shippedDir() }).skills;
   }
 
   /** The skills, as a new process finds them; those of the one before go. */

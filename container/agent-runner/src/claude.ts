@@ -4,29 +4,27 @@
  * after a stall, an unanswered interrupt or a crash it is closed before anything else; an error is never posted as
  * an answer; a session that is gone is replaced once, and said so.
  */
-import type {
-  Options,
-  SDKAssistantMessageError,
-  SDKMessage,
-  SDKResultMessage,
-} from '@anthropic-ai/claude-agent-sdk';
+import type { Options, SDKAssistantMessageError, SDKResultMessage } from '@anthropic-ai/claude-agent-sdk';
 import type { AgentEnvironment, TurnFile } from '../../../src/protocol.ts';
+import type { Skill } from '../../../src/skills.ts';
 import { browserServer } from './browser.ts';
-import { activityOf, draftAfter } from './claude-activity.ts';
+import { activityOf, answers, begins, draftAfter } from './claude-activity.ts';
 import { classifyFailure, isStaleSession, resetTime } from './claude-failure.ts';
 import { claudeOptions, MCP_SERVER } from './claude-options.ts';
 import { ClaudeProcess } from './claude-process.ts';
+import { EarlyClaude, expectedStart } from './claude-start.ts';
+import { type Sdk, toolServer } from './claude-tools.ts';
 import { ClaudeWorld } from './claude-world.ts';
 import { oomKills } from './oom-kills.ts';
 import { promptOf } from './pictures.ts';
 import type { Provider, TurnOutcome, TurnReport } from './provider.ts';
 import { NO_USAGE, savedUsage } from './saved-usage.ts';
-import type { Tool } from './tool.ts';
+import { failure, type Tool, type ToolResult } from './tool.ts';
 
 /** How long Claude may take to confirm that it stopped; then its process is ended. */
 const INTERRUPT_LIMIT_MS = 5_000;
 
-type Sdk = typeof import('@anthropic-ai/claude-agent-sdk');
+type Laid = Required<Pick<Options, 'plugins' | 'mcpServers'>>;
 type Failed = Extract<TurnOutcome, { status: 'error' }>;
 type Attempt = TurnOutcome | { status: 'stale_session' } | { status: 'gone_while_idle' };
 
@@ -39,13 +37,20 @@ export interface ClaudeProviderOptions {
   log: (line: string) => void;
 }
 
-/** Loads the SDK, which is installed in the image only, and makes the provider. Rejects where it is not installed. */
-export async function createClaudeProvider(options: ClaudeProviderOptions): Promise<Provider> {
-  return new ClaudeProvider(await import('@anthropic-ai/claude-agent-sdk'), options);
+/**
+ * The SDK, which is installed in the image only, is loaded behind the turn that may be waiting: Claude starts meanwhile. Where it is not
+ * installed, turns reject.
+ */
+export function createClaudeProvider(options: ClaudeProviderOptions): Provider {
+  const provider = new ClaudeProvider(options);
+  setImmediate(() => void provider.sdk().catch(() => {}));
+  return provider;
 }
 
 class ClaudeProvider implements Provider {
-  readonly #sdk: Sdk;
+  #loading: Promise<Sdk> | null = null;
+  /** Started, and not yet handed to the SDK. */
+  #early: EarlyClaude | null = null;
   readonly #options: ClaudeProviderOptions;
   #process: ClaudeProcess | null = null;
   /** Processes of this container that had been killed for want of memory when Claude was started. */
@@ -57,10 +62,14 @@ class ClaudeProvider implements Provider {
   #inTools = 0;
   readonly #world: ClaudeWorld;
 
-  constructor(sdk: Sdk, options: ClaudeProviderOptions) {
-    this.#sdk = sdk;
+  constructor(options: ClaudeProviderOptions) {
     this.#options = options;
     this.#world = new ClaudeWorld(options.environment, options.log);
+  }
+
+  sdk(): Promise<Sdk> {
+    this.#loading ??= import('@anthropic-ai/claude-agent-sdk');
+    return this.#loading;
   }
 
   async run(
@@ -96,6 +105,8 @@ class ClaudeProvider implements Provider {
   }
 
   close(): void {
+    this.#early?.drop();
+    this.#early = null;
     this.#process?.close();
     this.#process = null;
   }
@@ -107,7 +118,7 @@ class ClaudeProvider implements Provider {
     report: TurnReport,
     signal: AbortSignal,
   ): Promise<Attempt> {
-    const claude = this.#processFor(turn, sessionId);
+    const claude = await this.#processFor(turn, sessionId);
     const wasWarm = claude.turns > 0;
     const prompt = claude.send(promptOf(turn, this.#options.environment.NANOCLAW_GROUP_DIR));
     let heard = false;
@@ -220,9 +231,12 @@ class ClaudeProvider implements Provider {
   }
 
   /** The warm process when it fits, else a new one. */
-  #processFor(turn: TurnFile, sessionId: string | null): ClaudeProcess {
+  async #processFor(turn: TurnFile, sessionId: string | null): Promise<ClaudeProcess> {
     const { environment, variables } = this.#options;
-    const { memory, team, skills, isMemoryNew } = this.#world.look(turn);
+    const skills = this.#world.skills();
+    const resume = sessionId === null ? {} : { resume: sessionId };
+    const first = this.#loading === null ? this.#startEarly(turn, skills, resume) : null;
+    const { memory, team, isMemoryNew } = this.#world.look(turn);
     const optionsWith = (memory: string) =>
       claudeOptions({ environment, variables, turn, memory, team, skills });
     const told = skills.map(({ instructions }) => instructions);
@@ -230,59 +244,49 @@ class ClaudeProvider implements Provider {
     const warm = isMemoryNew ? null : this.#process;
     if (warm && !warm.closed && sessionId !== null && warm.sessionId === sessionId && warm.key === key)
       return warm;
-    this.close();
-    const browser = browserServer(this.#options.variables, this.#options.environment.NANOCLAW_GROUP_DIR);
-    const mcpServers: NonNullable<Options['mcpServers']> = {
-      [MCP_SERVER]: this.#mcpServer(),
-      ...(browser ? { browser } : {}),
-    };
-    const hooks = this.#world.hooks();
-    const plugins = this.#world.plugins(skills);
-    const resume = sessionId === null ? {} : { resume: sessionId };
-    this.#killsBefore = oomKills();
+    if (!first) this.close();
+    const { plugins, mcpServers } = first ?? this.#lay(skills);
+    const sdk = await this.sdk().catch((error: unknown) => {
+      this.close();
+      throw error;
+    });
     const startOptions = optionsWith(memory);
     const { CLAUDE_CONFIG_DIR: dir = '' } = startOptions.env ?? {};
     const usedBefore = () => (sessionId === null ? NO_USAGE : savedUsage(dir, sessionId));
-    const all = { ...startOptions, mcpServers, plugins, hooks, ...resume };
-    this.#process = new ClaudeProcess(this.#sdk.query, key, usedBefore, all);
+    const servers = { [MCP_SERVER]: toolServer(sdk, this.#tools, this.#call), ...mcpServers };
+    const all = { ...startOptions, mcpServers: servers, plugins, hooks: this.#world.hooks(), ...resume };
+    this.#process = new ClaudeProcess(sdk.query, key, usedBefore, all, this.#early);
+    this.#early = null;
     return this.#process;
   }
 
-  #mcpServer(): ReturnType<Sdk['createSdkMcpServer']> {
-    const names = this.#tools.map(({ name, description, shape }) =>
-      this.#sdk.tool(
-        name,
-        description,
-        shape,
-        async (args) => {
-          this.#report?.alive(name);
-          const tool = this.#tools.find((candidate) => candidate.name === name);
-          if (!tool || !this.#report) {
-            return { content: [{ type: 'text', text: 'not done: no turn is running' }], isError: true };
-          }
-          this.#inTools += 1;
-          try {
-            const { text, isError } = await tool.call(args);
-            return { content: [{ type: 'text', text }], isError };
-          } finally {
-            this.#inTools -= 1;
-          }
-        },
-        { alwaysLoad: true },
-      ),
-    );
-    return this.#sdk.createSdkMcpServer({ name: MCP_SERVER, version: '1.0.0', tools: names });
+  /** Once, before the SDK is loaded. What it takes to know how Claude is started comes first, the rest while it starts. */
+  #startEarly(turn: TurnFile, skills: readonly Skill[], resume: Pick<Options, 'resume'>): Laid {
+    const { environment, variables, log } = this.#options;
+    const laid = this.#lay(skills);
+    const options = claudeOptions({ environment, variables, turn, memory: '', team: [], skills });
+    const expected = expectedStart({ ...options, ...laid, ...resume });
+    this.#early = expected && new EarlyClaude(expected, log);
+    return laid;
   }
-}
 
-/** Shows that Claude took the prompt up; other messages may still be of the turn before. */
-function begins(message: SDKMessage): boolean {
-  if (message.type === 'system') return message.subtype === 'init';
-  return message.type === 'assistant' || message.type === 'stream_event' || message.type === 'user';
-}
+  /** For a process that is about to be started: what it finds as files. */
+  #lay(skills: readonly Skill[]): Laid {
+    const { environment, variables } = this.#options;
+    const browser = browserServer(variables, environment.NANOCLAW_GROUP_DIR);
+    this.#killsBefore = oomKills();
+    return { plugins: this.#world.plugins(skills), mcpServers: browser ? { browser } : {} };
+  }
 
-/** A result may belong to an earlier prompt that was interrupted; one without an id is taken as ours. */
-function answers(result: SDKResultMessage, prompt: string): boolean {
-  const named = 'user_message_uuid' in result ? result.user_message_uuid : undefined;
-  return named === undefined || named === prompt;
+  #call = async (name: string, args: unknown): Promise<ToolResult> => {
+    this.#report?.alive(name);
+    const tool = this.#tools.find((candidate) => candidate.name === name);
+    if (!tool || !this.#report) return failure('not done: no turn is running');
+    this.#inTools += 1;
+    try {
+      return await tool.call(args);
+    } finally {
+      this.#inTools -= 1;
+    }
+  };
 }
