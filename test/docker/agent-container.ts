@@ -29,6 +29,10 @@ const GATE_LIMIT_MS = 5_000;
 export const docker = async (...args: string[]): Promise<string> =>
   (await promisify(execFile)('docker', args)).stdout.trim();
 
+/** What the agent in this container wrote for people to find out what it did. */
+export const diagnosisOf = async (container: string): Promise<string> =>
+  (await promisify(execFile)('docker', ['logs', container])).stderr;
+
 /** Why the agent image cannot be run here, or null; builds it when stale. Throws instead when an engine is required. */
 export async function whyNoAgentImage(image = DEFAULT_IMAGE, variant?: ImageVariant): Promise<string | null> {
   const engine = testEngine();

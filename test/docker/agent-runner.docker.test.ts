@@ -11,7 +11,14 @@ import { renderPrompt } from '../../src/prompt.ts';
 import type { Iso, Seq } from '../../src/types.ts';
 import { waitFor } from '../support/agent-mailbox.ts';
 import { type Script, systemText } from '../support/messages-api.ts';
-import { docker, sessionOf, TURN_LIMIT_MS, useClaudeAgent, whyNoAgentImage } from './agent-container.ts';
+import {
+  diagnosisOf,
+  docker,
+  sessionOf,
+  TURN_LIMIT_MS,
+  useClaudeAgent,
+  whyNoAgentImage,
+} from './agent-container.ts';
 
 const unavailable = await whyNoAgentImage();
 
@@ -89,6 +96,8 @@ describe.skipIf(unavailable !== null)(
       expect(second.events.some((event) => event.type === 'session')).toBe(false);
       expect(third.end.usage).toMatchObject({ input_tokens: 10, output_tokens: 5 });
       expect(api().main().at(-1)?.raw).toContain('answer 1');
+      // Nor was the one that was started before the SDK was there in vain.
+      expect(await diagnosisOf(mailbox().container)).not.toContain('Claude is started a second time');
     });
 
     test('a tool of ours waits for its result; the model hears the truth', async () => {
