@@ -7,7 +7,7 @@
 import type { Usage } from '../protocol.ts';
 import type { Folder, Iso, TurnId } from '../types.ts';
 import type { Sqlite } from './open.ts';
-import { type UsageRepository, usageRepository } from './usage.ts';
+import { type Tokens, type UsageRepository, usageRepository } from './usage.ts';
 
 /** For whom a turn is, and on which day. */
 export interface Payer {
@@ -31,6 +31,23 @@ export const LEAST: Reservation = { usd: 0.01, tokens: 2000 };
 const MEAN_OF = 20;
 /** What an agent says beyond this is nonsense, and would make sums meaningless. */
 const MOST: Reservation = { usd: 1e6, tokens: 1e12 };
+/** Where the proxy sees what a group's agents ask: a crash loses the counts of a moment, and no model is dearer (USD a token). */
+const LOST_TOKENS = 20_000;
+const DEAREST = 1e-4;
+
+/**
+ * What a turn is believed to have used. A hostile agent must not use up with one word what others may use, too: of what the proxy
+ * counts it may say twice as much, and a little.
+ */
+function believed(said: Usage | null, seen: Tokens, isWatched: boolean): Usage | null {
+  if (said === null || !isWatched) return said;
+  const tokens = 2 * (seen.input + seen.output) + LOST_TOKENS;
+  return {
+    input_tokens: Math.min(said.input_tokens, tokens),
+    output_tokens: Math.min(said.output_tokens, tokens),
+    cost_usd: Math.min(said.cost_usd, tokens * DEAREST),
+  };
+}
 
 interface Owner {
   folder: Folder;
@@ -85,11 +102,13 @@ export function chargeRepository(db: Sqlite, usage: UsageRepository = usageRepos
       reserve.run(person, taskId, day, reserved?.usd ?? null, reserved?.tokens ?? null, id);
     },
     /** The turn has ended, for the first time. */
-    settle(id: TurnId, reported: Usage | null, at: Iso): void {
+    settle(id: TurnId, said: Usage | null, at: Iso): void {
       const turn = owner.get(id);
       if (!turn) return;
       const { folder, day } = turn;
+      const isWatched = usage.isCounted(folder, at);
       const seen = usage.takeUncharged(folder, at);
+      const reported = believed(said, seen, isWatched);
       const input = Math.max(seen.input, Math.min(MOST.tokens, reported?.input_tokens ?? 0));
       const output = Math.max(seen.output, Math.min(MOST.tokens, reported?.output_tokens ?? 0));
       let cost = Math.min(MOST.usd, reported?.cost_usd ?? 0);

@@ -48,6 +48,7 @@ interface Counted {
 
 /** How far back a count may lie that nobody was charged with: longer than any turn. */
 const UNCHARGED_MS = 7 * 86_400_000;
+const uncharged = (at: Iso): string => new Date(Date.parse(at) - UNCHARGED_MS).toISOString().slice(0, 10);
 
 export function usageRepository(db: Sqlite) {
   const add = db.prepare(
@@ -60,6 +61,11 @@ export function usageRepository(db: Sqlite) {
     `SELECT day, input_tokens, output_tokens, charged_input, charged_output FROM model_usage
      WHERE group_folder = ? AND day >= ?`,
   );
+  const isCounted = db
+    .prepare<[string, string], number>(
+      'SELECT 1 FROM model_usage WHERE group_folder = ? AND day >= ? AND requests > 0 LIMIT 1',
+    )
+    .pluck();
   const markCharged = db.prepare(
     `INSERT INTO model_usage (group_folder, day, requests, failures, input_tokens, output_tokens, charged_input, charged_output)
        VALUES (?, ?, 0, 0, 0, 0, ?, ?)
@@ -100,10 +106,13 @@ export function usageRepository(db: Sqlite) {
     add(folder: string, day: string, use: ModelUsage): void {
       add.run(folder, day, use.requests, use.failures, use.inputTokens, use.outputTokens);
     },
+    /** The proxy has counted requests of this group lately. */
+    isCounted: (folder: Folder, at: Iso): boolean =>
+      isCounted.get(folder, uncharged(at)) === 1 ||
+      [...waiting.values()].some((noted) => noted.folder === folder),
     /** In the caller's transaction: what the proxy counted and nobody was charged with counts as charged from now on. */
     takeUncharged(folder: Folder, at: Iso): Tokens {
-      const since = new Date(Date.parse(at) - UNCHARGED_MS).toISOString().slice(0, 10);
-      const days = new Map(counted.all(folder, since).map((row) => [row.day, row]));
+      const days = new Map(counted.all(folder, uncharged(at)).map((row) => [row.day, row]));
       for (const noted of waiting.values()) {
         if (noted.folder !== folder) continue;
         const zero = { input_tokens: 0, output_tokens: 0, charged_input: 0, charged_output: 0 };

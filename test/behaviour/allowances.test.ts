@@ -283,6 +283,30 @@ describe('what an agent reports', () => {
   });
 });
 
+describe('an agent that says it has used more than anybody could', () => {
+  it('does not use up what all may use', async () => {
+    const daemon = new Household();
+    const [hostile, family] = [daemon.register('hostile'), daemon.register('family')];
+    daemon.allow('all', '50usd/month');
+    const use = { requests: 1, failures: 0, inputTokens: 9000, outputTokens: 100 };
+    daemon.agent.answer = () => {
+      daemon.db.usage.add('hostile', '2026-11-02', use);
+      return costing(1e6, 1e9);
+    };
+    await daemon.start();
+    await daemon.say(hostile, '@Nina one');
+    await daemon.until(() => daemon.told(hostile).length === 1);
+    daemon.agent.answer = () => costing(0.1);
+    await daemon.say(family, '@Nina two');
+    await daemon.until(() => daemon.told(family).length === 1);
+    expect(daemon.told(family)).toEqual(['done']);
+    const [, [, , , , , tokens, usd] = []] = daemon.ledger() as unknown[][];
+    expect(tokens).toBeGreaterThanOrEqual(9100);
+    expect(tokens).toBeLessThan(50_000);
+    expect(usd).toBeLessThan(5);
+  });
+});
+
 describe('a model that costs nothing', () => {
   it('is charged with tokens and no money, whatever the proxy counts', async () => {
     const daemon = new Household();
