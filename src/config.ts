@@ -67,6 +67,8 @@ export interface Config {
   /** nanoclaw.log is set aside at maxBytes; that many older ones are kept. */
   logFile: { maxBytes: number; keep: number };
   keep: Keep;
+  /** Conversations: when one that was not used is left, how long and how much of those that are left is kept (null: for ever, everything). */
+  sessions: { maxIdleMs: number | null; keepMs: number | null; groupMaxBytes: number | null };
   /** Backups by the daemon: none when everyMs is null. `at`: HH:MM in `timezone`, for intervals of whole days. */
   backup: { everyMs: number | null; at: string; keep: number };
   /** Files that people send: the largest that is fetched, and what one group may keep (null: everything). */
@@ -256,6 +258,11 @@ function toConfig(s: Settings, home: string, env: NodeJS.ProcessEnv): Config {
       auditMs: s.KEEP_AUDIT,
       messagesMs: s.KEEP_MESSAGES,
       attachmentsMs: s.KEEP_ATTACHMENTS,
+    },
+    sessions: {
+      maxIdleMs: s.SESSION_MAX_IDLE,
+      keepMs: s.KEEP_SESSIONS,
+      groupMaxBytes: s.SESSIONS_GROUP_MB === 0 ? null : s.SESSIONS_GROUP_MB * 1_048_576,
     },
     backup: { everyMs: s.BACKUP_EVERY, at: s.BACKUP_AT, keep: s.BACKUP_KEEP },
     attachments: {

@@ -68,6 +68,8 @@ export const turnFileSchema = z.object({
   timezone: z.string(),
   /** Session to resume, or null for a fresh one. */
   session_id: z.string().nullable(),
+  /** One that was left for this turn: what was said in it is archived first. */
+  left_session: z.string().optional(),
   /** The whole prompt, as XML. */
   prompt: z.string(),
   /** What was asked, in plain words without the mention, oldest first; the offline agent answers these. */

@@ -98,6 +98,7 @@ export function wireAgents(parts: AgentsParts): Agents {
     timeoutMs: config.containerTimeoutMs,
     memoryMb: config.containerMemoryMb,
     turnsPerHour: config.limits.turnsPerHour,
+    sessionMaxIdleMs: config.sessions.maxIdleMs,
     zone: config.timezone,
     costsNothing: config.openai !== null && config.openai.price === null,
     record: router.record,

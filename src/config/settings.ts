@@ -87,6 +87,13 @@ export const settingsSchema = z.object({
   KEEP_TURN_LOGS: keepFor.default(30 * DAY_MS),
   KEEP_AUDIT: keepFor.default(730 * DAY_MS),
   KEEP_MESSAGES: keepFor.default(null),
+  SESSION_MAX_IDLE: keepFor.default(30 * DAY_MS),
+  KEEP_SESSIONS: keepFor.default(30 * DAY_MS),
+  SESSIONS_GROUP_MB: whole(
+    0,
+    1_048_576,
+    "mebibytes of one group's conversations that are left, 0 for no limit",
+  ).default(512),
   BACKUP_EVERY: backupEvery.default(null),
   BACKUP_AT: z
     .string()

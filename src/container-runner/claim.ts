@@ -3,6 +3,7 @@
  * A due task comes before messages, but not twice in a row while messages wait: neither starves.
  */
 import type { Payer } from '../db/charges.ts';
+import type { Session } from '../db/sessions.ts';
 import type { TaskRun } from '../db/task-runs.ts';
 import type { Turn } from '../db/turns.ts';
 import type { Db } from '../db.ts';
@@ -13,8 +14,9 @@ import { renderPrompt, renderTaskPrompt } from '../prompt.ts';
 import { PROTOCOL_VERSION, type TurnFile } from '../protocol.ts';
 import { describeSchedule, titleOf } from '../tasks.ts';
 import { askedIn, readTeam } from '../team.ts';
-import { type Conversation, conversationOf, type Group, iso, type TurnId, turnId } from '../types.ts';
+import { conversationOf, type Group, iso, type TurnId, turnId } from '../types.ts';
 import { pickBatch } from './batch.ts';
+import { type Conversed, conversationFor } from './conversation.ts';
 import { isCounted } from './failure.ts';
 import { filesFor } from './turn-files.ts';
 import { type WaitingTopic, waitingTopics } from './waiting-topics.ts';
@@ -23,6 +25,8 @@ export interface Claimed {
   turn: Turn;
   /** Complete but for the container, which is not known yet. */
   file: Omit<TurnFile, 'container'>;
+  /** The conversation that was left for a fresh one. */
+  left: Session | null;
 }
 
 export interface ClaimContext {
@@ -33,6 +37,8 @@ export interface ClaimContext {
   nowMs: number;
   /** Where the groups' folders lie. */
   home: string;
+  /** A conversation that was not used for longer is left for a fresh one; null: none is. */
+  sessionMaxIdleMs?: number | null;
   /** False: not these messages: a limit is reached, or their files are not there yet. */
   mayBegin?: (topic: WaitingTopic) => boolean;
   /** False: not this run now. */
@@ -69,6 +75,7 @@ function claimTask(context: ClaimContext, group: Group, run: TaskRun): Claimed |
   const attempt = run.attempt + 1;
   const at = iso(nowMs);
   const conversation = conversationOf(group, task.threadId);
+  const conversed = task.contextMode === 'isolated' ? ALONE : conversationFor(context, group, conversation);
   db.turns.claim({
     id,
     chatJid: group.chatJid,
@@ -81,7 +88,7 @@ function claimTask(context: ClaimContext, group: Group, run: TaskRun): Claimed |
     fromSeq: null,
     toSeq: null,
     omitted: 0,
-    sessionId: task.contextMode === 'isolated' ? null : sessionOf(db, group, conversation),
+    sessionId: conversed.sessionId,
     messages: [],
     repeats: run.turnId,
     askedAt: run.due,
@@ -108,7 +115,7 @@ function claimTask(context: ClaimContext, group: Group, run: TaskRun): Claimed |
   });
   if (task.script !== null) file.gate_script = task.script;
   if (task.prompt === '') file.script_only = true;
-  return { turn: stored(db, id), file };
+  return claimed(stored(db, id), file, conversed);
 }
 
 function claimMessages(context: ClaimContext, group: Group, topic: WaitingTopic): Claimed {
@@ -117,6 +124,7 @@ function claimMessages(context: ClaimContext, group: Group, topic: WaitingTopic)
   const id = turnId(random.uuid());
   const attempt = nextAttempt(lastTry);
   const { messages, omitted, fromSeq, toSeq } = pickBatch(db, group.chatJid, topic, timezone);
+  const conversed = conversationFor(context, group, conversation);
   db.turns.claim({
     id,
     chatJid: group.chatJid,
@@ -129,7 +137,7 @@ function claimMessages(context: ClaimContext, group: Group, topic: WaitingTopic)
     fromSeq,
     toSeq,
     omitted,
-    sessionId: sessionOf(db, group, conversation),
+    sessionId: conversed.sessionId,
     messages: messages.map((m) => m.seq),
     repeats: lastTry?.id ?? null,
     ...payer(context, messages.find((m) => m.forNina)?.sender ?? null, null),
@@ -158,15 +166,20 @@ function claimMessages(context: ClaimContext, group: Group, topic: WaitingTopic)
     .filter((r) => r !== '');
   const attachments = filesFor(messages);
   const work = { prompt, requests, ...(attachments.length > 0 ? { attachments } : {}) };
-  return { turn, file: turnFile(context, group, turn, work) };
+  return claimed(turn, turnFile(context, group, turn, work), conversed);
 }
 
 /** As the files are now; they are read once, and only where somebody may be asked. */
 const teamOf = ({ home }: ClaimContext, { folder }: Group) =>
   lazily(() => readTeam(groupPaths(home, folder)));
 
-const sessionOf = (db: Db, { folder }: Group, conversation: Conversation): string | null =>
-  db.sessions.of(folder, conversation)?.sessionId ?? null;
+const ALONE: Conversed = { sessionId: null, left: null };
+
+const claimed = (turn: Turn, file: Claimed['file'], { left }: Conversed): Claimed => ({
+  turn,
+  file: left === null ? file : { ...file, left_session: left.sessionId },
+  left,
+});
 
 const payer = ({ payerOf }: ClaimContext, person: string | null, taskId: string | null) =>
   payerOf === undefined ? {} : { payer: payerOf(person, taskId) };

@@ -17,6 +17,8 @@ export interface ContainerRunnerOptions
   memoryMb: number;
   /** Turns over messages that a group may begin within an hour; 0: no limit. */
   turnsPerHour: number;
+  /** A conversation that was not used for longer is left for a fresh one; null: none is. */
+  sessionMaxIdleMs: number | null;
   /** The zone in which a day of usage begins. */
   zone: string;
   /** The model's server has no price: turns are charged with no money, whatever the proxy counts. */

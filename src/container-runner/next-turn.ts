@@ -3,8 +3,9 @@
  * for another attempt, for the group's hour's limit, for an allowance or for its files, can agents run at all; then the claim.
  * Nothing is counted before it.
  */
-
+import type { Session } from '../db/sessions.ts';
 import type { TaskRun } from '../db/task-runs.ts';
+import type { Turn } from '../db/turns.ts';
 import { messageOf, NanoClawError } from '../errors.ts';
 import type { RunResult } from '../group-queue.ts';
 import { groupPaths } from '../mailbox/layout.ts';
@@ -106,7 +107,8 @@ export function createNextTurn(options: NextTurnOptions): (jid: ChatJid) => Prom
     let staged: TurnId | null = null;
     let claimed: Claimed | null = null;
     try {
-      claimed = claimNext(context, group, ({ turn, file }) => {
+      claimed = claimNext(context, group, ({ turn, file, left }) => {
+        if (left) tellLeft(turn, left, nowMs);
         if (!agent) return;
         staged = turn.id;
         stageFor(options, group, agent, turn, file);
@@ -118,6 +120,14 @@ export function createNextTurn(options: NextTurnOptions): (jid: ChatJid) => Prom
         options.pool.release(agent);
       }
     }
+  }
+
+  /** In the claim's transaction, so it is said once. */
+  function tellLeft({ id, chatJid, threadId }: Turn, { usedAt }: Session, nowMs: number): void {
+    const words = db.languages.wordsFor(chatJid);
+    const text = words.idleSession(words.duration(nowMs - Date.parse(usedAt)));
+    options.record({ chatJid, threadId, turnId: id, replyTo: null, text });
+    db.afterCommit(() => options.wakeDelivery(chatJid));
   }
 
   /** Null: something may begin now. Else until when nothing may; a message in another topic, or a task, may come before. */

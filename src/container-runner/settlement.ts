@@ -144,7 +144,7 @@ export function createSettlement(options: SettlementOptions): Settlement {
     if (turn.stoppedBy !== null) return db.transaction(() => stop(turn, usage));
     const isTask = turn.kind === 'task';
     const nowMs = clock.now();
-    const attempt = { attempt: turn.attempt, resumed: turn.sessionId !== null, nowMs };
+    const attempt = { attempt: turn.attempt, resumed: mayLeave(turn), nowMs };
     const next = isTask ? taskNextStep(db, turn, failure, attempt) : nextStep(failure, attempt);
     const { retryInMs } = next;
     const { id, folder } = turn;
@@ -173,6 +173,13 @@ export function createSettlement(options: SettlementOptions): Settlement {
   function leaveSession(turn: Turn, { code }: Failure): void {
     if (!HANDLING[code].freshSession || taskOf(db, turn)?.task.contextMode === 'isolated') return;
     db.sessions.drop(turn.folder, turn.conversation);
+  }
+
+  /** It was in a conversation that can be left for a fresh one: not one that this turn, or an earlier attempt, has begun itself. */
+  function mayLeave({ id, folder, conversation, sessionId }: Turn): boolean {
+    if (sessionId === null || db.sessions.wasLeftFor(id)) return false;
+    const now = db.sessions.of(folder, conversation);
+    return now === null || now.sessionId === sessionId;
   }
 
   function announce(turn: Turn, failure: Failure, next: Next): void {

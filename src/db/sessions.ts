@@ -1,6 +1,6 @@
 /** The groups' conversations: one for the group and, where topics have their own, one for each (thread_id 0: General, or the group's). */
 import type { Context } from '../protocol.ts';
-import type { Folder, Iso } from '../types.ts';
+import type { Folder, Iso, TurnId } from '../types.ts';
 import type { Sqlite } from './open.ts';
 
 export interface Session {
@@ -72,6 +72,14 @@ export function sessionRepository(db: Sqlite) {
        context_instructions = ?, context_tools = ? WHERE group_folder = ? AND thread_id = ? AND session_id = ?`,
   );
 
+  const use = db.prepare('UPDATE sessions SET updated_at = ? WHERE group_folder = ? AND thread_id = ?');
+  const wasLeft = db
+    .prepare<[string, string], number>(
+      `SELECT 1 FROM turns INDEXED BY turns_by_chain WHERE chain = (SELECT chain FROM turns WHERE id = ?) AND id <> ?
+         AND error_code IN ('stale_session', 'context_too_long') LIMIT 1`,
+    )
+    .pluck();
+
   return {
     /** `threadId`: whose conversation it is; null: the group's. */
     of(folder: Folder, threadId: number | null): Session | null {
@@ -87,6 +95,12 @@ export function sessionRepository(db: Sqlite) {
     drop(folder: Folder, threadId: number | null): void {
       drop.run(folder, threadId ?? 0);
     },
+    /** A turn goes on with it. */
+    use(folder: Folder, threadId: number | null, at: Iso): void {
+      use.run(at, folder, threadId ?? 0);
+    },
+    /** An earlier attempt of this turn has left one, as it could not be gone on with. */
+    wasLeftFor: (turn: TurnId): boolean => wasLeft.get(turn, turn) !== undefined,
     /** A turn has ended in it. Nothing, where the conversation is another by now. */
     noteTurn(folder: Folder, threadId: number | null, context: Context, at: Iso): void {
       const { tokens, window, compact_at = null, instructions = null, tools = null } = context;

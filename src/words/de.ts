@@ -438,7 +438,10 @@ export const DE: Words = {
   maybeLost:
     'Eine Nachricht von mir ist vielleicht nicht angekommen: Beim Senden brach die Verbindung zweimal ab.',
   cut: (most) => `[Die Antwort war länger als ${counted(most, 'Zeichen', 'Zeichen')}; der Rest fehlt.]`,
-  freshSession: 'Ich konnte unser früheres Gespräch nicht finden und habe ein neues begonnen.',
+  freshSession:
+    'Ich konnte unser früheres Gespräch nicht fortsetzen und habe ein neues begonnen. Dateien und Notizen bleiben.',
+  idleSession: (age) =>
+    `Seit ${age} hat mich hier niemand gefragt, deshalb beginne ich ein neues Gespräch. Dateien und Notizen bleiben.`,
   tooLong:
     'Unser Gespräch war zu lang geworden, deshalb antworte ich in einem neuen. Dateien und Notizen bleiben.',
   quotaUntil: (time) =>

@@ -433,7 +433,10 @@ export const EN = {
   maybeLost: 'A message of mine may not have arrived: the connection broke twice while I sent it.',
   cut: (most: number) =>
     `[The reply was longer than ${counted(most, 'character', 'characters')}; the rest is left out.]`,
-  freshSession: 'I could not find our earlier conversation, so I began a fresh one.',
+  freshSession:
+    'I could not go on with our earlier conversation, so I began a fresh one. Files and notes stay.',
+  idleSession: (age: string) =>
+    `Nobody asked me here for ${age}, so I begin a fresh conversation. Files and notes stay.`,
   tooLong: 'Our conversation had grown too long, so I answer in a fresh one. Files and notes stay.',
   quotaUntil: (time: string) =>
     `The limit of the model account is used up. Your message is kept; I try again at ${time}.`,

@@ -159,7 +159,10 @@ describe('a conversation', () => {
   });
 
   it('a message that is too long by itself is final, after one fresh conversation at most', async () => {
-    daemon.agent.answer = () => ({ ...fails('context_too_long'), session: 'any' });
+    daemon.agent.answer = ({ session_id }) => ({
+      ...fails('context_too_long'),
+      session: session_id ?? 'any',
+    });
     daemon.db.sessions.set(family.folder, null, 'old', daemon.rules.now() as never);
     await daemon.start();
     await daemon.say(family, '@Nina one');

@@ -1,4 +1,6 @@
 /** Conversations with the real SDK in the real image: how full they are, as Claude Code counts it. */
+import { appendFileSync, globSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { Context } from '../../src/protocol.ts';
 import { docker, sessionOf, useClaudeAgent, whyNoAgentImage } from './agent-container.ts';
@@ -49,6 +51,97 @@ describe.skipIf(unavailable !== null)(
       const session_id = sessionOf(await turn('one'));
       expect(contextOf(await turn('two', { session_id })).tokens).toBe(990_005);
       expect(contextOf(await turn('three', { session_id }))).toMatchObject({ session_id, tokens: 20_005 });
+    });
+
+    const archives = () => {
+      const dir = join(mailbox().groupDir, 'conversations');
+      return readdirSync(dir).map((name) => readFileSync(join(dir, name), 'utf8'));
+    };
+    /** One that was answered; its process is gone. */
+    const talked = async (): Promise<string> => {
+      api().use(() => 'The heron is grey.');
+      start();
+      const session_id = sessionOf(await turn('Which colour has the heron?'));
+      await docker('kill', mailbox().container);
+      start(`${mailbox().container}-2`);
+      return session_id;
+    };
+    const transcript = (id: string) => {
+      const [file = ''] = globSync(join(mailbox().homeDir, '.claude/projects/*', `${id}.jsonl`));
+      return file;
+    };
+
+    test.each([
+      ['the signature of a thought', 'messages.1.content.0: Invalid `signature` in `thinking` block'],
+      [
+        'a tool without its result',
+        'messages.2: `tool_use` ids were found without `tool_result` blocks immediately after: toolu_01',
+      ],
+      ['an empty text', 'messages: text content blocks must be non-empty'],
+    ])(
+      'a history that the model refuses (%s) is told as such, archived, and not gone on with',
+      async (_, message) => {
+        const session_id = await talked();
+        api().use(() => ({ status: 400, message }));
+        const { end } = await turn('And the swan?', { session_id });
+        expect(end).toMatchObject({ status: 'error', error: { code: 'stale_session' } });
+        expect(archives()).toEqual([expect.stringContaining('The heron is grey.')]);
+        // In a fresh one the same refusal is the message's own fault.
+        const fresh = await turn('And the swan?');
+        expect(fresh.end).toMatchObject({ status: 'error', error: { code: 'agent' } });
+        expect(archives()).toHaveLength(1);
+        api().use(() => 'white');
+        expect((await turn('And the swan?')).text).toBe('white');
+      },
+    );
+
+    test('a prompt that is too long for the model: the conversation is archived before it is left', async () => {
+      const session_id = await talked();
+      api().use(() => ({ status: 400, message: 'prompt is too long: 210000 tokens > 200000 maximum' }));
+      const { end } = await turn('And the swan?', { session_id });
+      expect(end).toMatchObject({ status: 'error', error: { code: 'context_too_long' } });
+      expect(archives()[0]).toContain('The heron is grey.');
+    });
+
+    test('a transcript that nobody can read, or that is gone, is replaced by a fresh conversation in the same turn', async () => {
+      for (const harm of [
+        (file: string) => writeFileSync(file, 'no json\n'.repeat(20)),
+        (file: string) => rmSync(file),
+      ]) {
+        const session_id = await talked();
+        harm(transcript(session_id));
+        api().use(() => 'white');
+        const finished = await turn('And the swan?', { session_id });
+        expect(finished.text).toBe('white');
+        expect(finished.events.filter(({ type }) => type === 'session')).toMatchObject([{ fresh: true }]);
+        await docker('kill', mailbox().container);
+        mailbox().container = `${mailbox().container}-more`;
+      }
+    });
+
+    test('one that has grown too large is not loaded; its newest part is archived', async () => {
+      const session_id = await talked();
+      const line = `${JSON.stringify({ type: 'user', message: { role: 'user', content: 'x'.repeat(1024 * 1024 - 100) } })}\n`;
+      const file = transcript(session_id);
+      const whole = readFileSync(file, 'utf8');
+      writeFileSync(file, line.repeat(65));
+      appendFileSync(file, whole);
+      const before = api().requests.length;
+      expect((await turn('And the swan?', { session_id })).end).toMatchObject({
+        status: 'error',
+        error: { code: 'context_too_long' },
+      });
+      expect(api().requests).toHaveLength(before);
+      expect(archives()[0]).toMatch(/left out/);
+    });
+
+    test('one that is left for the turn is archived first', async () => {
+      const left_session = await talked();
+      api().use(() => 'white');
+      const finished = await turn('And the swan?', { left_session });
+      expect(finished.text).toBe('white');
+      expect(archives()).toEqual([expect.stringContaining('The heron is grey.')]);
+      expect(api().main().at(-1)?.raw).not.toContain('heron');
     });
   },
 );

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { classifyFailure, isStaleSession, resetTime } from './claude-failure.ts';
+import { classifyFailure, isRefusedHistory, isStaleSession, resetTime } from './claude-failure.ts';
 
 test.each([
   ['credential', { category: 'authentication_failed', text: 'Failed to authenticate' }],
@@ -25,6 +25,20 @@ test.each([
 test('a conversation that is gone is recognised', () => {
   expect(isStaleSession('No conversation found with session ID: 5')).toBe(true);
   expect(isStaleSession('no such file')).toBe(false);
+});
+
+test.each([
+  [true, 400, 'API Error: 400 messages.1.content.0: Invalid `signature` in `thinking` block'],
+  [true, 400, 'API Error: 400 due to tool use concurrency issues.'],
+  [true, undefined, 'API Error: 400 orphaned tool_result in conversation history.'],
+  [true, 400, 'messages: text content blocks must be non-empty'],
+  [true, 400, 'API Error: 400 Could not process image'],
+  [false, 400, 'max_tokens: must be greater than 0'],
+  [false, 400, 'Your credit balance is too low'],
+  [false, 500, 'tool_result: internal error'],
+  [false, undefined, 'I could not process image 3 of your album'],
+])('a history that is refused is recognised: %j, %j: %s', (is, status, text) => {
+  expect(isRefusedHistory(status, text)).toBe(is);
 });
 
 test('the time at which a limit is lifted comes from the event, else from the text', () => {

@@ -67,7 +67,16 @@ export function resetTime(resetsAtS: number | undefined, text: string): number |
   return Number.isFinite(seconds) && seconds > 0 && seconds < 8.64e12 ? seconds * 1000 : undefined;
 }
 
-/** The asked-for conversation is not among the transcripts of this home. */
+/** The asked-for conversation is not among the transcripts of this home, or cannot be read. */
 export function isStaleSession(text: string): boolean {
-  return /no conversation found/i.test(text);
+  return /no conversation found|failed to resume session/i.test(text);
+}
+
+/** What the Messages API, or Claude Code for it, says of a history that it takes from nobody, however often it is sent. */
+const REFUSED_HISTORY =
+  /tool use concurrency|in conversation history|`?signature`? in `?thinking|`?thinking`? blocks?|redacted_thinking|`?tool_use`? ids?\b|tool_use_id|`?tool_result`?|text content blocks must be non-empty|roles must alternate|could not process (?:image|pdf)|messages\.\d+\.content/i;
+
+/** The model's endpoint refuses what was said before: with a conversation that was resumed, this one will not work again. */
+export function isRefusedHistory(status: number | null | undefined, text: string): boolean {
+  return (status === 400 || /\bAPI Error: 400\b/.test(text)) && REFUSED_HISTORY.test(text);
 }

@@ -34,6 +34,9 @@ const BUILT_IN_TOOLS = [
   'TaskList',
 ];
 
+/** Where Claude Code keeps what it keeps. */
+export const configDir = ({ HOME }: AgentEnvironment): string => join(HOME, '.claude');
+
 /** The environment of the Claude process. It replaces ours, so it is written whole. */
 export function claudeEnvironment(
   environment: AgentEnvironment,
@@ -44,7 +47,7 @@ export function claudeEnvironment(
     ...inherited(variables),
     HOME: environment.HOME,
     TZ: timezone,
-    CLAUDE_CONFIG_DIR: join(environment.HOME, '.claude'),
+    CLAUDE_CONFIG_DIR: configDir(environment),
     ...(environment.ANTHROPIC_BASE_URL === undefined
       ? {}
       : { ANTHROPIC_BASE_URL: environment.ANTHROPIC_BASE_URL }),

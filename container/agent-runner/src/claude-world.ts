@@ -8,10 +8,12 @@ import type { AgentEnvironment, TurnFile } from '../../../src/protocol.ts';
 import { readSkills, type Skill } from '../../../src/skills.ts';
 import { readTeam, type Specialist } from '../../../src/team.ts';
 import { archiveTranscript } from './archive.ts';
+import { configDir } from './claude-options.ts';
 import { readMemory } from './memory.ts';
 import { layPlugin, shippedDir } from './skills.ts';
 import { teamHooks } from './team-hooks.ts';
 import { TeamLog } from './team-log.ts';
+import { isTooLarge, transcriptOf } from './transcripts.ts';
 
 export interface World {
   memory: string;
@@ -22,6 +24,7 @@ export interface World {
 
 export class ClaudeWorld {
   readonly #folders: { groupDir: string; globalDir: string };
+  readonly #configDir: string;
   readonly #log: (line: string) => void;
   #turn: TurnFile | null = null;
   #teamLog: TeamLog | null = null;
@@ -32,6 +35,7 @@ export class ClaudeWorld {
   constructor(environment: AgentEnvironment, log: (line: string) => void) {
     const { NANOCLAW_GROUP_DIR: groupDir, NANOCLAW_GLOBAL_DIR: globalDir } = environment;
     this.#folders = { groupDir, globalDir };
+    this.#configDir = configDir(environment);
     this.#log = log;
   }
 
@@ -77,25 +81,46 @@ export class ClaudeWorld {
         () => this.#teamLog,
         (name) => this.#team.some((one) => one.name === name),
       ),
-      PreCompact: [{ hooks: [async (input) => this.#archive(input.transcript_path)] }],
+      PreCompact: [
+        {
+          hooks: [
+            async (input) => {
+              this.#archive(input.transcript_path);
+              return {};
+            },
+          ],
+        },
+      ],
     };
+  }
+
+  /** The conversation has grown larger than Claude Code could take up. */
+  isTooLarge = (sessionId: string): boolean => isTooLarge(this.#configDir, sessionId);
+
+  /** A conversation is not gone on with: what was said in it stays readable. */
+  leave(sessionId: string): void {
+    try {
+      const transcript = transcriptOf(this.#configDir, sessionId);
+      if (transcript !== null) this.#archive(transcript);
+    } catch (error) {
+      this.#log(`conversation ${sessionId} could not be looked for: ${String(error)}`);
+    }
   }
 
   #readMemory({ timezone }: TurnFile): string {
     return readMemory(this.#folders, Date.now(), timezone);
   }
 
-  /** Before Claude replaces what was said by a summary of it. */
-  #archive(transcript: string): Record<string, never> {
-    if (this.#turn === null) return {};
+  /** Before Claude replaces what was said by a summary of it, or another conversation begins. */
+  #archive(transcript: string): void {
+    if (this.#turn === null) return;
     const { timezone, group_name: groupName, assistant_name: assistantName } = this.#turn;
     const about = { timezone, groupName, assistantName, nowMs: Date.now() };
     try {
       const file = archiveTranscript({ ...about, groupDir: this.#folders.groupDir, transcript });
-      this.#log(`a conversation is compacted; it is kept in ${file ?? 'no file, as it is empty'}`);
+      this.#log(`a conversation ends here; what was said is in ${file ?? 'no file, as it is empty'}`);
     } catch (error) {
-      this.#log(`a conversation that is compacted could not be archived: ${String(error)}`);
+      this.#log(`a conversation could not be archived: ${String(error)}`);
     }
-    return {};
   }
 }

@@ -5,12 +5,12 @@
  * an answer; a session that is gone is replaced once, and said so.
  */
 import type { Options, SDKAssistantMessageError, SDKResultMessage } from '@anthropic-ai/claude-agent-sdk';
-import type { AgentEnvironment, TurnFile } from '../../../src/protocol.ts';
+import type { AgentEnvironment, AgentErrorCode, TurnFile } from '../../../src/protocol.ts';
 import type { Skill } from '../../../src/skills.ts';
 import { browserServer } from './browser.ts';
 import { activityOf, answers, begins, draftAfter } from './claude-activity.ts';
-import { classifyFailure, isStaleSession, resetTime } from './claude-failure.ts';
-import { claudeOptions, MCP_SERVER } from './claude-options.ts';
+import { classifyFailure, isRefusedHistory, isStaleSession, resetTime } from './claude-failure.ts';
+import { claudeOptions, configDir, MCP_SERVER } from './claude-options.ts';
 import { ClaudeProcess } from './claude-process.ts';
 import { EarlyClaude, expectedStart } from './claude-start.ts';
 import { type Sdk, toolServer } from './claude-tools.ts';
@@ -23,6 +23,8 @@ import { failure, type Tool, type ToolResult } from './tool.ts';
 
 /** How long Claude may take to confirm that it stopped; then its process is ended. */
 const INTERRUPT_LIMIT_MS = 5_000;
+/** After these the host begins another conversation. */
+const LEAVES: ReadonlySet<AgentErrorCode> = new Set<AgentErrorCode>(['stale_session', 'context_too_long']);
 
 type Laid = Required<Pick<Options, 'plugins' | 'mcpServers'>>;
 type Failed = Extract<TurnOutcome, { status: 'error' }>;
@@ -82,12 +84,14 @@ class ClaudeProvider implements Provider {
     this.#report = report;
     this.#world.begin(turn);
     try {
+      if (turn.left_session !== undefined) this.#world.leave(turn.left_session);
       let attempt = await this.#attempt(turn, turn.session_id, report, signal);
       if (attempt.status === 'gone_while_idle') {
         attempt = await this.#attempt(turn, turn.session_id, report, signal);
       }
       if (attempt.status === 'stale_session') {
         this.#options.log(`session ${turn.session_id} is gone; beginning a fresh one`);
+        if (turn.session_id !== null) this.#world.leave(turn.session_id);
         attempt = await this.#attempt(turn, null, report, signal);
       }
       if (attempt.status === 'stale_session' || attempt.status === 'gone_while_idle') {
@@ -96,6 +100,10 @@ class ClaudeProvider implements Provider {
           code: 'stale_session',
           message: 'no conversation could be resumed or begun',
         };
+      }
+      if (attempt.status === 'error' && LEAVES.has(attempt.code) && turn.session_id !== null) {
+        this.close();
+        this.#world.leave(turn.session_id);
       }
       return attempt;
     } finally {
@@ -118,6 +126,8 @@ class ClaudeProvider implements Provider {
     report: TurnReport,
     signal: AbortSignal,
   ): Promise<Attempt> {
+    if (sessionId !== null && this.#process?.sessionId !== sessionId && this.#world.isTooLarge(sessionId))
+      return { status: 'error', code: 'context_too_long', message: 'the transcript is too large' };
     const claude = await this.#processFor(turn, sessionId);
     const wasWarm = claude.turns > 0;
     const prompt = claude.send(promptOf(turn, this.#options.environment.NANOCLAW_GROUP_DIR));
@@ -152,14 +162,18 @@ class ClaudeProvider implements Provider {
       if (message.type !== 'result' || !answers(message, prompt)) continue;
 
       claude.turns += 1;
-      return this.#settle(claude, message, { category, resetsAtS });
+      return this.#settle(claude, message, { category, resetsAtS, isResumed: sessionId !== null });
     }
   }
 
   #settle(
     claude: ClaudeProcess,
     result: SDKResultMessage,
-    seen: { category: SDKAssistantMessageError | undefined; resetsAtS: number | undefined },
+    seen: {
+      category: SDKAssistantMessageError | undefined;
+      resetsAtS: number | undefined;
+      isResumed: boolean;
+    },
   ): Attempt {
     const used = { usage: claude.usageSince(result), context: claude.context.now(claude.sessionId, result) };
     if (!result.is_error && result.subtype === 'success') {
@@ -176,7 +190,8 @@ class ClaudeProvider implements Provider {
     }
     const message = text || `Claude ended the turn with ${result.subtype}`;
     const status = result.subtype === 'success' ? result.api_error_status : undefined;
-    const code = classifyFailure({ category: seen.category, status, text });
+    const isRefused = seen.isResumed && isRefusedHistory(status, text);
+    const code = isRefused ? 'stale_session' : classifyFailure({ category: seen.category, status, text });
     const resetsAt = code === 'quota' ? resetTime(seen.resetsAtS, text) : undefined;
     return { status: 'error', code, message, ...used, ...(resetsAt === undefined ? {} : { resetsAt }) };
   }
@@ -251,8 +266,7 @@ class ClaudeProvider implements Provider {
       throw error;
     });
     const startOptions = optionsWith(memory);
-    const { CLAUDE_CONFIG_DIR: dir = '' } = startOptions.env ?? {};
-    const usedBefore = () => (sessionId === null ? NO_USAGE : savedUsage(dir, sessionId));
+    const usedBefore = () => (sessionId === null ? NO_USAGE : savedUsage(configDir(environment), sessionId));
     const servers = { [MCP_SERVER]: toolServer(sdk, this.#tools, this.#call), ...mcpServers };
     const all = { ...startOptions, mcpServers: servers, plugins, hooks: this.#world.hooks(), ...resume };
     this.#process = new ClaudeProcess(sdk.query, key, usedBefore, all, this.#early);

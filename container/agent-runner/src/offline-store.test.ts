@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync, utimesSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
@@ -19,4 +19,15 @@ it('the sessions that nobody resumes are bounded; those in use stay', () => {
   }
   expect(readdirSync(join(home, '.nanoclaw-offline')).length).toBeLessThanOrEqual(400);
   expect(sessions.said(conversation)).toHaveLength(20);
+});
+
+it('a session that is no file of ours any more is begun anew', () => {
+  const home = mkdtempSync(join(tmpdir(), 'nanoclaw-sessions-'));
+  onTestFinished(() => rmSync(home, { recursive: true, force: true }));
+  const sessions = new OfflineSessions(home);
+  const { id } = sessions.open(null);
+  writeFileSync(join(home, '.nanoclaw-offline', `${id}.jsonl`), 'x'.repeat(2_000_000));
+  const anew = sessions.open(id);
+  expect(anew).toEqual({ id: expect.not.stringMatching(id), fresh: true });
+  expect(sessions.said(anew.id)).toEqual([]);
 });

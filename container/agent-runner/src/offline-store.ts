@@ -115,7 +115,7 @@ export class OfflineSessions {
 
   /** Opens the asked-for session, or begins one; `fresh` when one was asked for and is gone. */
   open(sessionId: string | null): { id: string; fresh: boolean } {
-    if (sessionId !== null && UUID.test(sessionId) && fs.existsSync(this.#path(sessionId))) {
+    if (sessionId !== null && UUID.test(sessionId) && this.#isThere(sessionId)) {
       return { id: sessionId, fresh: false };
     }
     const id = randomUUID();
@@ -123,6 +123,11 @@ export class OfflineSessions {
     forgetOldest(this.#directory, MOST_SESSIONS);
     fs.writeFileSync(this.#path(id), '', { flag: 'wx', mode: 0o600 });
     return { id, fresh: sessionId !== null };
+  }
+
+  #isThere(id: string): boolean {
+    const stat = fs.lstatSync(this.#path(id), { throwIfNoEntry: false });
+    return stat?.isFile() === true && stat.size <= TRANSCRIPT_LIMIT_BYTES;
   }
 
   said(id: string): string[] {

@@ -78,6 +78,16 @@ class OpenAiProvider implements Provider {
   ): Promise<TurnOutcome> {
     const { environment } = this.#options;
     const { NANOCLAW_GROUP_DIR: groupDir, NANOCLAW_GLOBAL_DIR: globalDir } = environment;
+    const tooLarge = this.#sessions.tooLarge(turn.session_id);
+    if (tooLarge !== null) {
+      this.#archive(turn, tooLarge);
+      return {
+        status: 'error',
+        code: 'context_too_long',
+        message: 'the conversation is too large to be read',
+      };
+    }
+    if (turn.left_session !== undefined) this.#archive(turn, this.#sessions.entries(turn.left_session));
     const session = this.#sessions.open(turn.session_id);
     if (session.id !== turn.session_id) await report.session(session.id, session.fresh);
     const signal = AbortSignal.any([interrupt, this.#closing.signal]);
@@ -133,6 +143,9 @@ class OpenAiProvider implements Provider {
     });
     log.close();
     const outcome = this.#settle(end, conversation, this.#usage(tokens));
+    // The host begins another one now.
+    if (outcome.status === 'error' && outcome.code === 'context_too_long' && turn.session_id !== null)
+      this.#archive(turn, conversation.entries);
     return { ...outcome, context: { session_id: session.id, ...conversation.fullness } };
   }
 
@@ -173,7 +186,7 @@ class OpenAiProvider implements Provider {
       const place = { groupDir, nowMs: Date.now(), timezone, groupName, assistantName };
       archiveSaid(place, saidIn(gone, assistantName));
     } catch (error) {
-      this.#options.log(`a conversation that is summed up could not be archived: ${String(error)}`);
+      this.#options.log(`a conversation could not be archived: ${String(error)}`);
     }
   }
 }

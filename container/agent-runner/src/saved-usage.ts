@@ -3,10 +3,10 @@
  * process that resumes it counts on from there. Without this the first turn of the new process would be charged for all
  * the earlier ones once more.
  */
-import { globSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import type { Usage } from '../../../src/protocol.ts';
+import { transcriptOf } from './transcripts.ts';
 
 const count = z.number().min(0);
 const costStateSchema = z.object({
@@ -28,9 +28,9 @@ export const NO_USAGE: Usage = { input_tokens: 0, output_tokens: 0, cost_usd: 0 
 /** `configDir` as CLAUDE_CONFIG_DIR. Nothing where nothing is saved, as after a kill. Never throws. */
 export function savedUsage(configDir: string, sessionId: string): Usage {
   try {
-    const [file] = globSync(join('projects', '*', `${sessionId}.jsonl`), { cwd: configDir });
-    if (file === undefined) return NO_USAGE;
-    const transcript = readFileSync(join(configDir, file));
+    const file = transcriptOf(configDir, sessionId);
+    if (file === null) return NO_USAGE;
+    const transcript = readFileSync(file);
     const start = transcript.lastIndexOf(START);
     if (start < 0) return NO_USAGE;
     const end = transcript.indexOf(10, start);

@@ -15,5 +15,8 @@ ALTER TABLE sessions ADD COLUMN context_window INTEGER;
 ALTER TABLE sessions ADD COLUMN context_compact_at INTEGER;
 ALTER TABLE sessions ADD COLUMN context_instructions INTEGER;
 ALTER TABLE sessions ADD COLUMN context_tools INTEGER;
+UPDATE sessions SET updated_at = used.at
+  FROM (SELECT group_folder, max(queued_at) AS at FROM turns GROUP BY group_folder) used
+  WHERE used.group_folder = sessions.group_folder AND used.at > sessions.updated_at;
 ${MCP_SERVERS}`,
 };

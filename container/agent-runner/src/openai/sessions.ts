@@ -12,6 +12,7 @@ import { type Entry, entrySchema } from './transcript.ts';
 /** At so many the older half goes: each run of a task with a conversation of its own begins one that nobody resumes. */
 const MOST_SESSIONS = 400;
 const LARGEST_BYTES = 32 * 1024 * 1024;
+const NEWEST_BYTES = 8 * 1024 * 1024;
 const UUID = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/i;
 
 export class Sessions {
@@ -32,6 +33,17 @@ export class Sessions {
     return { id, fresh: sessionId !== null, entries: [] };
   }
 
+  /** Of a conversation that has grown too large to be gone on with, the newest part; null: it has not. */
+  tooLarge(sessionId: string | null): Entry[] | null {
+    if (sessionId === null || !UUID.test(sessionId)) return null;
+    const path = this.#path(sessionId);
+    const stat = fs.lstatSync(path, { throwIfNoEntry: false });
+    return stat?.isFile() && stat.size > LARGEST_BYTES ? parsed(endOf(path, NEWEST_BYTES)) : null;
+  }
+
+  /** What was said in a conversation; nothing where there is none. */
+  entries = (sessionId: string): Entry[] => (UUID.test(sessionId) ? this.#read(sessionId) : null) ?? [];
+
   /** Where that conversation is kept. */
   keep(id: string): Kept {
     const path = this.#path(id);
@@ -51,17 +63,7 @@ export class Sessions {
     const path = this.#path(id);
     const stat = fs.lstatSync(path, { throwIfNoEntry: false });
     if (!stat?.isFile() || stat.size > LARGEST_BYTES) return null;
-    return fs
-      .readFileSync(path, 'utf8')
-      .split('\n')
-      .flatMap((line) => {
-        try {
-          const parsed = entrySchema.safeParse(JSON.parse(line));
-          return parsed.success ? [parsed.data] : [];
-        } catch {
-          return [];
-        }
-      });
+    return parsed(fs.readFileSync(path, 'utf8'));
   }
 
   #path(id: string): string {
@@ -71,3 +73,25 @@ export class Sessions {
 
 const lines = (entries: readonly Entry[]): string =>
   entries.map((entry) => `${JSON.stringify(entry)}\n`).join('');
+
+function parsed(text: string): Entry[] {
+  return text.split('\n').flatMap((line) => {
+    try {
+      const entry = entrySchema.safeParse(JSON.parse(line));
+      return entry.success ? [entry.data] : [];
+    } catch {
+      return [];
+    }
+  });
+}
+
+function endOf(path: string, bytes: number): string {
+  const fd = fs.openSync(path, fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW);
+  try {
+    const buffer = Buffer.alloc(bytes);
+    const length = fs.readSync(fd, buffer, 0, bytes, Math.max(0, fs.fstatSync(fd).size - bytes));
+    return buffer.toString('utf8', 0, length);
+  } finally {
+    fs.closeSync(fd);
+  }
+}
