@@ -17,6 +17,12 @@ const BY_CATEGORY: Partial<Record<SDKAssistantMessageError, AgentErrorCode>> = {
   server_error: 'overload',
 };
 
+/** After these the host begins another conversation. */
+export const LEAVES: ReadonlySet<AgentErrorCode> = new Set<AgentErrorCode>([
+  'stale_session',
+  'context_too_long',
+]);
+
 /** In this order: a text about credit may also carry a 400, one about a long prompt as well. */
 const BY_WORDS: readonly [RegExp, AgentErrorCode][] = [
   [

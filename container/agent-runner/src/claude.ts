@@ -5,11 +5,11 @@
  * an answer; a session that is gone is replaced once, and said so.
  */
 import type { Options, SDKAssistantMessageError, SDKResultMessage } from '@anthropic-ai/claude-agent-sdk';
-import type { AgentEnvironment, AgentErrorCode, TurnFile } from '../../../src/protocol.ts';
+import type { AgentEnvironment, TurnFile } from '../../../src/protocol.ts';
 import type { Skill } from '../../../src/skills.ts';
 import { browserServer } from './browser.ts';
 import { activityOf, answers, begins, draftAfter } from './claude-activity.ts';
-import { classifyFailure, isRefusedHistory, isStaleSession, resetTime } from './claude-failure.ts';
+import { classifyFailure, isRefusedHistory, isStaleSession, LEAVES, resetTime } from './claude-failure.ts';
 import { claudeOptions, configDir, MCP_SERVER } from './claude-options.ts';
 import { ClaudeProcess } from './claude-process.ts';
 import { EarlyClaude, expectedStart } from './claude-start.ts';
@@ -23,8 +23,6 @@ import { failure, type Tool, type ToolResult } from './tool.ts';
 
 /** How long Claude may take to confirm that it stopped; then its process is ended. */
 const INTERRUPT_LIMIT_MS = 5_000;
-/** After these the host begins another conversation. */
-const LEAVES: ReadonlySet<AgentErrorCode> = new Set<AgentErrorCode>(['stale_session', 'context_too_long']);
 
 type Laid = Required<Pick<Options, 'plugins' | 'mcpServers'>>;
 type Failed = Extract<TurnOutcome, { status: 'error' }>;
@@ -95,11 +93,8 @@ class ClaudeProvider implements Provider {
         attempt = await this.#attempt(turn, null, report, signal);
       }
       if (attempt.status === 'stale_session' || attempt.status === 'gone_while_idle') {
-        return {
-          status: 'error',
-          code: 'stale_session',
-          message: 'no conversation could be resumed or begun',
-        };
+        const message = 'no conversation could be resumed or begun';
+        return { status: 'error', code: 'stale_session', message };
       }
       if (attempt.status === 'error' && LEAVES.has(attempt.code) && turn.session_id !== null) {
         this.close();
