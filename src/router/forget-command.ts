@@ -33,15 +33,21 @@ export const FORGET_CHOICE: Choice = {
   options: () => [],
   mayPress: (group, sender, subject) => group.isMain || (subject !== null && read(subject).by === sender),
   confirm(context, value) {
-    return { text: question(context, read(value)), yes: context.words.forgetThem };
+    return { text: question(context, meant(context, value)), yes: context.words.forgetThem };
   },
   act(context, value) {
-    const subject = read(value);
+    const subject = meant(context, value);
     return begin(context, subject, subject.threadId);
   },
 };
 
 const read = (subject: string): Subject => JSON.parse(subject) as Subject;
+
+/** The group may have another chat id since it was asked, and what was said with it. */
+function meant({ db }: ChatCommandContext, value: string): Subject {
+  const subject = read(value);
+  return { ...subject, chatJid: db.groups.find(subject.chatJid)?.chatJid ?? subject.chatJid };
+}
 
 function forget(context: ChatCommandContext, args: string): ChatAnswer {
   const { group, replyTo, words } = context;

@@ -251,6 +251,23 @@ describe('a button of a message that stayed behind', () => {
     });
     expect(told(db)).toEqual(['']);
   });
+
+  it('of /forget means what was said under the old id, which has moved with the group', () => {
+    const { db, accept } = createHarness();
+    accept(messageUpdate(2, { text: 'apple strudel' }), messageUpdate(3, commandText('/forget mine')));
+    const keyboard = JSON.parse(
+      db.sqlite.prepare<[], string>('SELECT keyboard FROM outbox WHERE keyboard IS NOT NULL').pluck().get() ??
+        '',
+    ) as { inline_keyboard: { callback_data: string }[][] };
+    accept(moved(4));
+    accept(press(5, keyboard.inline_keyboard[0]?.[0]?.callback_data ?? ''));
+    expect(told(db)).toEqual(['']);
+    const job = db.forgettings.next();
+    if (!job) throw new Error('nothing is to be forgotten');
+    expect(db.forgettings.window(job, 0 as never, 10).meant.flatMap(({ texts }) => texts)).toContain(
+      'apple strudel',
+    );
+  });
 });
 
 const createWorldOf = (registry: ReturnType<typeof createWorld>['registry']) => ({
