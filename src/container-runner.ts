@@ -159,11 +159,11 @@ export function createContainerRunner(options: ContainerRunnerOptions): Containe
 
   function taken({ id, folder }: Turn, event: AgentEvent, result: RunResult | null): void {
     reach?.('event.taken');
+    if (result) end(id, result);
+    else active.signOfLife(id, event);
     // A hostile agent has a million numbers; the log of a turn stays short.
     if (event.type !== 'progress' && event.n <= MAX_LOGGED_EVENT)
       appendTurnLog(home, folder, id, clock.now(), event.type);
-    if (result) end(id, result);
-    else active.signOfLife(id, event);
   }
 
   /** After the commit: cleans up behind a turn and lets the queue go on, whatever fails in between. */
@@ -173,8 +173,9 @@ export function createContainerRunner(options: ContainerRunnerOptions): Containe
     if (turn) {
       const { folder: group, chatJid, state, attempt } = turn;
       works.push(
-        () => removeTurn(groupPaths(home, group), id),
+        // First: the reply may be marked as being sent already.
         () => options.wakeDelivery(chatJid),
+        () => removeTurn(groupPaths(home, group), id),
         () => options.presence.ended(id),
         () => mcp.look(group),
         allowances.ended,

@@ -104,6 +104,7 @@ export function wireAgents(parts: AgentsParts): Agents {
     record: router.record,
     askMain: router.askMain,
     wakeDelivery: delivery.wake,
+    beginDelivery: delivery.begin,
     wakeQueue: links.wakeQueue,
     presence,
     incompleteMs: attachments.waitMs,

@@ -26,6 +26,7 @@ export interface ContainerRunnerOptions
   record: Router['record'];
   askMain: Router['askMain'];
   wakeDelivery: (jid: ChatJid) => void;
+  beginDelivery: (jid: ChatJid) => void;
   /** What the chat sees of its turns. */
   presence: Pick<Presence, 'begin' | 'ended'>;
   /** How long the conversation's next turn should wait for files, and for the rest of an album. */

@@ -27,6 +27,8 @@ export interface SettlementOptions {
   assistantName: string;
   record: Router['record'];
   wakeDelivery: (jid: ChatJid) => void;
+  /** In the caller's transaction: what was recorded is being sent behind the commit, if it can be. */
+  beginDelivery: (jid: ChatJid) => void;
   /** Named to the chat when they were hit. */
   timeoutMs: number;
   memoryMb: number;
@@ -104,6 +106,7 @@ export function createSettlement(options: SettlementOptions): Settlement {
     const others = toSeq !== null && db.messages.hasNewer(chatJid, threadId, toSeq);
     const replyTo = others ? db.turns.triggerMessageId(id) : null;
     const parts = options.record({ chatJid, threadId, turnId: id, replyTo, text, markdown: true });
+    if (parts > 0) options.beginDelivery(chatJid);
     taskEnded(outcomes(), turn, gated ? 'gated' : parts === 0 ? 'quiet' : 'ok', usage);
     if (!gated && !scripted) {
       options.problems.solved('credential');

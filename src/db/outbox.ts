@@ -92,6 +92,9 @@ export function outboxRepository(db: Sqlite) {
     `UPDATE outbox SET state = 'sending', attempts = attempts + 1, repeated = max(repeated, ?), tried_at = ?
        WHERE id = ?`,
   );
+  const takeBack = db.prepare(
+    "UPDATE outbox SET state = 'pending', attempts = attempts - 1 WHERE id = ? AND state = 'sending'",
+  );
   const sent = db.prepare(
     "UPDATE outbox SET state = 'sent', sent_message_id = ?, sent_at = ?, error = NULL WHERE id = ?",
   );
@@ -203,6 +206,10 @@ export function outboxRepository(db: Sqlite) {
     }),
     markSending(id: number, repeat: boolean, at: Iso): void {
       sending.run(+repeat, at, id);
+    },
+    /** It was to be sent, and surely was not. */
+    takeBack(id: number): void {
+      takeBack.run(id);
     },
     markSent(id: number, sentMessageId: number, at: Iso): void {
       sent.run(sentMessageId, at, id);

@@ -6,6 +6,7 @@
  *                                                                       ├─ no, never ── COMMIT failed
  *                                                                       └─ unknown ──── COMMIT uncertain → once more, marked ↻
  *
+ * Where nothing is ahead of a reply, it is stored as `sending` in the commit that ends its turn (begin), and requested behind it.
  * It never drops an entry because of an outage, and never repeats one whose result is unknown more than once. What each answer
  * means: outcomes.ts.
  */
@@ -36,6 +37,11 @@ export interface Delivery {
   /** There is something to send to this chat. */
   wake(jid: ChatJid): void;
   /**
+   * In the caller's transaction: if the chat's next entry can go out at once, it is `sending` from this commit on. To be woken
+   * behind it, and before anything else: who dies in between has it repeated, marked.
+   */
+  begin(jid: ChatJid): void;
+  /**
    * Sends what its turn comes for within `flushMs`, then begins nothing more and lets the sends in flight end, which it
    * does not wait for longer than three seconds: what they leave behind is uncertain, as after any other end.
    */
@@ -53,6 +59,8 @@ export function createDelivery(options: DeliveryOptions): Delivery {
   const workers = new Map<ChatJid, Promise<void>>();
   /** Requests under way: one whose chat gets another id meanwhile is not sent there, too. */
   const inFlight = new Map<number, Promise<void>>();
+  /** Stored as `sending`, and not requested yet. */
+  const begun = new Set<number>();
   /** When an entry that was put off is due, on the monotonic clock. */
   const dues = new Map<number, { notBefore: Iso; at: number }>();
   /** A daemon that keeps dying soon after its start must not use up the one repeat. */
@@ -77,9 +85,21 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     wake(jid);
   }
 
-  /** Nothing while its group is paused. */
-  const nextOf = (jid: ChatJid): OutboxEntry | null =>
-    db.pauses.of(jid) === null ? db.outbox.next(jid) : null;
+  /** Nothing while its group is paused. What this daemon has begun and not requested is as good as pending. */
+  function nextOf(jid: ChatJid): OutboxEntry | null {
+    const entry = db.pauses.of(jid) === null ? db.outbox.next(jid) : null;
+    if (entry === null || !begun.has(entry.id)) return entry;
+    return { ...entry, state: 'pending', attempts: entry.attempts - 1 };
+  }
+
+  function begin(jid: ChatJid): void {
+    if (stopped.signal.aborted || workers.has(jid)) return;
+    const entry = nextOf(jid);
+    if (entry?.state !== 'pending' || entry.notBefore !== null || begun.has(entry.id)) return;
+    if (pacing.delay(jid, clock.monotonic()) > 0) return;
+    db.outbox.markSending(entry.id, false, iso(clock.now()));
+    db.afterCommit(() => begun.add(entry.id));
+  }
 
   async function work(jid: ChatJid): Promise<void> {
     for (let entry = nextOf(jid); entry && !stopped.signal.aborted; entry = nextOf(jid)) {
@@ -117,7 +137,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
   async function send(entry: OutboxEntry): Promise<void> {
     dues.delete(entry.id);
     const repeat = entry.state !== 'pending';
-    db.outbox.markSending(entry.id, repeat, iso(clock.now()));
+    if (!begun.delete(entry.id)) db.outbox.markSending(entry.id, repeat, iso(clock.now()));
     options.reach?.('send.begun');
     // A change that is made again is the same again: it needs no mark.
     const mark = repeat && entry.editOf === null ? REPEAT_MARK : '';
@@ -180,6 +200,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
       for (const jid of db.outbox.chatsWithOpen()) wake(jid);
     },
     wake,
+    begin,
     async stop(flushMs = 0) {
       flushUntil = clock.monotonic() + flushMs;
       const over = clock.after(flushMs, () => stopped.abort());
@@ -193,6 +214,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
       const inFlight = new AbortController();
       await Promise.race([Promise.allSettled(workers.values()), sleep(clock, IN_FLIGHT_MS, inFlight.signal)]);
       inFlight.abort();
+      if (db.sqlite.open) for (const id of begun) db.outbox.takeBack(id);
     },
   };
 }

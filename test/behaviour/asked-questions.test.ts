@@ -58,6 +58,7 @@ function createHarness() {
     home,
     assistantName: 'Nina',
     record,
+    beginDelivery() {},
     wakeDelivery: () => {},
     timeoutMs: 60_000,
     memoryMb: 512,

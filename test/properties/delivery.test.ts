@@ -22,7 +22,11 @@ it('each reply arrives, in order, within the limits; a second copy only where no
   const { db, clock } = world;
   const plan = fc.record({
     replies: fc.array(
-      fc.record({ chat: fc.integer({ min: -3, max: 2 }), afterMs: fc.constantFrom(0, 0, 300, 4000) }),
+      fc.record({
+        chat: fc.integer({ min: -3, max: 2 }),
+        afterMs: fc.constantFrom(0, 0, 300, 4000),
+        begun: fc.boolean(),
+      }),
       {
         minLength: 1,
         maxLength: 40,
@@ -85,9 +89,12 @@ it('each reply arrives, in order, within the limits; a second copy only where no
         return new Promise(() => {});
       };
 
-      for (const [index, { chat, afterMs }] of replies.entries()) {
+      for (const [index, { chat, afterMs, begun }] of replies.entries()) {
         const entry = { threadId: null, turnId: null, replyTo: null, at: iso(clock.now()) };
-        db.outbox.add({ ...entry, chatJid: chatJid(chat), text: `reply ${index}` });
+        db.transaction(() => {
+          db.outbox.add({ ...entry, chatJid: chatJid(chat), text: `reply ${index}` });
+          if (begun) delivery.begin(chatJid(chat));
+        });
         delivery.wake(chatJid(chat));
         await clock.advance(afterMs);
       }
