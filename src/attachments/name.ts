@@ -30,7 +30,9 @@ const USUAL: Partial<Record<AttachmentKind, string>> = {
 
 export function attachmentName(file: Named, sentWith: { messageId: number; timestamp: Iso }): string {
   const { kind, name, mime } = file;
-  const extension = (mime === null ? undefined : EXTENSIONS[mime]) ?? USUAL[kind] ?? '';
+  // Whoever sends the file says of which kind it is.
+  const known = mime !== null && Object.hasOwn(EXTENSIONS, mime) ? EXTENSIONS[mime] : undefined;
+  const extension = known ?? USUAL[kind] ?? '';
   const own = name === null ? `${kind}${extension}` : safeFileName(name);
   return `${sentWith.timestamp.slice(0, 10)}_${Math.abs(sentWith.messageId)}_${own}`;
 }

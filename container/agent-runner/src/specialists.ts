@@ -39,7 +39,9 @@ export function agentDefinitions(
 }
 
 const toolsOf = (written: readonly string[]): string[] => [
-  ...new Set(written.flatMap((tool) => SAME_TOOLS[tool] ?? [tool])),
+  ...new Set(
+    written.flatMap((tool) => (Object.hasOwn(SAME_TOOLS, tool) ? SAME_TOOLS[tool] : null) ?? [tool]),
+  ),
 ];
 
 function aboutHere(
