@@ -35,7 +35,13 @@ const COPIES = { 'simulator-page': 'src/simulator/page', 'status-page': 'src/htt
  * Stay in node_modules: better-sqlite3 is native; grammy's HTTP client uses deprecated parts of Node, which Node lets pass
  * without a warning only there; what thinks with a model exists in the agent's image alone.
  */
-const EXTERNAL = ['better-sqlite3', 'grammy', '@anthropic-ai/claude-agent-sdk', /^@ai-sdk\//];
+const EXTERNAL = [
+  'better-sqlite3',
+  'grammy',
+  '@anthropic-ai/claude-agent-sdk',
+  /^@ai-sdk\//,
+  /^@modelcontextprotocol\//,
+];
 
 const root = path.resolve(import.meta.dirname, '..');
 const { readStamp, sourceHash } = createRequire(import.meta.url)('./bootstrap.cjs');

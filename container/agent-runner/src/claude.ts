@@ -13,7 +13,7 @@ import { classifyFailure, isRefusedHistory, isStaleSession, LEAVES, resetTime } 
 import { claudeOptions, configDir, MCP_SERVER } from './claude-options.ts';
 import { ClaudeProcess } from './claude-process.ts';
 import { EarlyClaude, expectedStart } from './claude-start.ts';
-import { type Sdk, toolServer } from './claude-tools.ts';
+import { otherServers, type Sdk, toolServer } from './claude-tools.ts';
 import { ClaudeWorld } from './claude-world.ts';
 import { oomKills } from './oom-kills.ts';
 import { promptOf } from './pictures.ts';
@@ -250,7 +250,8 @@ class ClaudeProvider implements Provider {
     const optionsWith = (memory: string) =>
       claudeOptions({ environment, variables, turn, memory, team, skills });
     const told = skills.map(({ instructions }) => instructions);
-    const key = JSON.stringify([optionsWith(''), this.#tools.map((tool) => tool.name), told]);
+    const offered = this.#tools.map(({ name, description, mcp }) => (mcp ? [name, description, mcp] : name));
+    const key = JSON.stringify([optionsWith(''), offered, told]);
     const warm = isMemoryNew ? null : this.#process;
     if (warm && !warm.closed && sessionId !== null && warm.sessionId === sessionId && warm.key === key)
       return warm;
@@ -262,7 +263,8 @@ class ClaudeProvider implements Provider {
     });
     const startOptions = optionsWith(memory);
     const usedBefore = () => (sessionId === null ? NO_USAGE : savedUsage(configDir(environment), sessionId));
-    const servers = { [MCP_SERVER]: toolServer(sdk, this.#tools, this.#call), ...mcpServers };
+    const others = await otherServers(this.#tools, this.#call);
+    const servers = { ...others, [MCP_SERVER]: toolServer(sdk, this.#tools, this.#call), ...mcpServers };
     const all = { ...startOptions, mcpServers: servers, plugins, hooks: this.#world.hooks(), ...resume };
     this.#process = new ClaudeProcess(sdk.query, key, usedBefore, all, this.#early);
     this.#early = null;

@@ -20,6 +20,8 @@ export type OfflineRequest =
   | { kind: 'react'; emoji: string; messageId: number | null }
   | { kind: 'ask_people'; question: string; choices: string[]; seconds: number | null }
   | { kind: 'list_files' }
+  | { kind: 'mcp_tools' }
+  | { kind: 'mcp'; server: string; tool: string; args: string }
   | { kind: 'slow'; seconds: number }
   | { kind: 'fail' }
   | { kind: 'register'; chatJid: string; folder: string; name: string }
@@ -51,6 +53,11 @@ const rules: readonly Rule[] = [
     () => ({ kind: 'help' }),
   ],
   [new RegExp(`^/?ping${END}`, 'i'), () => ({ kind: 'ping' })],
+  [new RegExp(`^(?:list )?mcp tools${END}`, 'i'), () => ({ kind: 'mcp_tools' })],
+  [
+    /^mcp (?<server>[a-z0-9-]{1,32}) (?<tool>[\w-]{1,64})(?:\s+(?<args>\{[\s\S]*\}))?$/i,
+    ({ server = '', tool = '', args = '{}' }) => ({ kind: 'mcp', server: server.toLowerCase(), tool, args }),
+  ],
   [
     new RegExp(`^(?:what do you (?:remember|know)|recall)(?: about .*)?${END}`, 'i'),
     () => ({ kind: 'recall' }),

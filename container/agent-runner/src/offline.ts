@@ -89,6 +89,14 @@ export function createOfflineProvider(options: {
         });
       case 'list_files':
         return listed('Files:', files(), 'There are no files here.');
+      case 'mcp_tools': {
+        const tools = turn.tools.flatMap(({ mcp, description }) =>
+          mcp ? [`${mcp.server} ${mcp.tool}: ${shortened(description)}`] : [],
+        );
+        return listed('Tools of MCP servers:', tools, 'There are no tools of MCP servers here.');
+      }
+      case 'mcp':
+        return callMcp(request, turn);
       case 'slow':
         return slow(request.seconds, turn);
       case 'fail':
@@ -250,6 +258,19 @@ async function use(turn: Turn, name: string, args: Record<string, unknown>): Pro
   return (await tool.call(args)).text;
 }
 
+async function callMcp(
+  { server, tool, args }: Extract<OfflineRequest, { kind: 'mcp' }>,
+  turn: Turn,
+): Promise<string> {
+  const found = turn.tools.find(({ mcp }) => mcp?.server === server && mcp.tool === tool);
+  if (!found) return `There is no tool ${tool} of an MCP server ${server} here; \`mcp tools\` lists them.`;
+  try {
+    return await use(turn, found.name, JSON.parse(args) as Record<string, unknown>);
+  } catch (error) {
+    return `That is no JSON: ${messageOf(error)}.`;
+  }
+}
+
 async function slow(seconds: number, turn: Turn): Promise<string> {
   const until = performance.now() + seconds * 1000;
   while (!turn.signal.aborted && performance.now() < until) {
@@ -283,6 +304,7 @@ function helpText(turn: TurnFile): string {
     '`react 👍` reacts to your message',
     '`list my tasks`, then `pause`, `resume`, `cancel` or `run` with an id, like `pause t2k4m9`',
     '`ask us: Pizza or pasta? Pizza, Pasta` asks with buttons; `ask us for 30 seconds: …` waits that long for an answer',
+    '`mcp tools`, and `mcp SERVER TOOL {"json": 1}` to use one',
     '`slow 10` works for ten seconds; `fail` fails on purpose',
     '`ask NAME …`, one of the specialists (`/team`)',
     '`ping`',

@@ -10,7 +10,9 @@ import {
   PROTOCOL_VERSION,
 } from '../../../src/protocol.ts';
 import { CommandClient } from './commands.ts';
+import { inherited } from './inherited.ts';
 import { Mailbox } from './mailbox.ts';
+import { mcpServers } from './mcp/servers.ts';
 import type { Provider } from './provider.ts';
 import { scriptRunner } from './script.ts';
 import { TurnLoop } from './turn-loop.ts';
@@ -61,6 +63,14 @@ async function run(options: RunOptions): Promise<number> {
 
   const mailbox = new Mailbox(environment.NANOCLAW_IPC_DIR);
   const provider = await providerOf(environment, { variables, stallMs, log });
+  const isContainer = environment.NANOCLAW_GROUP_DIR === options.scriptFolder;
+  const mcp = mcpServers({
+    allowed: isContainer,
+    cwd: environment.NANOCLAW_GROUP_DIR,
+    env: { ...inherited(variables), HOME: environment.HOME, ...(variables.TZ ? { TZ: variables.TZ } : {}) },
+    door: null,
+    log,
+  });
   const loop = new TurnLoop({
     mailbox,
     commands: new CommandClient(mailbox, commandTimeoutMs),
@@ -70,8 +80,9 @@ async function run(options: RunOptions): Promise<number> {
       home: environment.HOME,
       variables,
       limitMs: options.scriptLimitMs,
-      allowed: environment.NANOCLAW_GROUP_DIR === options.scriptFolder,
+      allowed: isContainer,
     }),
+    mcp,
     groupDir: environment.NANOCLAW_GROUP_DIR,
     container: environment.NANOCLAW_CONTAINER,
     idleExitMs: environment.NANOCLAW_IDLE_EXIT_MS,
@@ -81,6 +92,7 @@ async function run(options: RunOptions): Promise<number> {
   // Each mailbox file is written within one synchronous call, so nothing is half-written when a signal is handled.
   const end = (): void => {
     provider.close();
+    mcp.close();
     process.exit(0);
   };
   process.once('SIGTERM', end);
@@ -88,6 +100,7 @@ async function run(options: RunOptions): Promise<number> {
   const fail = (error: unknown): void => {
     loop.failRunning(`the agent runner failed: ${error instanceof Error ? error.message : String(error)}`);
     provider.close();
+    mcp.close();
     die(error);
   };
   process.on('uncaughtException', fail);
@@ -98,6 +111,7 @@ async function run(options: RunOptions): Promise<number> {
   const reason = await loop.run();
   log(`ends: ${reason}`);
   provider.close();
+  mcp.close();
   mailbox.close();
   return 0;
 }

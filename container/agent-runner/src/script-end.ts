@@ -82,7 +82,7 @@ function fromJson(text: string): unknown {
 
 const ENTITIES: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;' };
 /** For text between tags. JSON has escaped the controls that XML forbids, but not U+FFFE and U+FFFF. */
-const escapeXml = (text: string): string =>
+export const escapeXml = (text: string): string =>
   text
     .replace(/[&<>]/g, (c) => ENTITIES[c] ?? c)
     .replace(/[\ufffe\uffff]/g, '\ufffd')

@@ -1,10 +1,13 @@
 /** What a tool is, for both providers: arguments parsed, one thing done, the truth told about it. */
+import type { CallToolResult } from '@modelcontextprotocol/sdk/types.js';
 import { z } from 'zod';
 import type { CommandOutcome } from './commands.ts';
 
 export interface ToolResult {
   text: string;
   isError: boolean;
+  /** The same with pictures, for models that see them. */
+  content?: CallToolResult['content'];
 }
 
 export interface Tool {
@@ -12,6 +15,8 @@ export interface Tool {
   readonly description: string;
   /** The arguments, as a zod shape. */
   readonly shape: z.ZodRawShape;
+  /** Of an MCP server: what it is called there, and its arguments as JSON Schema, which stands instead of `shape`. */
+  readonly mcp?: { server: string; tool: string; inputSchema: Record<string, unknown> };
   /** Parses the arguments, acts, and tells what became of it. Never rejects. */
   call(args: unknown): Promise<ToolResult>;
 }

@@ -10,6 +10,7 @@ import {
   PROTOCOL_VERSION,
 } from '../../../src/protocol.ts';
 import type { Mailbox } from './mailbox.ts';
+import type { ServerReport } from './mcp/hub.ts';
 import type { TurnOutcome, TurnReport } from './provider.ts';
 import { errorCode } from './workspace.ts';
 
@@ -78,11 +79,11 @@ export class TurnEvents implements TurnReport {
   }
 
   /** With the words of the reply: the host finds all of it at once. */
-  async finished(outcome: TurnOutcome): Promise<void> {
+  async finished(outcome: TurnOutcome, servers: readonly ServerReport[] = []): Promise<void> {
     clearTimeout(this.#timer);
     const text = outcome.status === 'ok' ? (outcome.text ?? '') : '';
     const words = parts(visible(text)).map((part): EventBody => ({ type: 'text', text: part }));
-    await this.#write([...words, finishedBody(outcome)]);
+    await this.#write([...words, { ...finishedBody(outcome), ...mcpBody(servers) }]);
     this.#finished = true;
   }
 
@@ -134,6 +135,15 @@ export class TurnEvents implements TurnReport {
     this.#mailbox.putEvents(events);
     this.#next += events.length;
   }
+}
+
+function mcpBody(servers: readonly ServerReport[]): { mcp?: ServerReport[] } {
+  if (servers.length === 0) return {};
+  return {
+    mcp: servers
+      .slice(0, 20)
+      .map(({ name, problem }) => ({ name, problem: problem?.slice(0, 1000) ?? null })),
+  };
 }
 
 function finishedBody(outcome: TurnOutcome): EventBody {

@@ -6,9 +6,10 @@
 import { controlFileSchema, type TurnFile, turnFileSchema } from '../../../src/protocol.ts';
 import type { CommandClient } from './commands.ts';
 import type { Mailbox } from './mailbox.ts';
+import type { McpServers } from './mcp/servers.ts';
 import type { Provider, TurnOutcome } from './provider.ts';
 import type { RunScript } from './script.ts';
-import { gateVerdict, scriptReply, withGateData } from './script-end.ts';
+import { escapeXml, gateVerdict, scriptReply, withGateData } from './script-end.ts';
 import { createTools } from './tools.ts';
 import { TurnEvents } from './turn-events.ts';
 
@@ -17,6 +18,7 @@ export interface TurnLoopOptions {
   commands: CommandClient;
   provider: Provider;
   script: RunScript;
+  mcp: McpServers;
   /** The group's folder, as the agent sees it. */
   groupDir: string;
   /** This container's name; turns and control files that name another are not ours. */
@@ -155,7 +157,9 @@ export class TurnLoop {
     const thinking = 'turn' in waiting ? this.#outcome(waiting.turn, events, signal) : null;
     await events.started();
     const outcome = (await thinking) ?? notUnderstood('problem' in waiting ? waiting.problem : '');
-    await events.finished(outcome);
+    // Not of the turn before, where this one asked for none.
+    const servers = 'turn' in waiting && waiting.turn.mcp ? this.#options.mcp.reports() : [];
+    await events.finished(outcome, servers);
     const seconds = ((performance.now() - startedAt) / 1000).toFixed(2);
     const why = outcome.status === 'error' ? ` ${outcome.code}: ${outcome.message}` : '';
     this.#options.log(`turn ${waiting.id} ${outcome.status} after ${seconds} s${why}`);
@@ -193,8 +197,10 @@ export class TurnLoop {
       if (verdict.kind === 'quiet') return { status: 'ok', gated: true };
       prompt = withGateData(prompt, verdict.data);
     }
-    const tools = createTools({ commands, mailbox, groupDir, isMain: turn.is_main, signal });
-    return provider.run({ ...turn, prompt }, tools, events, signal);
+    const own = createTools({ commands, mailbox, groupDir, isMain: turn.is_main, signal });
+    const { tools, notes } = await this.#options.mcp.prepare(turn, signal);
+    const told = [prompt, ...notes.map((note) => `<note>${escapeXml(note)}</note>`)].join('\n');
+    return provider.run({ ...turn, prompt: told }, [...own, ...tools], events, signal);
   }
 
   #armIdle(): void {

@@ -125,8 +125,8 @@ const hasPicture = (message: LanguageModelV4Prompt[number]): boolean =>
 /** Of a schema only what every server understands: some make a grammar of it, and stumble over lengths and patterns. */
 const DROPPED = new Set(['$schema', 'pattern', 'format', 'minLength', 'maxLength', 'minItems', 'maxItems']);
 
-export function asFunction({ name, description, shape }: Tool): LanguageModelV4FunctionTool {
-  const schema = z.toJSONSchema(z.object(shape), { io: 'input', unrepresentable: 'any' });
+export function asFunction({ name, description, shape, mcp }: Tool): LanguageModelV4FunctionTool {
+  const schema = mcp?.inputSchema ?? z.toJSONSchema(z.object(shape), { io: 'input', unrepresentable: 'any' });
   return {
     type: 'function',
     name,
