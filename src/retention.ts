@@ -7,8 +7,8 @@
  * Invariants: what is unsettled, and what that refers to, stays however old it is (db/retention.ts, whose property test
  * holds it); a step that fails ends its kind for this time and not the others; a stop in the middle loses nothing, the next
  * run goes on. The notes of a group's commands go only after its mailbox was emptied: a file that a crash left there must
- * be known as done. It never touches a session or what an agent may write to, but for the files that people have sent, which
- * it removes without following anything (mailbox/copy-in.ts).
+ * be known as done. It never touches what an agent may write to, but for the files that people have sent and conversations that
+ * nobody goes on with, which it removes without following anything (mailbox/copy-in.ts, mailbox/conversation-files.ts).
  */
 import type { Keep } from './config.ts';
 import { keepWalSmall } from './db/checkpoint.ts';
@@ -19,6 +19,7 @@ import type { Clock, Timer } from './lib/clock.ts';
 import type { Logger } from './log.ts';
 import { expireAttachments, trimAttachments } from './mailbox/trim-attachments.ts';
 import { copies, leftovers, turnLogs } from './retention/files.ts';
+import { leftSessions } from './retention/sessions.ts';
 import { type Folder, type Iso, iso } from './types.ts';
 
 const MINUTE_MS = 60_000;
@@ -36,6 +37,8 @@ export interface RetentionOptions {
   keep: Keep;
   /** What one group may keep of the files that people sent; null: everything. */
   groupMaxBytes: number | null;
+  /** What is kept of conversations that nobody goes on with, and how much of them in one group; null: for ever, everything. */
+  sessions: { keepMs: number | null; groupMaxBytes: number | null };
   /** Takes what lies in the folder's mailbox. True when nothing is left. */
   drain: (folder: Folder) => boolean;
   /** Agents can run, so mailboxes may be drained. */
@@ -137,6 +140,12 @@ export function createRetention(options: RetentionOptions): Retention {
     commands,
     audit,
     attachments,
+    sessions: () =>
+      leftSessions(db, options.home, {
+        before: before(options.sessions.keepMs),
+        mostBytes: options.sessions.groupMaxBytes,
+        batch: BATCH,
+      }),
     copies: () => copies(db, options.home, BATCH),
     leftovers: () => leftovers(db, options.home, before(keep.turnLogsMs), BATCH),
   };
@@ -161,7 +170,7 @@ export function createRetention(options: RetentionOptions): Retention {
     running ??= all();
     if (running.next().done) {
       running = undefined;
-      timer = clock.after(everyMs(keep), step);
+      timer = clock.after(everyMs({ ...keep, sessionsMs: options.sessions.keepMs }), step);
     } else timer = clock.after(PAUSE_MS, step);
   }
 
@@ -190,7 +199,7 @@ export function createRetention(options: RetentionOptions): Retention {
 }
 
 /** A seventh of the shortest time that anything is kept, but daily at least and once a minute at most. */
-function everyMs(keep: Keep): number {
+function everyMs(keep: Record<string, number | null>): number {
   const kept = Object.values(keep).filter((ms): ms is number => ms !== null);
   return Math.min(DAY_MS, Math.max(MINUTE_MS, Math.min(...kept) / 7));
 }

@@ -114,6 +114,7 @@ export function wire(parts: WireParts): Wired {
     log: child('retention'),
     keep: config.keep,
     groupMaxBytes: config.attachments.groupMaxBytes,
+    sessions: config.sessions,
     drain: ipc.emptied,
     agentsReady: () => agentsReady.yes,
   });

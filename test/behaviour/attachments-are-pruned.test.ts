@@ -28,6 +28,7 @@ function createHarness(
     log,
     keep: { ...forever, ...keep },
     groupMaxBytes,
+    sessions: { keepMs: null, groupMaxBytes: null },
     drain: () => true,
     agentsReady: () => true,
   });

@@ -35,6 +35,7 @@ function createHarness(given: Partial<RetentionOptions> = {}) {
       attachmentsMs: null,
     },
     groupMaxBytes: null,
+    sessions: { keepMs: null, groupMaxBytes: null },
     drain: (folder) => {
       drained.push(folder);
       return true;
@@ -195,6 +196,7 @@ describe('retention', () => {
         attachmentsMs: null,
       },
       groupMaxBytes: null,
+      sessions: { keepMs: null, groupMaxBytes: null },
       drain: ipc.emptied,
       agentsReady: () => true,
     });

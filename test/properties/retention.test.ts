@@ -76,6 +76,7 @@ it('nothing unsettled goes, nor what it refers to; the rest goes when its time i
           log: silentLogger(),
           keep: given.keep,
           groupMaxBytes: null,
+          sessions: { keepMs: null, groupMaxBytes: null },
           drain: () => true,
           agentsReady: () => true,
         });
