@@ -9,15 +9,15 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Engine } from '../docker/engine.ts';
-import { EngineError } from '../docker/engine-http.ts';
 import { findImage, inspectImage } from '../docker/engine-images.ts';
 import type { EngineContainerSummary, EngineInfo } from '../docker/engine-types.ts';
 import { DEFAULT_IMAGE, ensureImage, type ImageOptions } from '../docker/image.ts';
 import { NanoClawError } from '../errors.ts';
-import { type Clock, sleep, systemClock } from '../lib/clock.ts';
+import { type Clock, systemClock } from '../lib/clock.ts';
 import { type Logger, silentLogger } from '../log.ts';
 import { FOLDER_PATTERN, type Folder } from '../types.ts';
 import type { AgentContainer, AgentExit, AgentLaunch, AgentRuntime } from './agent-runtime.ts';
+import { removeContainer, waitBeforeStart } from './container-ends.ts';
 import { type AgentNetwork, ensureNetwork, NO_NETWORK } from './docker-network.ts';
 import { containerSpec, DEFAULT_LIMITS, LABELS, type Limits, type SpecContext } from './docker-spec.ts';
 import { watchExit } from './exit-watch.ts';
@@ -67,9 +67,6 @@ export interface DockerRuntimeOptions {
   clock?: Clock;
   log?: Logger;
 }
-
-/** An engine that has not acknowledged a wait after so long answers only at the end. */
-const WAIT_TAKEN_MS = 2000;
 
 export interface DockerRuntime extends AgentRuntime {
   readonly name: 'docker';
@@ -199,7 +196,7 @@ export function createDockerRuntime(options: DockerRuntimeOptions): DockerRuntim
   async function startContainer(launch: AgentLaunch, context: SpecContext): Promise<AgentContainer> {
     const id = await engine.createContainer(launch.name, containerSpec(launch, context));
     try {
-      const first = await waitBeforeStart(id);
+      const first = await waitBeforeStart(engine, clock, id, watching.signal);
       await engine.start(id);
       if (sameKernel(engine, prepared().info)) await checkExtraMounts(engine, id, launch.extraMounts);
       log.debug(
@@ -210,24 +207,6 @@ export function createDockerRuntime(options: DockerRuntimeOptions): DockerRuntim
     } catch (error) {
       await removeContainer(engine, id).catch(() => {}); // a sweep finds it by its label
       throw error;
-    }
-  }
-
-  /** Null where the engine only answers at the end (older Podman): then it is asked again after the start. */
-  async function waitBeforeStart(id: string): Promise<{ ended: Promise<void> } | null> {
-    const settled = new AbortController();
-    const giveUp = new AbortController();
-    const wait = engine.wait(id, 'next-exit', AbortSignal.any([watching.signal, giveUp.signal]));
-    const patience = sleep(clock, WAIT_TAKEN_MS, settled.signal).then(() => null);
-    try {
-      const taken = await Promise.race([wait, patience]);
-      if (!taken) {
-        wait.catch(() => {});
-        giveUp.abort();
-      }
-      return taken;
-    } finally {
-      settled.abort();
     }
   }
 
@@ -301,20 +280,4 @@ function described({ Id: id, Labels: labels, Names: names }: EngineContainerSumm
 function daemonUser(): User | null {
   const { getuid, getgid } = process;
   return getuid && getgid ? { uid: getuid(), gid: getgid() } : null;
-}
-
-/** Resolves when the container is gone, also when it was, or when somebody else is removing it. */
-async function removeContainer(engine: Engine, id: string): Promise<void> {
-  try {
-    await engine.removeContainer(id);
-  } catch (error) {
-    if (!(error instanceof EngineError)) throw error;
-    if (error.status === 404) return;
-    if (error.status !== 409) throw error;
-    const waiting = await engine.wait(id, 'removed', AbortSignal.timeout(30_000)).catch((gone) => {
-      if (gone instanceof EngineError && gone.status === 404) return null;
-      throw gone;
-    });
-    await waiting?.ended;
-  }
 }
