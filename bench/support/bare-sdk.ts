@@ -155,7 +155,7 @@ function limitsOf({ HostConfig: host }: Inspected): string[] {
 /** Files as they are, folders as new ones of its own. */
 function mountsOf({ HostConfig: host }: Inspected, dir: string): string[] {
   return host.Mounts.flatMap(({ Source, Target, ReadOnly }, i) => {
-    const isFile = Target === '/etc/resolv.conf';
+    const isFile = Target === '/etc/resolv.conf' || Target === '/etc/hosts';
     const source = isFile ? Source : path.join(dir, String(i));
     if (!isFile) {
       mkdirSync(source);

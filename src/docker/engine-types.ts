@@ -139,6 +139,8 @@ export interface ContainerSpec {
   Cmd?: readonly string[];
   Entrypoint?: readonly string[];
   WorkingDir?: string;
+  /** The engine prepares none: the container's own namespace has a loopback and nothing else. */
+  NetworkDisabled?: boolean;
   Labels?: Readonly<Record<string, string>>;
   StopTimeout?: number;
   AttachStdout?: boolean;

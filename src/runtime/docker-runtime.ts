@@ -85,6 +85,7 @@ export function createDockerRuntime(options: DockerRuntimeOptions): DockerRuntim
   const log = options.log ?? silentLogger();
   const limits: Limits = { ...DEFAULT_LIMITS, ...options.limits };
   const resolvConf = join(options.stateDir, 'resolv.conf');
+  const hosts = join(options.stateDir, 'hosts');
   const watching = new AbortController();
   const known = new Map<string, AgentContainer>();
   /** Names between create and start: a list() in that moment must not take them for ended. */
@@ -119,6 +120,7 @@ export function createDockerRuntime(options: DockerRuntimeOptions): DockerRuntim
     await mkdir(options.stateDir, { recursive: true });
     // Nothing listens there, so that a look-up fails at once instead of after the engine's resolver timed out.
     await writeFile(resolvConf, 'nameserver 127.0.0.1\noptions timeout:1 attempts:1\n', { mode: 0o644 });
+    await writeFile(hosts, '127.0.0.1 localhost\n::1 localhost\n', { mode: 0o644 });
     const { Entrypoint, Cmd } = (await inspectImage(engine, image)).Config;
     ready = { info, network, command: [...Entrypoint, ...Cmd] };
   }
@@ -146,6 +148,7 @@ export function createDockerRuntime(options: DockerRuntimeOptions): DockerRuntim
       sweepMs: options.sweepMs ?? 1000,
       network: network.name,
       resolvConf: network.mode === 'open' ? null : resolvConf,
+      hosts,
       sockets: network.mode === 'none' ? { dir: sockets.of(launch.name).dir, command } : null,
       extraHosts: network.extraHosts,
       proxyUrl: options.proxyUrl?.(launch) ?? null,

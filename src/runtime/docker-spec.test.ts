@@ -31,6 +31,7 @@ const context: SpecContext = {
   sweepMs: 50,
   network: 'nanoclaw-i',
   resolvConf: '/run/resolv.conf',
+  hosts: '/run/hosts',
   extraHosts: [],
   proxyUrl: null,
   selinux: false,
@@ -119,6 +120,12 @@ describe('containerSpec', () => {
     });
     expect(spec).toMatchObject({ Entrypoint: ['node', '/run/nanoclaw/relay.mjs'], Cmd: command });
     expect(spec.HostConfig?.NetworkMode).toBe('none');
+    // Nor does the engine start a process of its own for a network that is none.
+    expect(spec.NetworkDisabled).toBe(true);
+    expect(containerSpec(launch, context)).not.toHaveProperty('NetworkDisabled');
+    expect(spec.HostConfig?.Mounts).toContainEqual(
+      expect.objectContaining({ Source: '/run/hosts', Target: '/etc/hosts', ReadOnly: true }),
+    );
     expect(spec.HostConfig?.Mounts).toContainEqual(
       expect.objectContaining({ Source: '/home/n/data/run/proxy', Target: '/run/nanoclaw', ReadOnly: true }),
     );

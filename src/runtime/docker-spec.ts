@@ -43,6 +43,8 @@ export interface SpecContext {
   network: string;
   /** A host file that is the container's /etc/resolv.conf: look-ups fail at once. Null where names should resolve. */
   resolvConf: string | null;
+  /** A host file that is the /etc/hosts of containers without a network: where the engine has no part in it, it writes none. */
+  hosts: string;
   extraHosts: readonly string[];
   /** Forward proxy for the internet, credentials included; null when the agent gets none. */
   proxyUrl: string | null;
@@ -72,7 +74,10 @@ export function containerSpec(launch: AgentLaunch, context: SpecContext): Contai
     User: `${user.uid}:${user.gid}`,
     Env: Object.entries(agentEnvironment(launch, context)).map(([key, value]) => `${key}=${value}`),
     WorkingDir: '/workspace/group',
-    ...(context.sockets ? { Entrypoint: relayEntrypoint, Cmd: context.sockets.command } : {}),
+    // A namespace of its own with a loopback is the runtime's work: the engine's share in it, a process more at each start, is not needed.
+    ...(context.sockets
+      ? { Entrypoint: relayEntrypoint, Cmd: context.sockets.command, NetworkDisabled: true }
+      : {}),
     Labels: {
       [LABELS.instance]: context.instanceId,
       [LABELS.group]: launch.folder,
@@ -152,7 +157,10 @@ function mounts(launch: AgentLaunch, context: SpecContext): EngineMount[] {
       extra.writable,
     ]),
   ];
-  if (context.sockets) all.push([context.sockets.dir, SOCKETS_TARGET, false]);
+  if (context.sockets) {
+    all.push([context.sockets.dir, SOCKETS_TARGET, false]);
+    all.push([context.hosts, '/etc/hosts', false]);
+  }
   if (context.resolvConf) all.push([context.resolvConf, '/etc/resolv.conf', false]);
   return [
     ...all.map(([source, target, writable]) => bind(source, target, !writable)),

@@ -144,6 +144,7 @@ describe.skipIf(whyNot)(`the drill${whyNot ? ` (skipped: ${whyNot})` : ''}`, () 
           bindMount(socket ?? '', '/var/run/docker.sock'),
         ];
         for (const key of ['CapDrop', 'SecurityOpt', 'Ulimits']) delete host[key];
+        spec.NetworkDisabled = false;
         Object.assign(host, { NetworkMode: 'host', PidsLimit: 0, NanoCpus: 0, Memory: 0, MemorySwap: 0 });
         for (const key of ['Dns', 'DnsOptions']) delete host[key];
       });

@@ -1,5 +1,5 @@
 /** Containers without a network: the daemon's proxies over sockets, and nothing else, not even what the host offers to all. */
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { networkInterfaces } from 'node:os';
@@ -130,6 +130,22 @@ describe.skipIf(whyNot)(`proxy sockets${whyNot ? ` (skipped: ${whyNot})` : ''}`,
       expect((await connect(target)).stdout).toBe('403\n');
     }
     await proxies.close();
+  });
+
+  it('has a network namespace of its own, with a loopback that knows its name and nothing else', async () => {
+    const [one, other] = [
+      await runtime.launch(home.launch('one', SLEEP)),
+      await runtime.launch(home.launch('other', SLEEP)),
+    ];
+    const namespaceOf = async (id: string) =>
+      (await engine.exec(id, ['readlink', '/proc/self/ns/net'])).stdout.trim();
+    const namespaces = [await namespaceOf(one.id), await namespaceOf(other.id)];
+    expect(namespaces).toEqual([expect.stringMatching(/^net:/), expect.stringMatching(/^net:/)]);
+    expect(new Set([...namespaces, readlinkSync('/proc/self/ns/net')]).size).toBe(3);
+    const interfaces = 'console.log(Object.keys(require("node:os").networkInterfaces()).join())';
+    expect((await engine.exec(one.id, ['node', '-e', interfaces])).stdout).toBe('lo\n');
+    // Found by its name, where nothing listens.
+    expect(await get(one.id, `http://localhost:${upstream.port}/`)).toBe('FAILED ECONNREFUSED');
   });
 
   it('ends as the agent ends: its code, its output, its memory', async () => {
