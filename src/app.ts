@@ -9,7 +9,7 @@ import { healthHandler, metricsHandler, readyHandler, statusHandler } from './ap
 import type { Overrides } from './app/overrides.ts';
 import { registerSeeds } from './app/seeds.ts';
 import { type Wired, wire } from './app/wire.ts';
-import type { Config } from './config.ts';
+import { type Config, meansOf } from './config.ts';
 import { databaseFile } from './db/open.ts';
 import { createDb } from './db.ts';
 import { NanoClawError } from './errors.ts';
@@ -136,6 +136,7 @@ export function createApp(config: Config, log: Logger, overrides: Overrides = {}
       home: config.home,
       assistantName: config.assistantName,
       now: () => iso(clock.now()),
+      thinking: { defaults: config.thinking, means: meansOf(config) },
       reach,
     };
     if (simulator) registerSeeds(registry);

@@ -150,7 +150,7 @@ describe('the settings', () => {
     expect(load({ CLAUDE_CODE_OAUTH_TOKEN: 'o' }).credential).toEqual({ kind: 'oauth', value: 'o' });
     expect(load({ ANTHROPIC_API_KEY: 'k', AGENT_PROVIDER: 'offline' })).toMatchObject({
       provider: 'offline',
-      credential: null,
+      credential: { kind: 'apiKey', value: 'k' },
     });
     expect(load({ TELEGRAM_BOT_TOKEN: TOKEN, TELEGRAM_API_ROOT: 'http://127.0.0.1:1//' }).telegram).toEqual({
       token: TOKEN,
@@ -168,7 +168,7 @@ describe('the settings', () => {
         key: null,
         model: 'qwen3:8b',
         contextTokens: 32_768,
-        price: null,
+        prices: { models: {}, others: null },
       },
       limits: { senderPerMinute: 30, groupPerMinute: 90, turnsPerHour: 200 },
     });
@@ -177,24 +177,67 @@ describe('the settings', () => {
     ).toMatchObject({
       baseUrl: 'https://api.openai.com/v1',
       key: 'k',
-      price: '0.25/2',
+      prices: { models: {}, others: '0.25/2' },
     });
-    // A key alone is often there for other programs.
-    expect(load({ OPENAI_API_KEY: 'k' })).toMatchObject({ provider: 'offline', openai: null });
+    // A key alone is often there for other programs; a group may still choose it.
+    expect(load({ OPENAI_API_KEY: 'k' })).toMatchObject({ provider: 'offline', openai: { model: null } });
+    expect(load({ OPENAI_MODEL: 'x', ANTHROPIC_API_KEY: 'k' }).openai).toBeNull();
     const both = { ...OPENAI, ANTHROPIC_API_KEY: 'a' };
-    expect(load(both)).toMatchObject({ provider: 'claude', openai: null });
+    expect(load(both)).toMatchObject({ provider: 'claude', openai: { model: 'qwen3:8b' } });
     expect(load({ ...both, AGENT_PROVIDER: 'openai' })).toMatchObject({
       provider: 'openai',
-      credential: null,
+      credential: { kind: 'apiKey', value: 'a' },
     });
     expect(load({ ...OPENAI, AGENT_PROVIDER: 'offline' })).toMatchObject({
       provider: 'offline',
-      openai: null,
+      openai: { model: 'qwen3:8b' },
     });
-    for (const OPENAI_PRICE of ['cheap', '1', '1/', '-1/2', '1/2/3'])
+    expect(load({ ...OPENAI, OPENAI_PRICE: '0.25/2, gpt-5=1.25/10 ,a=b=0/1' }).openai?.prices).toEqual({
+      models: { 'gpt-5': '1.25/10', 'a=b': '0/1' },
+      others: '0.25/2',
+    });
+    for (const OPENAI_PRICE of ['cheap', '1', '1/', '-1/2', '1/2/3', '=1/2', '1/2,', '1/2,3/4', 'gpt-5=dear'])
       expect(problemsOf({ OPENAI_PRICE })).toEqual([
         expect.stringMatching(/^OPENAI_PRICE: expected US dollars/),
       ]);
+  });
+
+  it('say what groups think with that chose nothing', () => {
+    expect(load({}).thinking).toEqual({
+      provider: 'offline',
+      models: { claude: null, openai: null },
+      effort: null,
+      maxTurns: null,
+      maxThinking: null,
+    });
+    const asked = {
+      ANTHROPIC_API_KEY: 'k',
+      ANTHROPIC_MODEL: 'opus',
+      OPENAI_MODEL: 'gpt-5',
+      AGENT_EFFORT: 'high',
+      AGENT_MAX_TURNS: '40',
+      AGENT_MAX_THINKING: '0',
+    };
+    expect(load(asked).thinking).toEqual({
+      provider: 'claude',
+      models: { claude: 'opus', openai: 'gpt-5' },
+      effort: 'high',
+      maxTurns: 40,
+      maxThinking: 0,
+    });
+    expect(
+      problemsOf({
+        AGENT_EFFORT: 'much',
+        AGENT_MAX_TURNS: '0',
+        AGENT_MAX_THINKING: '1000',
+        ANTHROPIC_MODEL: 'the best',
+      }),
+    ).toEqual([
+      expect.stringMatching(/^ANTHROPIC_MODEL: expected the name of a model without spaces/),
+      'AGENT_EFFORT: expected one of: low, medium, high, xhigh, max',
+      expect.stringMatching(/^AGENT_MAX_TURNS: expected .* from 1 to 1000$/),
+      'AGENT_MAX_THINKING: expected 0, or 1024 to 128000 tokens of thinking before an answer',
+    ]);
   });
 
   it('let the daemon fail on purpose only with a simulator on loopback, and from the environment only', () => {

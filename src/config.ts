@@ -11,6 +11,7 @@ import { type OpenAiServer, openAiServer, providerOf } from './config/openai.ts'
 import { type LOG_LEVELS, type Settings, settingsSchema } from './config/settings.ts';
 import { messageOf, NanoClawError } from './errors.ts';
 import type { Failpoint } from './lib/failpoint.ts';
+import type { ThinkingDefaults, ThinkingMeans } from './policy/thinking.ts';
 import type { ProviderName, RuntimeName } from './types.ts';
 
 /** The host's model credential. Only the credential proxy reads `value`. */
@@ -26,12 +27,15 @@ export interface Config {
   configDir: string;
   telegram: { token: string | null; apiRoot: string };
   assistantName: string;
+  /** Of groups that chose none. */
   provider: ProviderName;
-  /** For Claude; null with another provider. */
+  /** For Claude; null: none is set. */
   credential: Credential | null;
   anthropicBaseUrl: string;
-  /** Null with another provider. */
+  /** Null: neither a server nor a key is named. */
   openai: OpenAiServer | null;
+  /** What groups think with that chose nothing. */
+  thinking: ThinkingDefaults;
   runtime: RuntimeName | 'auto';
   containerImage: string;
   /** What the image is built with. */
@@ -220,9 +224,16 @@ function toConfig(s: Settings, home: string, env: NodeJS.ProcessEnv): Config {
     },
     assistantName: s.ASSISTANT_NAME,
     provider,
-    credential: provider === 'claude' ? credential : null,
+    credential,
     anthropicBaseUrl: s.ANTHROPIC_BASE_URL.replace(/\/+$/, ''),
-    openai: provider === 'openai' ? openAiServer(s) : null,
+    openai: openAiServer(s),
+    thinking: {
+      provider,
+      models: { claude: s.ANTHROPIC_MODEL ?? null, openai: s.OPENAI_MODEL ?? null },
+      effort: s.AGENT_EFFORT ?? null,
+      maxTurns: s.AGENT_MAX_TURNS ?? null,
+      maxThinking: s.AGENT_MAX_THINKING ?? null,
+    },
     runtime: s.CONTAINER_RUNTIME,
     containerImage: s.CONTAINER_IMAGE,
     imageVariant: { browser: s.CONTAINER_BROWSER === 'yes' },
@@ -274,6 +285,12 @@ function toConfig(s: Settings, home: string, env: NodeJS.ProcessEnv): Config {
     failpoints: s.FAILPOINTS ?? [],
   });
 }
+
+/** What there is to think with, besides the offline agent. */
+export const meansOf = ({ credential, openai }: Pick<Config, 'credential' | 'openai'>): ThinkingMeans => ({
+  claude: credential !== null,
+  openai: openai !== null,
+});
 
 /** An API key wins over an OAuth token as in Claude Code; an auth token is for gateways and comes second. */
 function credentialOf(s: Settings): Credential | null {

@@ -98,6 +98,13 @@ export const turnFileSchema = z.object({
   drafts: z.boolean().optional(),
   /** Those that people have approved, as of now. */
   mcp: z.array(mcpServerSchema).optional(),
+  /** What to think with; without it the provider's own choice. */
+  model: z.string().min(1).max(200).optional(),
+  effort: z.enum(['low', 'medium', 'high', 'xhigh', 'max']).optional(),
+  /** Requests to the model within this turn. */
+  max_turns: z.number().int().min(1).optional(),
+  /** Tokens of thinking before an answer; 0: none. */
+  max_thinking: z.number().int().min(0).optional(),
 });
 export type TurnFile = z.infer<typeof turnFileSchema>;
 
@@ -301,8 +308,6 @@ export const agentEnvironmentSchema = z.object({
   OPENAI_MODEL: z.string().min(1).optional(),
   /** How many tokens prompt and answer may take together. */
   OPENAI_CONTEXT_TOKENS: z.coerce.number().int().min(4096).optional(),
-  /** US dollars for a million tokens in and out, as "0.5/1.5". */
-  OPENAI_PRICE: z.string().optional(),
 });
 export type AgentEnvironment = z.infer<typeof agentEnvironmentSchema>;
 

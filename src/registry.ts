@@ -13,6 +13,7 @@ import type { Reach } from './lib/failpoint.ts';
 import { projectRoot } from './lib/project-root.ts';
 import { ensureGroupFolders } from './mailbox/layout.ts';
 import { checkNetwork } from './policy/network.ts';
+import { NOTHING_CHOSEN, type ThinkingGround } from './policy/thinking.ts';
 import {
   type ChatJid,
   chatJid,
@@ -46,6 +47,8 @@ export interface RegistryOptions {
   home: string;
   assistantName: string;
   now: () => Iso;
+  /** What groups may choose to think with. Default: the offline agent alone. */
+  thinking?: ThinkingGround;
   reach?: Reach | undefined;
 }
 
@@ -156,6 +159,11 @@ export const groupRecord = (g: Group) => ({
   network: g.network,
   network_allow: g.networkAllow,
   ...choicesOf(g),
+  provider: g.provider,
+  model: g.model,
+  effort: g.effort,
+  max_turns: g.maxTurns,
+  max_thinking: g.maxThinking,
   added_at: g.addedAt,
 });
 
@@ -208,6 +216,7 @@ function validated({ assistantName, now }: RegistryOptions, input: NewGroup): Gr
     timezone: input.timezone ?? null,
     ...network.rules,
     ...DEFAULT_CHOICES,
+    ...NOTHING_CHOSEN,
     addedAt: now(),
     formerJid: null,
   };

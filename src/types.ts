@@ -47,8 +47,26 @@ export const DEFAULT_CHOICES = Object.fromEntries(
   Object.entries(GROUP_CHOICES).map(([key, words]) => [key, words[0]]),
 ) as GroupChoices;
 
+export type ProviderName = 'claude' | 'openai' | 'offline';
+export const PROVIDERS = ['claude', 'openai', 'offline'] as const satisfies readonly ProviderName[];
+/** How much work a model puts into an answer, from the least. */
+export const EFFORTS = ['low', 'medium', 'high', 'xhigh', 'max'] as const;
+export type Effort = (typeof EFFORTS)[number];
+
+/** What a group's agent thinks with; null: as the settings say for all. Bounds: policy/thinking.ts. */
+export interface Thinking {
+  provider: ProviderName | null;
+  /** As its provider calls it. */
+  model: string | null;
+  effort: Effort | null;
+  /** Requests to the model within one turn. */
+  maxTurns: number | null;
+  /** Tokens of thinking before an answer; 0: it does not think aloud. */
+  maxThinking: number | null;
+}
+
 /** A registered chat. */
-export interface Group extends GroupChoices {
+export interface Group extends GroupChoices, Thinking {
   chatJid: ChatJid;
   name: string;
   folder: Folder;
@@ -72,7 +90,6 @@ export type Conversation = number | null;
 export const conversationOf = (group: Pick<Group, 'topics'>, threadId: number | null): Conversation =>
   group.topics === 'together' ? null : (threadId ?? 0);
 
-export type ProviderName = 'claude' | 'openai' | 'offline';
 export type RuntimeName = 'docker' | 'process';
 
 /** The final answers to "what became of this message?". Described in docs/durability.md. */

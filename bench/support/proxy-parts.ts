@@ -58,12 +58,13 @@ export async function bareProxies(folder: string, upstream: string, token: strin
     hashToken(token),
     iso(Date.now()),
   );
+  const credential = { kind: 'apiKey', value: 'made-up-for-the-benchmark' } as const;
+  const server = { upstream: new URL(upstream), api: 'messages', credential } as const;
   const resolveToken = (hash: string) => db.agents.byToken(hash);
   const proxies = createAgentProxies({
     log: silentLogger(),
     model: {
-      upstream: new URL(upstream),
-      credential: { kind: 'apiKey', value: 'made-up-for-the-benchmark' },
+      serverOf: () => server,
       resolveToken,
       onCredentialFailure() {},
       rate: { perSecond: 1e6, burst: 1e6 },

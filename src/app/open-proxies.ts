@@ -3,11 +3,12 @@ import type { Config } from '../config.ts';
 import type { AuditNote } from '../db/audit.ts';
 import type { Db } from '../db.ts';
 import { type AgentProxies, createAgentProxies } from '../http/agent-proxies.ts';
+import type { ModelServer } from '../http/model-proxy.ts';
 import type { TokenHolder } from '../http/proxy-token.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../log.ts';
 import { whyNotConnect } from '../policy/network.ts';
-import { iso } from '../types.ts';
+import { iso, type ProviderName } from '../types.ts';
 import { createUsageCounter } from './model-usage.ts';
 
 export interface OpenProxiesOptions {
@@ -15,18 +16,28 @@ export interface OpenProxiesOptions {
   db: Db;
   clock: Clock;
   log: Logger;
-  /** The model does not accept the host's credential. */
-  credentialRefused: (detail: string) => void;
+  /** The provider's server does not accept the host's credential. */
+  credentialRefused: (provider: ProviderName, detail: string) => void;
   /** It does, for the first time since a refusal or the start. */
-  credentialWorks: () => void;
+  credentialWorks: (provider: ProviderName) => void;
 }
 
-/** Where the agents' model is, what it is asked, and with which credential. */
-function modelServer({ openai, anthropicBaseUrl, credential }: Config) {
-  if (!openai) return { upstream: new URL(anthropicBaseUrl), api: 'messages' as const, credential };
-  const { baseUrl, key } = openai;
-  const bearer = key === null ? null : { kind: 'authToken' as const, value: key };
-  return { upstream: new URL(baseUrl), api: 'chat' as const, credential: bearer };
+/** Where each provider's model is, what it is asked, and with which credential; null: it cannot be asked. */
+function modelServers({
+  openai,
+  anthropicBaseUrl,
+  credential,
+}: Config): Record<ProviderName, ModelServer | null> {
+  const key = openai?.key ?? null;
+  return {
+    claude: credential && { upstream: new URL(anthropicBaseUrl), api: 'messages', credential },
+    openai: openai && {
+      upstream: new URL(openai.baseUrl),
+      api: 'chat',
+      credential: key === null ? null : { kind: 'authToken', value: key },
+    },
+    offline: null,
+  };
 }
 
 export function openProxies(options: OpenProxiesOptions): AgentProxies {
@@ -37,21 +48,25 @@ export function openProxies(options: OpenProxiesOptions): AgentProxies {
   };
   const refused = ({ folder: group }: TokenHolder, action: string, detail: string): void =>
     note({ actor: `agent:${group}`, group, action, outcome: 'refused', detail });
+  const servers = modelServers(config);
+  /** One from before that was noted had the one that the settings named for all. */
+  const providerOf = ({ provider }: TokenHolder): ProviderName => provider ?? config.provider;
   const usage = createUsageCounter({ db, clock, log });
   const proxies = createAgentProxies({
     log,
     model: {
-      ...modelServer(config),
+      serverOf: (holder) => servers[providerOf(holder)],
       resolveToken: (hash) => db.agents.byToken(hash),
-      onCredentialFailure({ status, holder: { folder: group } }) {
+      onCredentialFailure({ status, holder }) {
+        const { folder: group } = holder;
         const detail = `the model server answered ${status}`;
         note({ actor: 'daemon', group, action: 'credential', outcome: 'failed', detail });
         // A 403 may concern one model or one feature; then the turn's own end tells.
         if (status === 401 && db.sqlite.open)
-          credentialRefused('the model refuses the credential (401): renew it in .env');
+          credentialRefused(providerOf(holder), 'the model refuses the credential (401): renew it in .env');
       },
-      onCredentialWorks() {
-        if (db.sqlite.open) credentialWorks();
+      onCredentialWorks(holder) {
+        if (db.sqlite.open) credentialWorks(providerOf(holder));
       },
       onUsed: ({ holder, use }) => usage.add(holder.folder, use),
       onRefused: ({ holder, reason }) => refused(holder, 'model_request', reason),

@@ -13,9 +13,10 @@ import { mountPlaces } from '../mounts/places.ts';
 import { type ChosenRuntime, chooseRuntime } from '../runtime/choose-runtime.ts';
 import { createTaskScheduler, type TaskScheduler } from '../task-scheduler.ts';
 import type { TaskRules } from '../tasks.ts';
-import type { ChatJid } from '../types.ts';
+import type { ChatJid, ProviderName } from '../types.ts';
 import { type Links, need } from './links.ts';
 import { openProxies } from './open-proxies.ts';
+import { thinkingOf } from './thinking-of.ts';
 import type { WireParts } from './wire.ts';
 import type { Chats } from './wire-chats.ts';
 
@@ -52,6 +53,10 @@ export function wireAgents(parts: AgentsParts): Agents {
   const { late } = links;
   const child = (component: string) => log.child({ component });
 
+  /** In words: which provider it is about, unless it is everybody's. */
+  const aboutProvider = (provider: ProviderName | null): string =>
+    provider === null || provider === config.provider ? '' : provider;
+
   const choose = () =>
     chooseRuntime(config, {
       clock,
@@ -64,8 +69,9 @@ export function wireAgents(parts: AgentsParts): Agents {
           db,
           clock,
           log: child('proxy'),
-          credentialRefused: (detail) => problems.report('credential', detail),
-          credentialWorks: () => problems.solved('credential'),
+          credentialRefused: (provider, detail) =>
+            problems.report('credential', detail, aboutProvider(provider)),
+          credentialWorks: (provider) => problems.solved('credential', aboutProvider(provider)),
         });
         late.proxies = proxies;
         return proxies;
@@ -89,18 +95,18 @@ export function wireAgents(parts: AgentsParts): Agents {
     cap: config.maxConcurrentContainers,
     warmBytes: config.warmBytes,
     idleTimeoutMs: config.idleTimeoutMs,
-    provider: config.provider,
     openai: config.openai,
     timezoneOf: (group) => group.timezone ?? config.timezone,
     extraMounts,
-    issueAccess: () => need(late.runtime).issueAccess(),
+    issueAccess: (provider) => need(late.runtime).issueAccess(provider),
     assistantName: config.assistantName,
     timeoutMs: config.containerTimeoutMs,
     memoryMb: config.containerMemoryMb,
     turnsPerHour: config.limits.turnsPerHour,
     sessionMaxIdleMs: config.sessions.maxIdleMs,
     zone: config.timezone,
-    costsNothing: config.openai !== null && config.openai.price === null,
+    ...thinkingOf(config, () => need(late.runtime).runtime.name),
+    aboutProvider,
     record: router.record,
     askMain: router.askMain,
     wakeDelivery: delivery.wake,

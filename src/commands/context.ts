@@ -1,5 +1,5 @@
 /** What every command needs: where the home is, how to print, how to reach the database. */
-import { type Config, loadConfig } from '../config.ts';
+import { type Config, loadConfig, meansOf } from '../config.ts';
 import { databaseFile, explainStorage, isStorageFailure } from '../db/open.ts';
 import { createDb, type Db } from '../db.ts';
 import { NanoClawError } from '../errors.ts';
@@ -65,4 +65,5 @@ export const registryOf = (db: Db, config: Config): RegistryOptions => ({
   home: config.home,
   assistantName: config.assistantName,
   now: () => iso(Date.now()),
+  thinking: { defaults: config.thinking, means: meansOf(config) },
 });

@@ -1,7 +1,15 @@
 /** The options of `groups set` for what is one of a few words. */
 import type { Command } from 'commander';
 import { NanoClawError } from '../errors.ts';
-import { GROUP_CHOICES, type GroupChoices } from '../types.ts';
+import {
+  chooseThinking,
+  OFFLINE_GROUND,
+  THINKING_KEYS,
+  type ThinkingAsked,
+  type ThinkingGround,
+  type ThinkingKey,
+} from '../policy/thinking.ts';
+import { EFFORTS, GROUP_CHOICES, type GroupChoices, PROVIDERS, type Thinking } from '../types.ts';
 
 const HELP: Record<keyof GroupChoices, string> = {
   format: 'how replies are shown: formatted (default), plain (as they were written) or rich',
@@ -12,11 +20,35 @@ const HELP: Record<keyof GroupChoices, string> = {
 };
 const KEYS = Object.keys(GROUP_CHOICES) as (keyof GroupChoices)[];
 
-export type ChoiceOptions = Partial<Record<keyof GroupChoices, string>>;
+const THINKING_HELP: Record<ThinkingKey, string> = {
+  provider: `what its agent thinks with: ${PROVIDERS.join(', ')} or default`,
+  model: 'which model, as its provider calls it, or default',
+  effort: `how much work goes into an answer: ${EFFORTS.join(', ')} or default`,
+  'max-turns': 'requests to the model within one turn, or default',
+  'max-thinking': 'tokens of thinking before an answer, 0 for none, or default',
+};
+const THINKING = Object.keys(THINKING_KEYS) as ThinkingKey[];
+
+export type ChoiceOptions = Partial<Record<keyof GroupChoices | keyof Thinking, string>>;
 
 export function choiceOptions(command: Command): Command {
   for (const key of KEYS) command.option(`--${key} <${key}>`, HELP[key]);
+  for (const key of THINKING) command.option(`--${key} <${key}>`, THINKING_HELP[key]);
   return command;
+}
+
+/** The same for what its agent thinks with. Throws GROUP_INVALID. */
+export function chosenThinking(
+  before: Thinking,
+  options: ChoiceOptions,
+  ground: ThinkingGround = OFFLINE_GROUND,
+): Thinking {
+  const asked: ThinkingAsked = {};
+  for (const key of THINKING) {
+    const value = options[THINKING_KEYS[key]];
+    if (value !== undefined) asked[key] = value;
+  }
+  return chooseThinking(before, asked, ground);
 }
 
 /** What is asked for, on what there was. Throws GROUP_INVALID. */

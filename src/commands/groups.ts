@@ -5,11 +5,12 @@ import { isTimezone } from '../config/settings.ts';
 import type { Db } from '../db.ts';
 import { NanoClawError } from '../errors.ts';
 import { checkNetwork, type NetworkRules } from '../policy/network.ts';
+import { describeThinks, thinksWith } from '../policy/thinking.ts';
 import { changeGroup, groupRecord, registerGroup, removeGroup } from '../registry.ts';
 import type { SenderRules } from '../sender-rules.ts';
 import type { Group } from '../types.ts';
 import { findGroup, type Output, print, readDb, registryOf, withDb } from './context.ts';
-import { type ChoiceOptions, choiceOptions, chosen } from './group-choices.ts';
+import { type ChoiceOptions, choiceOptions, chosen, chosenThinking } from './group-choices.ts';
 import { judgeMounts, MOUNT_HELP, type MountOptions } from './group-mounts.ts';
 import { describeSenders, senderRecord, sendersOf, setSenders } from './group-senders.ts';
 import { table } from './table.ts';
@@ -44,7 +45,7 @@ export function groupsCommand(program: Command): void {
             }
           : list.map((g) => record(db, rules, g));
         const rows = [
-          ['CHAT', 'NAME', 'FOLDER', 'TRIGGER', 'NETWORK', 'SENDERS', ''],
+          ['CHAT', 'NAME', 'FOLDER', 'TRIGGER', 'NETWORK', 'SENDERS', 'THINKS WITH', ''],
           ...list.map((g) => [
             g.chatJid,
             g.name,
@@ -52,9 +53,10 @@ export function groupsCommand(program: Command): void {
             g.requiresTrigger ? g.trigger : '(none needed)',
             g.network,
             describeSenders(rules, g),
+            describeThinks(thinksWith(g, config.thinking)),
             [g.isMain ? 'main' : '', pausedOf(db, g)].filter(Boolean).join(', '),
           ]),
-          ...others.map((c) => [c.chatJid, c.name, '-', '-', '-', '-', `not registered (${c.type})`]),
+          ...others.map((c) => [c.chatJid, c.name, '-', '-', '-', '-', '-', `not registered (${c.type})`]),
         ];
         print(
           options,
@@ -187,6 +189,7 @@ export function groupsCommand(program: Command): void {
               `--requires-trigger: expected yes or no, got "${needs}"`,
             );
           }
+          const registry = registryOf(db, config);
           const group: Group = {
             ...before,
             name: options.name ?? before.name,
@@ -196,8 +199,8 @@ export function groupsCommand(program: Command): void {
               options.timezone === 'default' ? null : (checkedZone(options.timezone) ?? before.timezone),
             ...network(before, options),
             ...chosen(before, options),
+            ...chosenThinking(before, options, registry.thinking),
           };
-          const registry = registryOf(db, config);
           // What may be refused comes first: then nothing has changed.
           const storeMounts = await judgeMounts(db, config, before, options, ACTOR);
           const senders = setSenders(registry, config, before, options, ACTOR);

@@ -9,12 +9,39 @@ export interface OpenAiServer {
   baseUrl: string;
   /** The host's key; null for a server that asks for none. Only the credential proxy reads it. */
   key: string | null;
-  model: string;
+  /** For groups that name none; null: those cannot think with it. */
+  model: string | null;
   /** How many tokens prompt and answer may take together. */
   contextTokens: number;
-  /** US dollars for a million tokens in and out, as "0.5/1.5"; null: not known. */
-  price: string | null;
+  prices: Prices;
 }
+
+/** US dollars for a million tokens in and out, as "0.5/1.5": of the models named, and of all others (null: not known). */
+export interface Prices {
+  models: Readonly<Record<string, string>>;
+  others: string | null;
+}
+
+const PRICE = /^\d{1,6}(\.\d{1,6})?\/\d{1,6}(\.\d{1,6})?$/;
+
+/** `0.25/2`, or a list such as `0.25/2, gpt-5=1.25/10`. Null: it is none. */
+export function parsePrices(text: string): Prices | null {
+  const models: Record<string, string> = {};
+  let others: string | null = null;
+  for (const entry of text.split(',').map((part) => part.trim())) {
+    const at = entry.lastIndexOf('=');
+    const [name, price] = [entry.slice(0, Math.max(0, at)).trim(), entry.slice(at + 1).trim()];
+    if (!PRICE.test(price) || (at >= 0 && name === '')) return null;
+    if (at < 0 && others !== null) return null;
+    if (at < 0) others = price;
+    else models[name] = price;
+  }
+  return { models, others };
+}
+
+/** What this model costs; null: not known. */
+export const priceOf = ({ models, others }: Prices, model: string | null): string | null =>
+  (model !== null && Object.hasOwn(models, model) ? models[model] : undefined) ?? others;
 
 /** The provider that the settings name, or that `auto` finds: Claude with a credential, else such a server with a model. */
 export function providerOf(
@@ -40,12 +67,14 @@ export function openAiProblems(s: Record<string, unknown>): string[] {
   return problems;
 }
 
-export function openAiServer(s: Settings): OpenAiServer {
+/** Null: the settings name none. */
+export function openAiServer(s: Settings): OpenAiServer | null {
+  if (!s.OPENAI_BASE_URL && !s.OPENAI_API_KEY) return null;
   return {
     baseUrl: (s.OPENAI_BASE_URL ?? OPENAI_PUBLIC_API).replace(/\/+$/, ''),
     key: s.OPENAI_API_KEY ?? null,
-    model: s.OPENAI_MODEL ?? '',
+    model: s.OPENAI_MODEL ?? null,
     contextTokens: s.OPENAI_CONTEXT_TOKENS,
-    price: s.OPENAI_PRICE ?? null,
+    prices: s.OPENAI_PRICE ?? { models: {}, others: null },
   };
 }

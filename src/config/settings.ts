@@ -1,7 +1,10 @@
 /** Every setting as text, and what it must be like. Who reads them is config.ts. */
 import { z } from 'zod';
 import { parseFailpoints } from '../lib/failpoint.ts';
+import { LEAST_THINKING, MODEL_PATTERN, MOST_THINKING, MOST_TURNS } from '../policy/thinking.ts';
+import { EFFORTS } from '../types.ts';
 import { backupEvery, DAY_MS, httpUrl, keepFor, oneOf, programWithArguments, whole } from './checks.ts';
+import { parsePrices } from './openai.ts';
 
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const;
 
@@ -14,6 +17,10 @@ export function isTimezone(zone: string): boolean {
     return false;
   }
 }
+
+const modelName = (like: string) =>
+  z.string().regex(MODEL_PATTERN, `expected the name of a model without spaces, like ${like}`);
+const THINKING_EXPECTED = `expected 0, or ${LEAST_THINKING} to ${MOST_THINKING} tokens of thinking before an answer`;
 
 /** Every setting, as text. Each key is described in .env.example; a test holds the two together. */
 export const settingsSchema = z.object({
@@ -33,21 +40,31 @@ export const settingsSchema = z.object({
   CLAUDE_CODE_OAUTH_TOKEN: z.string().optional(),
   ANTHROPIC_AUTH_TOKEN: z.string().optional(),
   ANTHROPIC_BASE_URL: httpUrl('the root of a Messages API').default('https://api.anthropic.com'),
+  ANTHROPIC_MODEL: modelName('opus or claude-sonnet-4-5').optional(),
   OPENAI_BASE_URL: httpUrl('the root of a chat completions API, with its /v1').optional(),
   OPENAI_API_KEY: z.string().optional(),
-  OPENAI_MODEL: z
-    .string()
-    .regex(/^[\x21-\x7e]{1,200}$/, 'expected the name of a model without spaces, like gpt-5-mini or qwen3:8b')
-    .optional(),
+  OPENAI_MODEL: modelName('gpt-5-mini or qwen3:8b').optional(),
   OPENAI_CONTEXT_TOKENS: whole(8192, 10_000_000, 'tokens of prompt and answer together').default(32_768),
   OPENAI_PRICE: z
     .string()
-    .regex(
-      /^\d{1,6}(\.\d{1,6})?\/\d{1,6}(\.\d{1,6})?$/,
-      'expected US dollars for a million tokens in and out, like 0.25/2',
-    )
+    .transform((text, context) => {
+      const prices = parsePrices(text);
+      if (prices !== null) return prices;
+      const message =
+        'expected US dollars for a million tokens in and out, like 0.25/2, or a list with models: 0.25/2, gpt-5=1.25/10';
+      context.addIssue({ code: 'custom', message });
+      return z.NEVER;
+    })
     .optional(),
   AGENT_PROVIDER: oneOf(['auto', 'claude', 'openai', 'offline']).default('auto'),
+  AGENT_EFFORT: oneOf(EFFORTS).optional(),
+  AGENT_MAX_TURNS: whole(1, MOST_TURNS, 'requests to the model within one turn').optional(),
+  AGENT_MAX_THINKING: z
+    .string()
+    .regex(/^\d{1,6}$/, THINKING_EXPECTED)
+    .transform(Number)
+    .refine((n) => n === 0 || (n >= LEAST_THINKING && n <= MOST_THINKING), THINKING_EXPECTED)
+    .optional(),
   CONTAINER_RUNTIME: oneOf(['auto', 'docker', 'process']).default('auto'),
   CONTAINER_IMAGE: z
     .string()

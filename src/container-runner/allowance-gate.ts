@@ -15,9 +15,10 @@ import {
   reservationFor,
 } from '../allowances.ts';
 import type { Allowance, Told } from '../db/allowances.ts';
-import type { Payer } from '../db/charges.ts';
+import { FREE, type Payer } from '../db/charges.ts';
 import type { TaskRun } from '../db/task-runs.ts';
 import type { Db } from '../db.ts';
+import type { Thinks } from '../policy/thinking.ts';
 import type { Router } from '../router.ts';
 import { type ChatJid, type Folder, type Group, iso } from '../types.ts';
 import { REASONS } from '../words.ts';
@@ -28,7 +29,8 @@ export interface AllowanceGateOptions {
   db: Db;
   /** Whose midnight is a day's. */
   zone: string;
-  costsNothing: boolean;
+  thinks: (group: Group) => Thinks;
+  priceOf: (thinks: Thinks) => string | null;
   timezoneOf: (group: Group) => string;
   record: Router['record'];
   askMain: Router['askMain'];
@@ -161,8 +163,9 @@ export function createAllowanceGate(options: AllowanceGateOptions): AllowanceGat
     },
     payer(group, person, taskId, nowMs) {
       const kept = reservationFor(db, db.allowances.all(), group.folder);
-      const reserved = options.costsNothing ? { usd: 0, tokens: kept?.tokens ?? 0 } : kept;
-      return { person, taskId, day: dayIn(nowMs, zone), reserved };
+      const price = options.priceOf(options.thinks(group));
+      const reserved = price === FREE ? { usd: 0, tokens: kept?.tokens ?? 0 } : kept;
+      return { person, taskId, day: dayIn(nowMs, zone), reserved, price };
     },
     isSpent(folder, nowMs) {
       const all = db.allowances.all();

@@ -3,20 +3,20 @@
  * A due task comes before messages, but not twice in a row while messages wait: neither starves.
  */
 import type { Payer } from '../db/charges.ts';
-import type { Session } from '../db/sessions.ts';
 import type { TaskRun } from '../db/task-runs.ts';
 import type { Turn } from '../db/turns.ts';
 import type { Db } from '../db.ts';
 import { lazily } from '../lib/lazily.ts';
 import type { Random } from '../lib/random.ts';
 import { groupPaths } from '../mailbox/layout.ts';
+import type { Thinks } from '../policy/thinking.ts';
 import { renderPrompt, renderTaskPrompt } from '../prompt.ts';
 import { PROTOCOL_VERSION, type TurnFile } from '../protocol.ts';
 import { describeSchedule, titleOf } from '../tasks.ts';
 import { askedIn, readTeam } from '../team.ts';
-import { conversationOf, type Group, iso, type TurnId, turnId } from '../types.ts';
+import { type Conversation, conversationOf, type Group, iso, type TurnId, turnId } from '../types.ts';
 import { pickBatch } from './batch.ts';
-import { type Conversed, conversationFor } from './conversation.ts';
+import { type Conversed, conversationFor, type Left } from './conversation.ts';
 import { isCounted } from './failure.ts';
 import { filesFor } from './turn-files.ts';
 import { type WaitingTopic, waitingTopics } from './waiting-topics.ts';
@@ -26,7 +26,7 @@ export interface Claimed {
   /** Complete but for the container, which is not known yet. */
   file: Omit<TurnFile, 'container'>;
   /** The conversation that was left for a fresh one. */
-  left: Session | null;
+  left: Left | null;
 }
 
 export interface ClaimContext {
@@ -43,6 +43,8 @@ export interface ClaimContext {
   mayBegin?: (topic: WaitingTopic) => boolean;
   /** False: not this run now. */
   mayRun?: (run: TaskRun) => boolean;
+  /** What the group's agent is to think with. */
+  thinks?: (group: Group) => Thinks;
   /** Who is charged with it. */
   payerOf?: (person: string | null, taskId: string | null) => Payer;
 }
@@ -75,7 +77,7 @@ function claimTask(context: ClaimContext, group: Group, run: TaskRun): Claimed |
   const attempt = run.attempt + 1;
   const at = iso(nowMs);
   const conversation = conversationOf(group, task.threadId);
-  const conversed = task.contextMode === 'isolated' ? ALONE : conversationFor(context, group, conversation);
+  const conversed = task.contextMode === 'isolated' ? ALONE : goneOnWith(context, group, conversation);
   db.turns.claim({
     id,
     chatJid: group.chatJid,
@@ -89,6 +91,7 @@ function claimTask(context: ClaimContext, group: Group, run: TaskRun): Claimed |
     toSeq: null,
     omitted: 0,
     sessionId: conversed.sessionId,
+    thinks: context.thinks?.(group),
     messages: [],
     repeats: run.turnId,
     askedAt: run.due,
@@ -124,7 +127,7 @@ function claimMessages(context: ClaimContext, group: Group, topic: WaitingTopic)
   const id = turnId(random.uuid());
   const attempt = nextAttempt(lastTry);
   const { messages, omitted, fromSeq, toSeq } = pickBatch(db, group.chatJid, topic, timezone);
-  const conversed = conversationFor(context, group, conversation);
+  const conversed = goneOnWith(context, group, conversation);
   db.turns.claim({
     id,
     chatJid: group.chatJid,
@@ -138,6 +141,7 @@ function claimMessages(context: ClaimContext, group: Group, topic: WaitingTopic)
     toSeq,
     omitted,
     sessionId: conversed.sessionId,
+    thinks: context.thinks?.(group),
     messages: messages.map((m) => m.seq),
     repeats: lastTry?.id ?? null,
     ...payer(context, messages.find((m) => m.forNina)?.sender ?? null, null),
@@ -173,11 +177,15 @@ function claimMessages(context: ClaimContext, group: Group, topic: WaitingTopic)
 const teamOf = ({ home }: ClaimContext, { folder }: Group) =>
   lazily(() => readTeam(groupPaths(home, folder)));
 
+const goneOnWith = (context: ClaimContext, group: Group, conversation: Conversation): Conversed =>
+  conversationFor({ ...context, provider: context.thinks?.(group).provider ?? null }, group, conversation);
+
 const ALONE: Conversed = { sessionId: null, left: null };
 
 const claimed = (turn: Turn, file: Claimed['file'], { left }: Conversed): Claimed => ({
   turn,
-  file: left === null ? file : { ...file, left_session: left.sessionId },
+  // Another provider could not read it.
+  file: left?.why === 'idle' ? { ...file, left_session: left.session.sessionId } : file,
   left,
 });
 
@@ -191,7 +199,7 @@ function stored(db: Db, id: TurnId): Turn {
 }
 
 function turnFile(
-  { assistantName, timezone }: ClaimContext,
+  { assistantName, timezone, thinks }: ClaimContext,
   group: Group,
   turn: Turn,
   work: Pick<TurnFile, 'prompt' | 'requests' | 'attachments'>,
@@ -212,8 +220,16 @@ function turnFile(
       ? { drafts: true }
       : {}),
     ...work,
+    ...(thinks ? thinkingFor(thinks(group)) : {}),
   };
 }
+
+const thinkingFor = ({ model, effort, maxTurns, maxThinking }: Thinks) => ({
+  ...(model === null ? {} : { model }),
+  ...(effort === null ? {} : { effort }),
+  ...(maxTurns === null ? {} : { max_turns: maxTurns }),
+  ...(maxThinking === null ? {} : { max_thinking: maxThinking }),
+});
 
 /** One more than the last, as long as that was given back; what is nobody's fault does not count. */
 function nextAttempt(last: Turn | null): number {

@@ -2,11 +2,12 @@
 import type { RunResult } from '../group-queue.ts';
 import type { Ipc } from '../ipc.ts';
 import type { Reach } from '../lib/failpoint.ts';
+import type { Lack, Thinks } from '../policy/thinking.ts';
 import type { Problems } from '../problems.ts';
 import type { AgentEvent } from '../protocol.ts';
 import type { Presence } from '../router/presence.ts';
 import type { Router } from '../router.ts';
-import type { ChatJid, Conversation, Folder, Group, TurnId } from '../types.ts';
+import type { ChatJid, Conversation, Folder, Group, ProviderName, TurnId } from '../types.ts';
 import type { PoolOptions } from './pool.ts';
 
 export interface ContainerRunnerOptions
@@ -21,8 +22,12 @@ export interface ContainerRunnerOptions
   sessionMaxIdleMs: number | null;
   /** The zone in which a day of usage begins. */
   zone: string;
-  /** The model's server has no price: turns are charged with no money, whatever the proxy counts. */
-  costsNothing: boolean;
+  /** What is missing for a group's agent to think; null: nothing. */
+  lackOf: (group: Group) => Lack | null;
+  /** USD for a million tokens in and out ("0.25/2") of what is thought with, as far as the host knows it; null: its agent says it. */
+  priceOf: (thinks: Thinks) => string | null;
+  /** The subject of a problem with this provider: empty for the one that the settings name. */
+  aboutProvider: (provider: ProviderName | null) => string;
   record: Router['record'];
   askMain: Router['askMain'];
   wakeDelivery: (jid: ChatJid) => void;

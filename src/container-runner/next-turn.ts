@@ -1,9 +1,9 @@
 /**
  * What may this chat's next turn be, if any? In the order of asking: is it registered, does something wait, does each topic wait
- * for another attempt, for the group's hour's limit, for an allowance or for its files, can agents run at all; then the claim.
+ * for another attempt, for the group's hour's limit, for an allowance or for its files, is there a model for it, can agents run at
+ * all; then the claim.
  * Nothing is counted before it.
  */
-import type { Session } from '../db/sessions.ts';
 import type { TaskRun } from '../db/task-runs.ts';
 import type { Turn } from '../db/turns.ts';
 import { messageOf, NanoClawError } from '../errors.ts';
@@ -16,6 +16,8 @@ import { REASONS } from '../words.ts';
 import type { AllowanceGate } from './allowance-gate.ts';
 import { type Claimed, claimNext } from './claim.ts';
 import type { ContainerRunnerOptions } from './contract.ts';
+import type { Left } from './conversation.ts';
+import { createLacking } from './lacking.ts';
 import type { McpGate } from './mcp-gate.ts';
 import type { Agent, Pool } from './pool.ts';
 import { stageFor } from './stage.ts';
@@ -51,6 +53,7 @@ export type Next = Claim | { instead: RunResult };
 export function createNextTurn(options: NextTurnOptions): (jid: ChatJid) => Promise<Next> {
   const { db, clock, log, allowances } = options;
   const turnLimit = createTurnLimit(options);
+  const lacking = createLacking(options);
   const limitMs = (group: Group, { lastTry }: WaitingTopic): number =>
     turnLimit.waitMs(group, clock.now(), lastTry);
 
@@ -71,6 +74,7 @@ export function createNextTurn(options: NextTurnOptions): (jid: ChatJid) => Prom
     options.giveBack(jid);
     const wait = waitOf(group);
     if (wait !== null) return { instead: wait };
+    if (lacking.holds(group, clock.now())) return { instead: 'idle' };
     const agent = await warmAgent(group);
     try {
       if (!agent) await options.runtime().prepare();
@@ -123,9 +127,12 @@ export function createNextTurn(options: NextTurnOptions): (jid: ChatJid) => Prom
   }
 
   /** In the claim's transaction, so it is said once. */
-  function tellLeft({ id, chatJid, threadId }: Turn, { usedAt }: Session, nowMs: number): void {
+  function tellLeft({ id, chatJid, threadId }: Turn, { session, why }: Left, nowMs: number): void {
     const words = db.languages.wordsFor(chatJid);
-    const text = words.idleSession(words.duration(nowMs - Date.parse(usedAt)));
+    const text =
+      why === 'provider'
+        ? words.otherProvider
+        : words.idleSession(words.duration(nowMs - Date.parse(session.usedAt)));
     options.record({ chatJid, threadId, turnId: id, replyTo: null, text });
     db.afterCommit(() => options.wakeDelivery(chatJid));
   }

@@ -11,6 +11,7 @@ import type { Random } from '../lib/random.ts';
 import type { Logger } from '../log.ts';
 import { ensureGroupFolders } from '../mailbox/layout.ts';
 import type { ExtraMounts, Given } from '../mounts/extra-mounts.ts';
+import type { Thinks } from '../policy/thinking.ts';
 import type { AgentContainer, AgentExit, AgentLaunch, AgentRuntime } from '../runtime/agent-runtime.ts';
 import { type Folder, type Group, iso, type ProviderName } from '../types.ts';
 import type { Leave, StartGate } from './start-gate.ts';
@@ -24,6 +25,8 @@ export interface Agent {
   idleTimer?: Timer;
   /** Which extra mounts it has; it is not given another turn when they are not the group's any more. */
   readonly mounts: string;
+  /** What it can think with; null: nobody has noted it. Another needs another agent. */
+  readonly provider: ProviderName | null;
   /** For its first turn. */
   notes: readonly string[];
   /** It has shown that it works: another one may start. */
@@ -50,11 +53,11 @@ export interface PoolOptions {
   warmBytes: number;
   startGate: Pick<StartGate, 'enter'>;
   idleTimeoutMs: number;
-  provider: ProviderName;
+  thinks: (group: Group) => Thinks;
   openai?: AgentLaunch['openai'];
   timezoneOf: (group: Group) => string;
   /** What a new agent may reach through the daemon, and its own token for it. */
-  issueAccess: () => AgentAccess;
+  issueAccess: (provider: ProviderName) => AgentAccess;
   extraMounts: Pick<ExtraMounts, 'forGroup' | 'tell' | 'changed'>;
   onStarted: (folder: Folder) => void;
   onExit: (agent: Agent, exit: AgentExit) => void;
@@ -79,7 +82,7 @@ export interface Pool {
   knows(containerName: string): boolean;
   /** The runtime has no such container, and nobody told us of its end. */
   lost(agent: Agent): void;
-  /** Closes idle agents whose extra mounts are not allowed any more, or not the same. */
+  /** Closes idle agents whose extra mounts are not allowed any more, or not the same, or whose provider is not the group's. */
   closeOutdated(): Promise<void>;
   /** The group's agent, marked busy, if it has one that can take a turn at once; else null. */
   acquireWarm(group: Group): Promise<Agent | null>;
@@ -107,10 +110,14 @@ export function createPool(options: PoolOptions): Pool {
   function warmFor(group: Group, given: Given): Agent | null {
     const warm = agents.get(group.folder);
     if (!warm || warm.state === 'closing' || warm.mounts !== given.key) return null;
+    if (!suits(warm, group)) return null;
     warm.idleTimer?.cancel();
     warm.state = 'busy';
     return warm;
   }
+
+  const suits = ({ provider }: Agent, group: Group | null): boolean =>
+    provider === null || group === null || provider === options.thinks(group).provider;
 
   async function acquire(group: Group): Promise<Agent> {
     const given = await options.extraMounts.forGroup(group, isolates(options.runtime()));
@@ -139,12 +146,13 @@ export function createPool(options: PoolOptions): Pool {
     const paths = ensureGroupFolders(options.home, group.folder);
     const name = `nanoclaw-${group.folder}-${Buffer.from(random.bytes(4)).toString('hex')}`;
     const runtime = options.runtime();
-    const { token, tokenSha256, modelUrl } = options.issueAccess();
+    const { provider } = options.thinks(group);
+    const { token, tokenSha256, modelUrl } = options.issueAccess(provider);
     const launch: AgentLaunch = {
       name,
       folder: group.folder,
       isMain: group.isMain,
-      provider: options.provider,
+      provider,
       groupDir: paths.groupDir,
       globalDir: paths.globalDir,
       mailboxDir: paths.mailbox,
@@ -156,7 +164,7 @@ export function createPool(options: PoolOptions): Pool {
       openai: options.openai ?? null,
       timezone: options.timezoneOf(group),
     };
-    db.agents.containerStarted(name, group.folder, runtime.name, tokenSha256, iso(clock.now()));
+    db.agents.containerStarted(name, group.folder, runtime.name, tokenSha256, iso(clock.now()), provider);
     db.mounts.setGiven(name, given.key);
     options.extraMounts.tell(group, given);
     options.onStarted(group.folder);
@@ -196,6 +204,7 @@ export function createPool(options: PoolOptions): Pool {
       state: 'busy',
       idleSince: clock.monotonic(),
       mounts: db.mounts.given(container.name),
+      provider: db.agents.providerOf(container.name),
       notes: [],
       begun() {},
     };
@@ -240,14 +249,14 @@ export function createPool(options: PoolOptions): Pool {
     agent.state = 'idle';
     agent.idleSince = clock.monotonic();
     agent.idleTimer = clock.after(options.idleTimeoutMs, () => void close(agent));
-    if (agent.mounts !== '') void closeIfOutdated(agent);
+    if (agent.mounts !== '' || !suits(agent, db.groups.byFolder(agent.folder))) void closeIfOutdated(agent);
     warmth.rests(agent);
   }
 
   async function closeIfOutdated(agent: Agent): Promise<void> {
     const group = db.groups.byFolder(agent.folder);
     const given = group && (await options.extraMounts.forGroup(group, isolates(options.runtime())));
-    if (agent.state !== 'idle' || given?.key === agent.mounts) return;
+    if (agent.state !== 'idle' || (given?.key === agent.mounts && suits(agent, group))) return;
     log.info({ event: 'agent_outdated', group: agent.folder, container: agent.container.name });
     await close(agent);
   }

@@ -12,7 +12,7 @@ import type { Logger } from '../log.ts';
 import type { ProblemKind, Problems } from '../problems.ts';
 import { type AgentEvent, SILENT_ACTIVITIES, type Usage } from '../protocol.ts';
 import type { Router } from '../router.ts';
-import { type ChatJid, type Group, iso } from '../types.ts';
+import { type ChatJid, type Group, iso, type ProviderName } from '../types.ts';
 import type { Words } from '../words.ts';
 import { type Failure, HANDLING, type Next, nextStep, noticeFor, sentenceFor } from './failure.ts';
 import type { McpGate } from './mcp-gate.ts';
@@ -36,6 +36,8 @@ export interface SettlementOptions {
   /** Something that only the operator can put right was met, or was not met any more. In the caller's transaction. */
   problems: Pick<Problems, 'report' | 'solved'>;
   mcp: Pick<McpGate, 'report'>;
+  /** The subject of a problem with this provider: empty for the one that the settings name. */
+  aboutProvider: (provider: ProviderName | null) => string;
 }
 
 export interface Settlement {
@@ -93,7 +95,7 @@ export function createSettlement(options: SettlementOptions): Settlement {
 
   function noteSession(turn: Turn, sessionId: string, fresh: boolean): void {
     if (taskOf(db, turn)?.task.contextMode === 'isolated') return; // its conversation ends with it
-    db.sessions.set(turn.folder, turn.conversation, sessionId, now());
+    db.sessions.set(turn.folder, turn.conversation, sessionId, now(), turn.provider);
     if (!fresh) return;
     const details = { event: 'session_replaced', group: turn.folder, turn: turn.id };
     log.warn(details, 'the session was gone; a fresh one was begun');
@@ -109,8 +111,8 @@ export function createSettlement(options: SettlementOptions): Settlement {
     if (parts > 0) options.beginDelivery(chatJid);
     taskEnded(outcomes(), turn, gated ? 'gated' : parts === 0 ? 'quiet' : 'ok', usage);
     if (!gated && !scripted) {
-      options.problems.solved('credential');
-      options.problems.solved('quota');
+      options.problems.solved('credential', options.aboutProvider(turn.provider));
+      options.problems.solved('quota', options.aboutProvider(turn.provider));
     }
     options.problems.solved('workspace', turn.folder);
     options.problems.solved('network', turn.folder);
@@ -158,7 +160,7 @@ export function createSettlement(options: SettlementOptions): Settlement {
     return db.transaction((): RunResult => {
       leaveSession(turn, failure);
       const { problem } = HANDLING[failure.code];
-      if (problem) options.problems.report(problem, failure.message, GROUPS_OWN.has(problem) ? folder : '');
+      if (problem) options.problems.report(problem, failure.message, subjectOf(problem, turn));
       if (retryInMs === null) return failForGood(turn, failure, usage);
       const retryAt = retryInMs === 0 ? null : iso(nowMs + retryInMs);
       if (!db.turns.finish(id, 'retried', now(), failure, usage, retryAt)) return 'again';
@@ -170,6 +172,11 @@ export function createSettlement(options: SettlementOptions): Settlement {
       // What else waits in the chat, in another topic or as a task, need not wait with it: the next run sees what is due.
       return 'again';
     });
+  }
+
+  function subjectOf(problem: ProblemKind, { folder, provider }: Turn): string {
+    if (GROUPS_OWN.has(problem)) return folder;
+    return problem === 'credential' || problem === 'quota' ? options.aboutProvider(provider) : '';
   }
 
   /** What could not be resumed, or is too long, is not resumed again. An isolated task never was in the conversation. */

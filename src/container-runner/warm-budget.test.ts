@@ -46,15 +46,8 @@ function pool(options: { cap: number; warmMb: number; launching?: number }) {
 
   function addAgent(folder: string, state: Agent['state'], idleSince: number): Agent {
     const container = { name: `nanoclaw-${folder}` } as Agent['container'];
-    const agent: Agent = {
-      container,
-      folder: folder as Folder,
-      state,
-      idleSince,
-      mounts: '',
-      notes: [],
-      begun() {},
-    };
+    const common = { mounts: '', provider: null, notes: [], begun() {} };
+    const agent: Agent = { container, folder: folder as Folder, state, idleSince, ...common };
     living.push(agent);
     return agent;
   }

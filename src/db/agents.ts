@@ -1,18 +1,23 @@
 /** What belongs to agents: their containers and commands. */
-import type { Folder, Iso } from '../types.ts';
+import { type Folder, type Iso, PROVIDERS, type ProviderName } from '../types.ts';
 import type { Sqlite } from './open.ts';
+
+const known = (name: string | null): ProviderName | null => PROVIDERS.find((one) => one === name) ?? null;
 
 export function agentRepository(db: Sqlite) {
   const started = db.prepare(
-    'INSERT INTO containers (name, group_folder, runtime, token_sha256, started_at) VALUES (?, ?, ?, ?, ?)',
+    'INSERT INTO containers (name, group_folder, runtime, token_sha256, started_at, provider) VALUES (?, ?, ?, ?, ?, ?)',
   );
   const engineId = db.prepare('UPDATE containers SET engine_id = ? WHERE name = ?');
   const ended = db.prepare('UPDATE containers SET ended_at = ? WHERE name = ? AND ended_at IS NULL');
-  const byToken = db.prepare<[string], { name: string; group_folder: string }>(
-    'SELECT name, group_folder FROM containers WHERE token_sha256 = ? AND ended_at IS NULL',
+  const byToken = db.prepare<[string], { name: string; group_folder: string; provider: string | null }>(
+    'SELECT name, group_folder, provider FROM containers WHERE token_sha256 = ? AND ended_at IS NULL',
   );
   const live = db
     .prepare<[], string>('SELECT name FROM containers INDEXED BY containers_live WHERE ended_at IS NULL')
+    .pluck();
+  const providerOf = db
+    .prepare<[string], string | null>('SELECT provider FROM containers WHERE name = ?')
     .pluck();
   const command = db.prepare<[string, string], { outcome: string; reason: string | null }>(
     'SELECT outcome, reason FROM ipc_commands WHERE group_folder = ? AND id = ?',
@@ -41,8 +46,9 @@ export function agentRepository(db: Sqlite) {
       runtime: string,
       tokenSha256: string | null,
       at: Iso,
+      provider: ProviderName | null = null,
     ): void {
-      started.run(name, folder, runtime, tokenSha256, at);
+      started.run(name, folder, runtime, tokenSha256, at, provider);
     },
     setEngineId(name: string, id: string): void {
       engineId.run(id, name);
@@ -51,10 +57,16 @@ export function agentRepository(db: Sqlite) {
     containerEnded(name: string, at: Iso): void {
       ended.run(at, name);
     },
-    byToken(tokenSha256: string): { container: string; folder: Folder } | null {
+    /** `provider`: null for one from before that was noted. */
+    byToken(
+      tokenSha256: string,
+    ): { container: string; folder: Folder; provider: ProviderName | null } | null {
       const row = byToken.get(tokenSha256);
-      return row ? { container: row.name, folder: row.group_folder as Folder } : null;
+      if (!row) return null;
+      return { container: row.name, folder: row.group_folder as Folder, provider: known(row.provider) };
     },
+    /** What the container was started for; null: nobody has noted it. */
+    providerOf: (name: string): ProviderName | null => known(providerOf.get(name) ?? null),
     liveContainers: (): string[] => live.all(),
     /** What became of this command when it was taken before; null when it is new. */
     command: (folder: Folder, id: string): { outcome: string; reason: string | null } | null =>

@@ -1,8 +1,9 @@
 /**
  * What a turn costs: something is kept for it of the allowances at its claim, and it is charged when it ends, whatever its end.
  * Both in the caller's transaction.
- * Tokens: the larger of what its agent reports, which a container may make smaller, and what the proxy counted meanwhile. Money: what
- * the agent reports; where that is nothing although the model was asked, what was kept.
+ * Tokens: the larger of what its agent reports, which a container may make smaller, and what the proxy counted meanwhile. Money: those
+ * tokens at the price that was noted at the claim; where there is none, what the agent reports; where that is nothing although the
+ * model was asked, what was kept.
  */
 import type { Usage } from '../protocol.ts';
 import type { Folder, Iso, TurnId } from '../types.ts';
@@ -18,7 +19,12 @@ export interface Payer {
   day: string;
   /** Null: there are no allowances. No dollars: the model costs nothing. */
   reserved: Reservation | null;
+  /** USD for a million tokens in and out, as "0.25/2"; null: the agent says what the turn costs. */
+  price?: string | null;
 }
+
+/** The price of a model that costs no money, or whose price nobody has said. */
+export const FREE = '0/0';
 
 export interface Reservation {
   usd: number;
@@ -56,6 +62,12 @@ interface Owner {
   taskId: string | null;
   reservedUsd: number | null;
   began: number;
+  price: string | null;
+}
+
+function costAt(price: string, input: number, output: number): number {
+  const [inUsd = 0, outUsd = 0] = price.split('/').map(Number);
+  return (input * inUsd + output * outUsd) / 1_000_000;
 }
 
 export function chargeRepository(db: Sqlite, usage: UsageRepository = usageRepository(db)) {
@@ -64,11 +76,11 @@ export function chargeRepository(db: Sqlite, usage: UsageRepository = usageRepos
      WHERE group_folder = ? AND charged_usd IS NOT NULL ORDER BY seq DESC LIMIT ${MEAN_OF}`,
   );
   const reserve = db.prepare(
-    'UPDATE turns SET person = ?, task_id = ?, day = ?, reserved_usd = ?, reserved_tokens = ? WHERE id = ?',
+    'UPDATE turns SET person = ?, task_id = ?, day = ?, reserved_usd = ?, reserved_tokens = ?, price = ? WHERE id = ?',
   );
   const owner = db.prepare<[string], Owner>(
     `SELECT group_folder AS folder, coalesce(day, substr(queued_at, 1, 10)) AS day, person, task_id AS taskId,
-       reserved_usd AS reservedUsd, started_at IS NOT NULL AS began FROM turns WHERE id = ?`,
+       reserved_usd AS reservedUsd, started_at IS NOT NULL AS began, price FROM turns WHERE id = ?`,
   );
   const note = db.prepare('UPDATE turns SET charged_usd = ?, charged_tokens = ? WHERE id = ?');
 
@@ -89,17 +101,25 @@ export function chargeRepository(db: Sqlite, usage: UsageRepository = usageRepos
   return {
     expected,
     /** The turn was claimed. */
-    begin(id: TurnId, folder: Folder, { person, taskId, day, reserved }: Payer, at: Iso): void {
+    begin(id: TurnId, folder: Folder, { person, taskId, day, reserved, price = null }: Payer, at: Iso): void {
       // What an agent asked between its turns is nobody's, but not free.
       const { input, output } = usage.takeUncharged(folder, at);
       if (input + output > 0) {
         const { usd, tokens } = expected(folder);
-        const price = reserved?.usd === 0 ? 0 : usd / tokens;
-        const cost = Math.min(MOST.usd, price * (input + output));
+        const cost = Math.min(
+          MOST.usd,
+          price === null ? (usd / tokens) * (input + output) : costAt(price, input, output),
+        );
         const used = { turns: 0, input_tokens: input, output_tokens: output, cost_usd: cost };
         usage.charge({ folder, day, person: '', taskId: '' }, used);
       }
-      reserve.run(person, taskId, day, reserved?.usd ?? null, reserved?.tokens ?? null, id);
+      reserve.run(person, taskId, day, reserved?.usd ?? null, reserved?.tokens ?? null, price, id);
+    },
+    /** What its agent reports, with the cost that the host knows where it does. */
+    priced(id: TurnId, reported: Usage): Usage {
+      const price = owner.get(id)?.price ?? null;
+      if (price === null) return reported;
+      return { ...reported, cost_usd: costAt(price, reported.input_tokens, reported.output_tokens) };
     },
     /** The turn has ended, for the first time. */
     settle(id: TurnId, said: Usage | null, at: Iso): void {
@@ -111,8 +131,12 @@ export function chargeRepository(db: Sqlite, usage: UsageRepository = usageRepos
       const reported = believed(said, seen, isWatched);
       const input = Math.max(seen.input, Math.min(MOST.tokens, reported?.input_tokens ?? 0));
       const output = Math.max(seen.output, Math.min(MOST.tokens, reported?.output_tokens ?? 0));
-      let cost = Math.min(MOST.usd, reported?.cost_usd ?? 0);
-      if (cost === 0 && seen.input + seen.output > 0) cost = turn.reservedUsd ?? expected(folder).usd;
+      let cost = Math.min(
+        MOST.usd,
+        turn.price === null ? (reported?.cost_usd ?? 0) : costAt(turn.price, input, output),
+      );
+      if (turn.price === null && cost === 0 && seen.input + seen.output > 0)
+        cost = turn.reservedUsd ?? expected(folder).usd;
       const isFree = cost === 0 && input + output === 0;
       if (isFree && !turn.began) return;
       if (!isFree) note.run(cost, input + output, id);

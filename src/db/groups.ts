@@ -2,12 +2,15 @@
 import {
   type ChatInfo,
   type ChatJid,
+  EFFORTS,
   type Folder,
   GROUP_CHOICES,
   type Group,
   type GroupChoices,
   type Iso,
   NETWORK_POLICIES,
+  PROVIDERS,
+  type Thinking,
 } from '../types.ts';
 import { groupMove } from './group-move.ts';
 import type { Sqlite } from './open.ts';
@@ -19,19 +22,28 @@ export interface KnownChat extends ChatInfo {
   folder: Folder | null;
 }
 
-type GroupRow = Record<keyof GroupChoices, string> & {
-  chat_jid: string;
-  name: string;
-  folder: string;
-  trigger: string;
-  requires_trigger: number;
-  is_main: number;
-  timezone: string | null;
-  network: string;
-  network_allow: string;
-  added_at: string;
-  former_jid: string | null;
-};
+interface ThinkingRow {
+  provider: string | null;
+  model: string | null;
+  effort: string | null;
+  max_turns: number | null;
+  max_thinking: number | null;
+}
+
+type GroupRow = Record<keyof GroupChoices, string> &
+  ThinkingRow & {
+    chat_jid: string;
+    name: string;
+    folder: string;
+    trigger: string;
+    requires_trigger: number;
+    is_main: number;
+    timezone: string | null;
+    network: string;
+    network_allow: string;
+    added_at: string;
+    former_jid: string | null;
+  };
 
 interface ChatRow {
   chat_jid: string;
@@ -65,6 +77,7 @@ const toGroup = (row: GroupRow): Group => ({
   timezone: row.timezone,
   ...networkOf(row),
   ...choicesOf(row),
+  ...thinkingOf(row),
   addedAt: row.added_at as Iso,
   formerJid: row.former_jid as ChatJid | null,
 });
@@ -80,6 +93,18 @@ const choicesOf = (row: GroupRow): GroupChoices =>
     ]),
   ) as unknown as GroupChoices;
 
+/** A word that nobody knows counts as not chosen. */
+const thinkingOf = (row: ThinkingRow): Thinking => ({
+  provider: PROVIDERS.find((one) => one === row.provider) ?? null,
+  model: row.model,
+  effort: EFFORTS.find((one) => one === row.effort) ?? null,
+  maxTurns: row.max_turns,
+  maxThinking: row.max_thinking,
+});
+/** As they stand in a row. */
+const THINKING = ['provider', 'model', 'effort', 'max_turns', 'max_thinking'] as const;
+const thinkingIn = (g: Thinking) => [g.provider, g.model, g.effort, g.maxTurns, g.maxThinking];
+
 /** A row that somebody has damaged by hand opens nothing. */
 function networkOf(row: GroupRow): Pick<Group, 'network' | 'networkAllow'> {
   try {
@@ -94,7 +119,7 @@ function networkOf(row: GroupRow): Pick<Group, 'network' | 'networkAllow'> {
 }
 
 const COLUMNS = `chat_jid, name, folder, "trigger", requires_trigger, is_main, timezone, network, network_allow,
-  added_at, former_jid, ${CHOICES.join(', ')}`;
+  added_at, former_jid, ${[...CHOICES, ...THINKING].join(', ')}`;
 
 export function groupRepository(db: Sqlite) {
   const byJid = db.prepare<[string], GroupRow>(`SELECT ${COLUMNS} FROM registered_groups WHERE chat_jid = ?`);
@@ -111,11 +136,11 @@ export function groupRepository(db: Sqlite) {
   // What was said before the registration is not Nina's business: she is shown only what came after.
   const insert = db.prepare(
     `INSERT INTO registered_groups (${COLUMNS}, shown_seq)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ${CHOICES.map(() => '?').join(', ')}, (SELECT coalesce(max(seq), 0) FROM messages))`,
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ${[...CHOICES, ...THINKING].map(() => '?').join(', ')}, (SELECT coalesce(max(seq), 0) FROM messages))`,
   );
   const update = db.prepare(
     `UPDATE registered_groups SET name = ?, "trigger" = ?, requires_trigger = ?, timezone = ?, network = ?, network_allow = ?,
-       ${CHOICES.map((key) => `${key} = ?`).join(', ')} WHERE chat_jid = ?`,
+       ${[...CHOICES, ...THINKING].map((key) => `${key} = ?`).join(', ')} WHERE chat_jid = ?`,
   );
   const remove = db.prepare('DELETE FROM registered_groups WHERE chat_jid = ?');
   const seen = db.prepare(
@@ -166,12 +191,13 @@ export function groupRepository(db: Sqlite) {
         g.addedAt,
         g.formerJid,
         ...CHOICES.map((key) => g[key]),
+        ...thinkingIn(g),
       );
       takeTasks.run(g.chatJid, g.folder);
     },
     update(g: Group): void {
       const allow = JSON.stringify(g.networkAllow);
-      const choices = CHOICES.map((key) => g[key]);
+      const choices = [...CHOICES.map((key) => g[key]), ...thinkingIn(g)];
       update.run(g.name, g.trigger, +g.requiresTrigger, g.timezone, g.network, allow, ...choices, g.chatJid);
     },
     remove: (jid: ChatJid): boolean => remove.run(jid).changes > 0,

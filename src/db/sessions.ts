@@ -1,6 +1,6 @@
 /** The groups' conversations: one for the group and, where topics have their own, one for each (thread_id 0: General, or the group's). */
 import type { Context } from '../protocol.ts';
-import type { Folder, Iso, TurnId } from '../types.ts';
+import { type Folder, type Iso, PROVIDERS, type ProviderName, type TurnId } from '../types.ts';
 import type { Sqlite } from './open.ts';
 
 export interface Session {
@@ -12,6 +12,8 @@ export interface Session {
   usedAt: Iso;
   /** Turns that have told how full it is. */
   turns: number;
+  /** Who alone can go on with it; null: nobody has noted it. */
+  provider: ProviderName | null;
   /** How full it is; null: nobody has said. */
   context: Context | null;
 }
@@ -27,10 +29,11 @@ interface Row {
   compactAt: number | null;
   instructions: number | null;
   tools: number | null;
+  provider: string | null;
 }
 
 const COLUMNS = `session_id, thread_id, began_at, updated_at, turns, context_tokens AS tokens, context_window AS window,
-  context_compact_at AS compactAt, context_instructions AS instructions, context_tools AS tools`;
+  context_compact_at AS compactAt, context_instructions AS instructions, context_tools AS tools, provider`;
 
 function toSession(row: Row): Session {
   const { session_id, tokens, window, compactAt, instructions, tools } = row;
@@ -40,6 +43,7 @@ function toSession(row: Row): Session {
     beganAt: row.began_at as Iso | null,
     usedAt: row.updated_at as Iso,
     turns: row.turns,
+    provider: PROVIDERS.find((one) => one === row.provider) ?? null,
     context:
       tokens === null || window === null
         ? null
@@ -60,9 +64,9 @@ export function sessionRepository(db: Sqlite) {
     `SELECT ${COLUMNS} FROM sessions WHERE group_folder = ? ORDER BY thread_id`,
   );
   const set = db.prepare(
-    `INSERT INTO sessions (group_folder, thread_id, session_id, updated_at, began_at) VALUES (?, ?, ?, ?, ?)
+    `INSERT INTO sessions (group_folder, thread_id, session_id, updated_at, began_at, provider) VALUES (?, ?, ?, ?, ?, ?)
      ON CONFLICT (group_folder, thread_id) DO UPDATE SET session_id = excluded.session_id, updated_at = excluded.updated_at,
-       began_at = excluded.began_at, turns = 0, context_tokens = NULL, context_window = NULL, context_compact_at = NULL,
+       began_at = excluded.began_at, provider = excluded.provider, turns = 0, context_tokens = NULL, context_window = NULL, context_compact_at = NULL,
        context_instructions = NULL, context_tools = NULL
      WHERE session_id <> excluded.session_id`,
   );
@@ -72,7 +76,9 @@ export function sessionRepository(db: Sqlite) {
        context_instructions = ?, context_tools = ? WHERE group_folder = ? AND thread_id = ? AND session_id = ?`,
   );
 
-  const use = db.prepare('UPDATE sessions SET updated_at = ? WHERE group_folder = ? AND thread_id = ?');
+  const use = db.prepare(
+    'UPDATE sessions SET updated_at = ?, provider = coalesce(provider, ?) WHERE group_folder = ? AND thread_id = ?',
+  );
   const wasLeft = db
     .prepare<[string, string], number>(
       `SELECT 1 FROM turns INDEXED BY turns_by_chain WHERE chain = (SELECT chain FROM turns WHERE id = ?) AND id <> ?
@@ -89,15 +95,21 @@ export function sessionRepository(db: Sqlite) {
     /** All of the group, the whole group's or General's first. */
     ofGroup: (folder: Folder): Session[] => ofGroup.all(folder).map(toSession),
     /** Another one begins there; the one that there is goes on as it was. */
-    set(folder: Folder, threadId: number | null, sessionId: string, at: Iso): void {
-      set.run(folder, threadId ?? 0, sessionId, at, at);
+    set(
+      folder: Folder,
+      threadId: number | null,
+      sessionId: string,
+      at: Iso,
+      provider: ProviderName | null = null,
+    ): void {
+      set.run(folder, threadId ?? 0, sessionId, at, at, provider);
     },
     drop(folder: Folder, threadId: number | null): void {
       drop.run(folder, threadId ?? 0);
     },
-    /** A turn goes on with it. */
-    use(folder: Folder, threadId: number | null, at: Iso): void {
-      use.run(at, folder, threadId ?? 0);
+    /** A turn of this provider goes on with it. */
+    use(folder: Folder, threadId: number | null, at: Iso, provider: ProviderName | null = null): void {
+      use.run(at, provider, folder, threadId ?? 0);
     },
     /** An earlier attempt of this turn has left one, as it could not be gone on with. */
     wasLeftFor: (turn: TurnId): boolean => wasLeft.get(turn, turn) !== undefined,

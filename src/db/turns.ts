@@ -4,7 +4,17 @@
  * A turn owns its messages through messages.turn_id from its claim until it ends; `retried` gives them back.
  */
 import type { Usage } from '../protocol.ts';
-import type { ChatJid, Conversation, Disposition, Folder, Iso, Seq, TurnId } from '../types.ts';
+import {
+  type ChatJid,
+  type Conversation,
+  type Disposition,
+  type Folder,
+  type Iso,
+  PROVIDERS,
+  type ProviderName,
+  type Seq,
+  type TurnId,
+} from '../types.ts';
 import { type ChargeRepository, chargeRepository, type Payer } from './charges.ts';
 import type { Sqlite } from './open.ts';
 import { topicRepository } from './topics.ts';
@@ -47,6 +57,10 @@ export interface Turn {
   agentStartedAt: Iso | null;
   /** When the model's first sign was taken: a word, a thought, a tool. */
   firstOutputAt: Iso | null;
+  /** What it was claimed for; null: from before that was noted. */
+  provider: ProviderName | null;
+  /** Null: the provider's own choice. */
+  model: string | null;
 }
 
 interface Row {
@@ -76,11 +90,13 @@ interface Row {
   asked_at: string | null;
   agent_started_at: string | null;
   first_output_at: string | null;
+  provider: string | null;
+  model: string | null;
 }
 
 const COLUMNS = `id, seq, chat_jid, group_folder, thread_id, conversation, kind, state, attempt, container_id, queued_at, started_at,
   finished_at, error_code, error, from_seq, to_seq, omitted, last_event, reply,
-  session_id, retry_at, stopped_by, asked_at, agent_started_at, first_output_at`;
+  session_id, retry_at, stopped_by, asked_at, agent_started_at, first_output_at, provider, model`;
 
 const toTurn = (row: Row): Turn => ({
   id: row.id as TurnId,
@@ -109,15 +125,17 @@ const toTurn = (row: Row): Turn => ({
   askedAt: row.asked_at as Iso | null,
   agentStartedAt: row.agent_started_at as Iso | null,
   firstOutputAt: row.first_output_at as Iso | null,
+  provider: PROVIDERS.find((one) => one === row.provider) ?? null,
+  model: row.model,
 });
 
 export function turnRepository(db: Sqlite, charges: ChargeRepository = chargeRepository(db)) {
   const topics = topicRepository(db);
   const insert = db.prepare(
     `INSERT INTO turns (id, chat_jid, group_folder, thread_id, conversation, kind, state, attempt, queued_at, from_seq,
-       to_seq, omitted, session_id, chain, asked_at)
+       to_seq, omitted, session_id, chain, asked_at, provider, model)
      VALUES (?, ?, ?, ?, ?, ?, 'queued', ?, ?, ?, ?, ?, ?, coalesce((SELECT chain FROM turns WHERE id = ?), ?),
-       coalesce(?, (SELECT min(received_at) FROM messages WHERE turn_id = ? AND disposition IS NULL)))`,
+       coalesce(?, (SELECT min(received_at) FROM messages WHERE turn_id = ? AND disposition IS NULL)), ?, ?)`,
   );
   const claimMessage = db.prepare('UPDATE messages SET turn_id = ? WHERE seq = ?');
   const byId = db.prepare<[string], Row>(`SELECT ${COLUMNS} FROM turns WHERE id = ?`);
@@ -206,6 +224,8 @@ export function turnRepository(db: Sqlite, charges: ChargeRepository = chargeRep
       repeats?: TurnId | null;
       /** For a task: when it was due. Default: when the oldest message that it answers was received. */
       askedAt?: Iso;
+      /** What it is to be thought with. Default: nobody has said. */
+      thinks?: { provider: ProviderName; model: string | null } | undefined;
       /** Default: nobody in particular, on the UTC day of `at`. */
       payer?: Payer;
     }): void {
@@ -227,6 +247,8 @@ export function turnRepository(db: Sqlite, charges: ChargeRepository = chargeRep
         turn.id,
         turn.askedAt ?? null,
         turn.id,
+        turn.thinks?.provider ?? null,
+        turn.thinks?.model ?? null,
       );
       const nobody = { person: null, taskId: null, day: turn.at.slice(0, 10), reserved: null };
       charges.begin(turn.id, turn.folder, turn.payer ?? nobody, turn.at);
@@ -288,9 +310,10 @@ export function turnRepository(db: Sqlite, charges: ChargeRepository = chargeRep
       state: Exclude<TurnState, 'queued' | 'running'>,
       at: Iso,
       error: { code: string; message: string } | null,
-      usage: Usage | null,
+      reported: Usage | null,
       retryAt: Iso | null = null,
     ): boolean {
+      const usage = reported && charges.priced(id, reported);
       const { changes } = finish.run(
         state,
         at,

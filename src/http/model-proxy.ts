@@ -1,12 +1,13 @@
 /**
  * The credential proxy: agents reach the model through it, and only the model.
  *
- * A container shows its own token, at its own door; the host's credential is put in its place on the way out and never
+ * A container shows its own token, at its own door, and reaches the one server that it was started for; that server's credential is
+ * put in the token's place on the way out and never
  * comes back: not in headers, not in a body that echoes it. Only the paths of the model API pass (model-routes.ts). Bytes stream both ways as
  * they come, with back-pressure; whichever side goes away takes the other with it. Counts requests and tokens as they
  * pass. Never logs a header's value or a body.
  */
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Agent as HttpAgent, IncomingMessage, ServerResponse } from 'node:http';
 import https from 'node:https';
 import { messageOf } from '../errors.ts';
 import { type Clock, systemClock } from '../lib/clock.ts';
@@ -38,18 +39,23 @@ const CONNECT_TIMEOUT_MS = 15_000;
 const IDLE_TIMEOUT_MS = 660_000;
 const RATE: Rate = { perSecond: 20, burst: 200 };
 
-export interface ModelProxyOptions {
+/** A model's server, where it is and how it is asked. */
+export interface ModelServer {
   /** Its root, e.g. https://api.anthropic.com or http://127.0.0.1:8080/prefix; of chat completions with its /v1. */
   upstream: URL;
-  /** Default: messages. */
-  api?: ModelApi;
+  api: ModelApi;
   credential: ProxyCredential | null;
+}
+
+export interface ModelProxyOptions {
+  /** The one that this container may ask, always the same object; null: none. */
+  serverOf(holder: TokenHolder): ModelServer | null;
   resolveToken: ResolveToken;
   log: Logger;
   /** The model server answered 401 or 403. Called on each; the caller decides what to tell whom. Must not throw. */
   onCredentialFailure(failure: { status: number; holder: TokenHolder }): void;
   /** The first request that worked after a refused credential, or after the start. Must not throw. */
-  onCredentialWorks?(): void;
+  onCredentialWorks?(holder: TokenHolder): void;
   /** What one request has used, when it is over, however it ended. Must not throw. */
   onUsed?(used: { holder: TokenHolder; use: ModelUse }): void;
   /** Told of each refused request of a known container, for the audit. Must not throw. */
@@ -78,12 +84,9 @@ export interface ModelProxy {
 }
 
 export function createModelProxy(options: ModelProxyOptions): ModelProxy {
-  const { upstream, api = 'messages', credential, log } = options;
-  const secure = upstream.protocol === 'https:';
-  const agentOptions = { keepAlive: true, maxFreeSockets: 16, timeout: IDLE_TIMEOUT_MS };
-  const agent = secure ? new https.Agent(agentOptions) : new http.Agent(agentOptions);
-  const prefix = upstream.pathname.replace(/\/+$/, '');
-  let credentialWorks = false;
+  const { log } = options;
+  const agents = new Map<ModelServer, HttpAgent>();
+  const credentialWorks = new Set<ModelServer>();
   const clock = options.clock ?? systemClock;
   const logRefusal = createRefusalLog(log, clock, 'model_request_refused');
   const mayAsk = createRates(clock, options.rate ?? RATE);
@@ -93,8 +96,9 @@ export function createModelProxy(options: ModelProxyOptions): ModelProxy {
   };
 
   const handle = (request: IncomingMessage, response: ServerResponse, owner: TokenHolder | null): void => {
-    const route = routeOf(request.method, request.url, api);
     const holder = resolveAt(owner, ownToken(request.headers), options.resolveToken);
+    const server = holder && options.serverOf(holder);
+    const route = routeOf(request.method, request.url, server?.api);
     if (route.kind === 'health' && (!owner || mayAsk(owner))) answer(response, 200, { status: 'ok' }, !owner);
     else if (!holder) {
       refused(owner, "a request without the container's own token");
@@ -103,21 +107,26 @@ export function createModelProxy(options: ModelProxyOptions): ModelProxy {
     } else if (!mayAsk(holder)) {
       refused(holder, 'too many requests');
       fail(response, 429, 'rate_limit_error', 'NanoClaw: too many requests in a short time.');
-    } else if (route.kind !== 'forward') {
-      const reason = route.kind === 'refused' ? route.reason : 'too many requests';
+    } else if (route.kind !== 'forward' || !server) {
+      const reason = !server
+        ? 'this container was started without a model'
+        : route.kind === 'refused'
+          ? route.reason
+          : 'too many requests';
       refused(holder, reason);
       fail(response, 403, 'permission_error', `Refused by NanoClaw: ${reason}.`);
     } else if (Number(request.headers['content-length'] ?? 0) > MAX_MODEL_BODY_BYTES) {
       fail(response, 413, 'request_too_large', TOO_LARGE);
-    } else forward(request, response, route.path, holder);
+    } else forward(request, response, { server, path: route.path, holder });
   };
 
   function forward(
     request: IncomingMessage,
     response: ServerResponse,
-    path: string,
-    holder: TokenHolder,
+    { server, path, holder }: { server: ModelServer; path: string; holder: TokenHolder },
   ): void {
+    const { upstream, credential } = server;
+    const secure = upstream.protocol === 'https:';
     const use: ModelUse = { requests: 1, failures: 0, inputTokens: 0, outputTokens: 0 };
     const weight = new RequestWeight();
     const headers = requestHeaders(request.headers, credential, upstream.host);
@@ -136,11 +145,11 @@ export function createModelProxy(options: ModelProxyOptions): ModelProxy {
     };
 
     const out = (secure ? https : http).request({
-      agent,
+      agent: agentOf(server),
       method: request.method,
       hostname: upstream.hostname.replace(/^\[(.*)\]$/, '$1'),
       port: upstream.port || (secure ? 443 : 80),
-      path: prefix + path,
+      path: upstream.pathname.replace(/\/+$/, '') + path,
       headers,
       timeout: CONNECT_TIMEOUT_MS,
     });
@@ -160,7 +169,8 @@ export function createModelProxy(options: ModelProxyOptions): ModelProxy {
       failed(502, 'api_error', `The model server cannot be reached: ${reasonOf(error)}.`);
     });
     out.on('response', (answered) => {
-      void relay(answered, response, holder, use, isPriced(path) ? weight : null).finally(() => {
+      const weighed = isPriced(path) ? weight : null;
+      void relay(answered, response, { server, holder, use, weight: weighed }).finally(() => {
         if (!settled) options.onUsed?.({ holder, use });
         settled = true;
       });
@@ -183,14 +193,28 @@ export function createModelProxy(options: ModelProxyOptions): ModelProxy {
     else request.pipe(out);
   }
 
+  function agentOf(server: ModelServer): HttpAgent {
+    const known = agents.get(server);
+    if (known) return known;
+    const settings = { keepAlive: true, maxFreeSockets: 16, timeout: IDLE_TIMEOUT_MS };
+    const agent =
+      server.upstream.protocol === 'https:' ? new https.Agent(settings) : new http.Agent(settings);
+    agents.set(server, agent);
+    return agent;
+  }
+
   /** Streams the answer. Never rejects. */
   async function relay(
     from: IncomingMessage,
     to: ServerResponse,
-    holder: TokenHolder,
-    use: ModelUse,
-    weight: RequestWeight | null,
+    {
+      server,
+      holder,
+      use,
+      weight,
+    }: { server: ModelServer; holder: TokenHolder; use: ModelUse; weight: RequestWeight | null },
   ): Promise<void> {
+    const { credential } = server;
     const status = from.statusCode ?? 502;
     if (status >= 400) use.failures = 1;
     if (status === 401 || status === 403) {
@@ -198,11 +222,11 @@ export function createModelProxy(options: ModelProxyOptions): ModelProxy {
         { event: 'credential_refused', status, group: holder.folder },
         'the model server refused the credential',
       );
-      credentialWorks = false;
+      credentialWorks.delete(server);
       options.onCredentialFailure({ status, holder });
-    } else if (status < 400 && !credentialWorks) {
-      credentialWorks = true;
-      options.onCredentialWorks?.();
+    } else if (status < 400 && !credentialWorks.has(server)) {
+      credentialWorks.add(server);
+      options.onCredentialWorks?.(holder);
     }
     const sniffer =
       from.headers['content-encoding'] === undefined ? new UsageSniffer(from.headers['content-type']) : null;
@@ -221,7 +245,7 @@ export function createModelProxy(options: ModelProxyOptions): ModelProxy {
     if (weight === null || status >= 400 || sniffer?.isFinal) return;
     const isStream = /^text\/event-stream/i.test(from.headers['content-type'] ?? '');
     use.inputTokens ||= weight.tokens();
-    use.outputTokens = Math.max(use.outputTokens, answerTokens(bytes, api, isStream));
+    use.outputTokens = Math.max(use.outputTokens, answerTokens(bytes, server.api, isStream));
   }
 
   const entrances = createEntrances({
@@ -237,7 +261,7 @@ export function createModelProxy(options: ModelProxyOptions): ModelProxy {
     openDoor: entrances.openDoor,
     async close() {
       await entrances.close();
-      agent.destroy();
+      for (const agent of agents.values()) agent.destroy();
     },
   };
 }

@@ -3,11 +3,14 @@
  * so that a container adopted after a restart is still known and a stolen database opens nothing.
  */
 import { createHash, randomBytes } from 'node:crypto';
+import type { ProviderName } from '../types.ts';
 
 /** Who a token belongs to. */
 export interface TokenHolder {
   container: string;
   folder: string;
+  /** What its container was started for; null: nobody has noted it. */
+  provider?: ProviderName | null;
 }
 
 /** Looks a holder up by the SHA-256 (hexadecimal) of its token; null when unknown or its container is gone. */

@@ -18,6 +18,7 @@ import { context } from './context-command.ts';
 import { FORGET } from './forget-command.ts';
 import { MAIN_COMMANDS } from './main-commands.ts';
 import { MCP_COMMANDS } from './mcp-commands.ts';
+import { model } from './model-command.ts';
 import { SKILL_COMMANDS } from './skill-commands.ts';
 import { TEAM_COMMANDS } from './team-commands.ts';
 
@@ -101,6 +102,7 @@ const HANDLERS: Partial<Record<CommandName | 'pair', Handler>> = {
       db.groups.main() === null ? words.registeredAlready(group.folder) : words.hasMain,
   },
   ...MAIN_COMMANDS,
+  model: { listed: 'main', mainOnly: true, run: model },
   allowance: { listed: 'main', mainOnly: true, run: allowance },
 };
 

@@ -3,6 +3,7 @@
  * audit log with who asked for it. Sent without saying what is meant, a command asks with buttons (choices.ts).
  */
 import { NanoClawError } from '../errors.ts';
+import { describeThinks, isChosen, OFFLINE_GROUND, thinksWith } from '../policy/thinking.ts';
 import { registerGroup, unregisterGroup } from '../registry.ts';
 import { type Retried, retryMessage } from '../retry.ts';
 import { cancelTask, describeNext, findTask, pauseTask, resumeTask, runTaskNow } from '../tasks.ts';
@@ -36,7 +37,8 @@ export const MAIN_COMMANDS: Partial<Record<CommandName, Handler>> = {
   audit: { listed: 'main', mainOnly: true, run: audit },
 };
 
-function groups({ db, words, group, tasks }: ChatCommandContext): string {
+function groups({ db, words, group, tasks, registry }: ChatCommandContext): string {
+  const ground = registry.thinking ?? OFFLINE_GROUND;
   const zone = group.timezone ?? tasks.defaultTimezone;
   const pauseOf = new Map(db.pauses.all().map((pause) => [pause.chatJid, pause]));
   const lineOf = (g: Group): string => {
@@ -47,7 +49,8 @@ function groups({ db, words, group, tasks }: ChatCommandContext): string {
         ? [words.pausedSince(words.pauses[pause.reason], words.minute(Date.parse(pause.since), zone))]
         : []),
     ];
-    return [`${g.folder}: ${g.name} (${g.chatJid})`, ...more].join(', ');
+    const own = isChosen(g) ? [describeThinks(thinksWith(g, ground.defaults))] : [];
+    return [`${g.folder}: ${g.name} (${g.chatJid})`, ...more, ...own].join(', ');
   };
   const known = db.groups.knownChats().filter((chat) => chat.folder === null);
   return [

@@ -29,14 +29,13 @@ test('each provider is told its own server and token, and nothing of the other',
     ANTHROPIC_BASE_URL: 'http://127.0.0.1:3128',
     ANTHROPIC_AUTH_TOKEN: 'own-token',
   });
-  const openai = { model: 'qwen3:8b', contextTokens: 16_384, price: '0.5/2' };
+  const openai = { model: 'qwen3:8b', contextTokens: 16_384 };
   const given = launch('openai', { openai });
   expect(modelPart(given)).toEqual({
     OPENAI_BASE_URL: 'http://127.0.0.1:3128/v1',
     OPENAI_API_KEY: 'own-token',
     OPENAI_MODEL: 'qwen3:8b',
     OPENAI_CONTEXT_TOKENS: '16384',
-    OPENAI_PRICE: '0.5/2',
   });
   expect(agentEnvironmentSchema.parse(environmentOf(given))).toMatchObject({ OPENAI_CONTEXT_TOKENS: 16_384 });
   expect(modelPart(launch('offline', { modelUrl: null }))).toEqual({});

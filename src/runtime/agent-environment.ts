@@ -39,9 +39,8 @@ export function protocolEnvironment(
           OPENAI_BASE_URL: undefined,
           OPENAI_API_KEY: undefined,
         }),
-    OPENAI_MODEL: openai?.model,
-    OPENAI_CONTEXT_TOKENS: openai ? String(openai.contextTokens) : undefined,
-    OPENAI_PRICE: openai?.price ?? undefined,
+    OPENAI_MODEL: provider === 'openai' ? (openai?.model ?? undefined) : undefined,
+    OPENAI_CONTEXT_TOKENS: provider === 'openai' && openai ? String(openai.contextTokens) : undefined,
   };
   const set = Object.entries(environment).filter((pair): pair is [string, string] => pair[1] !== undefined);
   return { ...Object.fromEntries(set), TZ: launch.timezone };

@@ -33,7 +33,7 @@ export interface AgentLaunch {
   /** The daemon's model endpoint; null for the offline provider. */
   modelUrl: string | null;
   /** For the provider `openai`: which model, and what the agent has to know of it. */
-  openai?: Pick<OpenAiServer, 'model' | 'contextTokens' | 'price'> | null;
+  openai?: Pick<OpenAiServer, 'model' | 'contextTokens'> | null;
   timezone: string;
 }
 

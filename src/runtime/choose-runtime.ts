@@ -11,6 +11,7 @@ import { issueToken } from '../http/proxy-token.ts';
 import type { Clock } from '../lib/clock.ts';
 import { projectRoot } from '../lib/project-root.ts';
 import type { Logger } from '../log.ts';
+import type { ProviderName } from '../types.ts';
 import type { AgentRuntime } from './agent-runtime.ts';
 import { createDockerRuntime } from './docker-runtime.ts';
 import { createProcessRuntime } from './process-runtime.ts';
@@ -26,8 +27,12 @@ export interface RuntimeParts {
 
 export interface ChosenRuntime {
   readonly runtime: AgentRuntime;
-  /** What a new agent may reach, with a fresh token of its own. */
-  issueAccess(): { token: string | null; tokenSha256: string | null; modelUrl: string | null };
+  /** What a new agent of this provider may reach, with a fresh token of its own. */
+  issueAccess(provider: ProviderName): {
+    token: string | null;
+    tokenSha256: string | null;
+    modelUrl: string | null;
+  };
   /** After a failed prepare(): takes the other runtime if that is allowed. False: wait and try again. */
   fallBack(error: unknown): Promise<boolean>;
   close(): Promise<void>;
@@ -91,10 +96,10 @@ function withDocker(config: Config, parts: RuntimeParts, engine: Engine): Chosen
     get runtime() {
       return current;
     },
-    issueAccess() {
+    issueAccess(provider) {
       if (current !== prepared) return NO_ACCESS;
       const { token, sha256 } = issueToken();
-      return { token, tokenSha256: sha256, modelUrl: config.provider === 'offline' ? null : modelUrl };
+      return { token, tokenSha256: sha256, modelUrl: provider === 'offline' ? null : modelUrl };
     },
     async fallBack(error) {
       const noImage =

@@ -96,6 +96,10 @@ export const DE: Words = {
       menu: 'was verbraucht wurde und werden darf',
       help: '[ORDNER] – was verbraucht wurde und werden darf',
     },
+    model: {
+      menu: 'womit die Gruppen denken',
+      help: '[ORDNER [ANBIETER] [MODELL] [effort high] [turns 50] [thinking 8000] | ORDNER default] – womit eine Gruppe denkt',
+    },
     allowance: {
       menu: 'wie viel verbraucht werden darf',
       help: '[ORDNER|all|person:ID 1usd/day|50000tokens/month|off] – wie viel verbraucht werden darf',
@@ -154,6 +158,29 @@ export const DE: Words = {
     if (group === null)
       return taskId === null ? 'Ich versuche es noch einmal.' : `Aufgabe ${taskId} läuft noch einmal.`;
     return `In ${group}: ${taskId === null ? 'ich versuche es noch einmal' : `Aufgabe ${taskId} läuft noch einmal`}.`;
+  },
+
+  // What groups think with
+  modelOf: (folder, thinks, isOwn) => `${folder}: ${thinks}${isOwn ? '' : ' (wie eingestellt)'}`,
+  modelSet: (folder, thinks) => `Vom nächsten Mal an denkt ${folder} mit ${thinks}.`,
+  otherProviderThere:
+    'Das Gespräch dort lässt sich nicht mitnehmen: Mit der nächsten Nachricht beginnt ein neues.',
+  noThinkingThere: 'Eine Grenze fürs Nachdenken bedeutet diesem Anbieter nichts.',
+  modelHow:
+    'Ändern: /model ORDNER und davon, was gemeint ist: ein Anbieter, ein Modell, „effort high“, „turns 50“, „thinking 8000“; „default“ nimmt eins zurück, /model ORDNER default alle.',
+  otherProvider:
+    'Ich denke hier jetzt mit dem Modell eines anderen Anbieters, das unser Gespräch nicht fortsetzen kann; deshalb beginnt ein neues. Dateien und Notizen bleiben.',
+  cannotThink: (what) =>
+    `Ich kann hier nicht antworten: ${what}. Deine Nachricht ist aufgehoben, und ich antworte, sobald das in Ordnung ist.`,
+  lacks: {
+    claude:
+      'Diese Gruppe denkt mit Claude, und weder ANTHROPIC_API_KEY noch CLAUDE_CODE_OAUTH_TOKEN noch ANTHROPIC_AUTH_TOKEN ist gesetzt; das macht, wer mich betreibt',
+    openai:
+      'Diese Gruppe denkt mit einem OpenAI-kompatiblen Server, und weder OPENAI_BASE_URL noch OPENAI_API_KEY ist gesetzt; das macht, wer mich betreibt',
+    openaiModel:
+      'Diese Gruppe denkt mit einem OpenAI-kompatiblen Server, und weder OPENAI_MODEL noch ein eigenes Modell (/model) sagt, mit welchem Modell',
+    isolation:
+      'Diese Gruppe denkt mit einem Modell, und ohne Container arbeitet nur der Offline-Agent; wer mich betreibt, muss Docker starten oder ihr den Anbieter offline geben (/model)',
   },
 
   // Specialists
@@ -593,9 +620,14 @@ export const DE: Words = {
 
   problems: {
     credential: {
-      begins: () =>
-        'Das Modell lehnt die Zugangsdaten ab, deshalb kann ich niemandem antworten. Erneuere sie in .env und starte mich neu.',
-      ends: () => 'Das Modell nimmt die Zugangsdaten wieder an.',
+      begins: (_, provider) =>
+        provider === ''
+          ? 'Das Modell lehnt die Zugangsdaten ab, deshalb kann ich niemandem antworten. Erneuere sie in .env und starte mich neu.'
+          : `Der Modellserver von ${provider} lehnt die Zugangsdaten ab, deshalb kann ich den Gruppen nicht antworten, die mit ihm denken. Erneuere sie in .env und starte mich neu.`,
+      ends: (provider) =>
+        provider === ''
+          ? 'Das Modell nimmt die Zugangsdaten wieder an.'
+          : `Der Modellserver von ${provider} nimmt die Zugangsdaten wieder an.`,
     },
     quota: {
       begins: (detail) =>
@@ -609,6 +641,10 @@ export const DE: Words = {
     image: {
       begins: (detail) => `Das Image der Agenten fehlt, deshalb warten Nachrichten: ${detail}`,
       ends: () => 'Das Image der Agenten ist wieder da.',
+    },
+    provider: {
+      begins: (detail, folder) => `Ich kann in „${folder}“ nicht antworten: ${detail}.`,
+      ends: (folder) => `Ich kann in „${folder}“ wieder antworten.`,
     },
     workspace: {
       begins: (detail, folder) =>
@@ -668,6 +704,24 @@ export const DE: Words = {
       'Ordner: erwartet werden 1 bis 63 aus a-z, 0-9, - und _, am Anfang ein Buchstabe oder eine Ziffer',
     folderReserved: (folder) => `Ordner: „${folder}“ ist vergeben; erwartet wird ein anderer Name`,
     folderOfMain: 'Ordner: „main“ ist für die Hauptgruppe (--main)',
+    provider: (known, got) => `Anbieter: erwartet ${known} oder default, nicht „${got}“`,
+    model: (got) =>
+      `Modell: erwartet ein Name mit bis zu 200 Zeichen ohne Leerzeichen, wie sein Anbieter es nennt, oder default, nicht „${got}“`,
+    effort: (known, got) => `effort: erwartet ${known} oder default, nicht „${got}“`,
+    maxTurns: (most, got) =>
+      `turns: erwartet eine ganze Zahl von 1 bis ${most}, oder default, nicht „${got}“`,
+    maxThinking: (least, most, got) =>
+      `thinking: erwartet 0 für gar nicht, ${least} bis ${most} Token, oder default, nicht „${got}“`,
+    modelTwice: (what) => `${what} steht zweimal da`,
+    modelWhat: (what) => `${what}: dahinter fehlt ein Wert`,
+    lacks: {
+      claude:
+        'claude braucht ANTHROPIC_API_KEY, CLAUDE_CODE_OAUTH_TOKEN oder ANTHROPIC_AUTH_TOKEN in .env, und einen Neustart',
+      openai:
+        'openai braucht OPENAI_BASE_URL, oder OPENAI_API_KEY für OpenAI selbst, in .env, und einen Neustart',
+      openaiModel: 'openai braucht ein Modell: nenn eins für die Gruppe, oder setz OPENAI_MODEL in .env',
+      isolation: 'ohne Container arbeitet nur der Offline-Agent',
+    },
     allowanceWhose: (text) =>
       `„${text}“ hat kein Budget; erwartet wird der Ordner einer Gruppe, all, oder person:ID mit einer Telegram-Id`,
     allowanceHowMuch: (text) =>

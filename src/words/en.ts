@@ -70,6 +70,10 @@ export const EN = {
       menu: 'what was used, and what may be used',
       help: '[FOLDER] – what was used, and what may be used',
     },
+    model: {
+      menu: 'what the groups think with',
+      help: '[FOLDER [PROVIDER] [MODEL] [effort high] [turns 50] [thinking 8000] | FOLDER default] – what a group thinks with',
+    },
     allowance: {
       menu: 'how much may be used',
       help: '[FOLDER|all|person:ID 1usd/day|50000tokens/month|off] – how much may be used',
@@ -129,6 +133,31 @@ export const EN = {
   triedAgain: (group: string | null, taskId: string | null) => {
     if (group === null) return taskId === null ? 'It is tried again.' : `Task ${taskId} runs again.`;
     return `In ${group}: ${taskId === null ? 'it is tried again' : `task ${taskId} runs again`}.`;
+  },
+
+  // What groups think with
+  modelOf: (folder: string, thinks: string, isOwn: boolean) =>
+    `${folder}: ${thinks}${isOwn ? '' : ' (as the settings say)'}`,
+  modelSet: (folder: string, thinks: string) => `From its next turn on ${folder} thinks with ${thinks}.`,
+  otherProviderThere: 'Its conversation cannot be taken along: a new one begins with its next message.',
+  noThinkingThere: 'A bound on thinking means nothing to this provider.',
+  modelHow:
+    'To change it: /model FOLDER and any of a provider, a model, “effort high”, “turns 50”, “thinking 8000”; “default” takes one back, /model FOLDER default all.',
+  /** Said once, before the first answer. */
+  otherProvider:
+    'I think with another provider’s model here now, which cannot take our conversation up, so a new one begins. Files and notes stay.',
+  /** `what`: one of `lacks`. */
+  cannotThink: (what: string) =>
+    `I cannot answer here: ${what}. Your message is kept, and I answer it as soon as that is put right.`,
+  lacks: {
+    claude:
+      'this group thinks with Claude, and the operator has set none of ANTHROPIC_API_KEY, CLAUDE_CODE_OAUTH_TOKEN and ANTHROPIC_AUTH_TOKEN',
+    openai:
+      'this group thinks with an OpenAI-compatible server, and the operator has set neither OPENAI_BASE_URL nor OPENAI_API_KEY',
+    openaiModel:
+      'this group thinks with an OpenAI-compatible server, and neither OPENAI_MODEL nor a model of its own (/model) says with which model',
+    isolation:
+      'this group thinks with a model, and only the offline agent works without containers; the operator has to start Docker, or give it the provider offline (/model)',
   },
 
   // Specialists
@@ -599,10 +628,16 @@ export const EN = {
 
   /** Of what only the operator can put right; for main. `since`: as minute() writes it. */
   problems: {
+    /** `provider`: empty where it is everybody's. */
     credential: {
-      begins: () =>
-        'The model refuses the credential, so I cannot answer anybody. Renew it in .env and restart me.',
-      ends: () => 'The model accepts the credential again.',
+      begins: (_: string, provider: string) =>
+        provider === ''
+          ? 'The model refuses the credential, so I cannot answer anybody. Renew it in .env and restart me.'
+          : `The model server of ${provider} refuses the credential, so I cannot answer the groups that think with it. Renew it in .env and restart me.`,
+      ends: (provider: string) =>
+        provider === ''
+          ? 'The model accepts the credential again.'
+          : `The model server of ${provider} accepts the credential again.`,
     },
     quota: {
       begins: (detail: string) => `The limit of the model account is used up, so answers wait: ${detail}`,
@@ -615,6 +650,10 @@ export const EN = {
     image: {
       begins: (detail: string) => `The agents’ image is missing, so messages wait: ${detail}`,
       ends: () => 'The agents’ image is there again.',
+    },
+    provider: {
+      begins: (detail: string, folder: string) => `I cannot answer in “${folder}”: ${detail}.`,
+      ends: (folder: string) => `I can answer in “${folder}” again.`,
     },
     workspace: {
       begins: (detail: string, folder: string) =>
@@ -676,6 +715,23 @@ export const EN = {
     folder: 'folder: expected 1 to 63 of a-z, 0-9, - and _, beginning with a letter or a digit',
     folderReserved: (folder: string) => `folder: "${folder}" is reserved; expected another name`,
     folderOfMain: 'folder: "main" is for the main group (--main)',
+    provider: (known: string, got: string) => `provider: expected ${known} or default, got “${got}”`,
+    model: (got: string) =>
+      `model: expected a name of up to 200 characters without spaces, as its provider calls it, or default, got “${got}”`,
+    effort: (known: string, got: string) => `effort: expected ${known} or default, got “${got}”`,
+    maxTurns: (most: number, got: string) =>
+      `turns: expected a whole number from 1 to ${most}, or default, got “${got}”`,
+    maxThinking: (least: number, most: number, got: string) =>
+      `thinking: expected 0 for none, ${least} to ${most} tokens, or default, got “${got}”`,
+    modelTwice: (what: string) => `${what} is said twice`,
+    modelWhat: (what: string) => `${what}: a value is missing behind it`,
+    lacks: {
+      claude:
+        'claude needs ANTHROPIC_API_KEY, CLAUDE_CODE_OAUTH_TOKEN or ANTHROPIC_AUTH_TOKEN in .env, and a restart',
+      openai: 'openai needs OPENAI_BASE_URL, or OPENAI_API_KEY for OpenAI itself, in .env, and a restart',
+      openaiModel: 'openai needs a model: name one for the group, or set OPENAI_MODEL in .env',
+      isolation: 'only the offline agent works without containers',
+    },
     allowanceWhose: (text: string) =>
       `"${text}" is nobody's allowance; expected the folder of a group, all, or person:ID with a Telegram id`,
     allowanceHowMuch: (text: string) =>

@@ -65,6 +65,7 @@ function createHarness() {
     timezoneOf: () => 'UTC',
     problems: { report: () => {}, solved: () => {} },
     mcp: { report: () => {} },
+    aboutProvider: () => '',
   });
   let updates = 0;
 

@@ -21,7 +21,19 @@ const EVERYONE = [
 ];
 const MAIN = [
   ...EVERYONE,
-  ...['groups', 'register', 'unregister', 'pause', 'resume', 'cancel', 'run', 'retry', 'audit', 'allowance'],
+  ...[
+    'groups',
+    'register',
+    'unregister',
+    'pause',
+    'resume',
+    'cancel',
+    'run',
+    'retry',
+    'audit',
+    'model',
+    'allowance',
+  ],
 ];
 
 let api: BotApi;

@@ -18,7 +18,7 @@ const found = (changes: { baseUrl?: string; key?: string | null; model?: string 
     key: 'sk-made-up',
     model: 'scripted',
     contextTokens: 8192,
-    price: null,
+    prices: { models: {}, others: null },
     ...changes,
   });
 

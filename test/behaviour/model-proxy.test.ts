@@ -9,6 +9,7 @@ import {
   createModelProxy,
   type ModelProxy,
   type ModelProxyOptions,
+  type ModelServer,
   type ModelUse,
 } from '../../src/http/model-proxy.ts';
 import { hashToken, issueToken } from '../../src/http/proxy-token.ts';
@@ -33,6 +34,8 @@ async function upstream(listener: RequestListener): Promise<URL> {
   return new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}/prefix/`);
 }
 
+type More = Partial<ModelProxyOptions & Omit<ModelServer, 'upstream'>>;
+
 interface Proxied {
   proxy: ModelProxy;
   port: number;
@@ -40,12 +43,15 @@ interface Proxied {
   used: ({ folder: string } & ModelUse)[];
 }
 
-async function proxyTo(to: URL, more: Partial<ModelProxyOptions> = {}): Promise<Proxied> {
+async function proxyTo(
+  to: URL,
+  { api = 'messages', credential = { kind: 'apiKey', value: REAL_KEY }, ...more }: More = {},
+): Promise<Proxied> {
+  const server = { upstream: to, api, credential };
   const failures: Proxied['failures'] = [];
   const used: Proxied['used'] = [];
   const proxy = createModelProxy({
-    upstream: to,
-    credential: { kind: 'apiKey', value: REAL_KEY },
+    serverOf: () => server,
     resolveToken: (hash) => (hash === sha256 ? { container: 'nanoclaw-a-1', folder: 'a' } : null),
     log: silentLogger(),
     onCredentialFailure: ({ status, holder }) => failures.push({ status, folder: holder.folder }),

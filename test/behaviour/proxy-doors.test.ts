@@ -34,13 +34,13 @@ async function world(deep = '') {
     onTestFinished(() => void server.close());
   }
   const upstream = new URL(`http://127.0.0.1:${(api.address() as AddressInfo).port}`);
+  const server = { upstream, api: 'messages', credential: { kind: 'apiKey', value: 'made-up' } } as const;
   const resolveToken = (hash: string) => tokens.get(hash) ?? null;
   const proxies = (): AgentProxies => {
     const made = createAgentProxies({
       log,
       model: {
-        upstream,
-        credential: { kind: 'apiKey', value: 'made-up' },
+        serverOf: () => server,
         resolveToken,
         onCredentialFailure() {},
         onRefused: ({ holder, reason }) => refusals.push(`${holder.folder}: ${reason}`),

@@ -125,6 +125,11 @@ describe('the mirror', () => {
         network: 'open',
         network_allow: [],
         ...DEFAULT_CHOICES,
+        provider: null,
+        model: null,
+        effort: null,
+        max_turns: null,
+        max_thinking: null,
         added_at: '2026-11-02T08:00:00.000Z',
       },
     });

@@ -60,7 +60,9 @@ describe.skipIf(whyNot)(`proxy sockets${whyNot ? ` (skipped: ${whyNot})` : ''}`,
   async function daemonProxies() {
     const credential = { kind: 'apiKey', value: REAL_KEY } as const;
     const log = silentLogger();
-    const model = createModelProxy({ upstream, credential, resolveToken, log, onCredentialFailure() {} });
+    const server = { upstream, api: 'messages', credential } as const;
+    const serverOf = () => server;
+    const model = createModelProxy({ serverOf, resolveToken, log, onCredentialFailure() {} });
     const egress = createEgressProxy({ resolveToken, policy: () => null, log });
     for (const { name, folder } of await runtime.list()) {
       const paths = sockets.of(name);

@@ -34,6 +34,7 @@ const request = z.strictObject({
   model: z.string().min(1),
   messages: z.array(message).min(2),
   stream: z.literal(true),
+  reasoning_effort: z.enum(['none', 'minimal', 'low', 'medium', 'high', 'xhigh']).optional(),
   stream_options: z.strictObject({ include_usage: z.literal(true) }),
   tools: z
     .array(

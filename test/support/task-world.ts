@@ -6,6 +6,7 @@ import { onTestFinished } from 'vitest';
 import { databaseFile } from '../../src/db/open.ts';
 import type { Task } from '../../src/db/tasks.ts';
 import { createDb, type Db } from '../../src/db.ts';
+import { NOTHING_CHOSEN } from '../../src/policy/thinking.ts';
 import { createTaskScheduler, type TaskScheduler } from '../../src/task-scheduler.ts';
 import { scheduleTask, type TaskInput, type TaskRules } from '../../src/tasks.ts';
 import {
@@ -80,6 +81,7 @@ export class TaskWorld {
       network: 'open',
       networkAllow: [],
       ...DEFAULT_CHOICES,
+      ...NOTHING_CHOSEN,
       addedAt: iso(this.clock.now()),
       formerJid: null,
       ...more,

@@ -13,7 +13,7 @@ import { aboutTeam, agentDefinitions } from './specialists.ts';
 
 /** Name of our MCP server; the model sees the tools as mcp__nanoclaw__send_message. */
 export const MCP_SERVER = 'nanoclaw';
-/** Requests to the model within one turn. Far above honest work, below a loop that costs a fortune. */
+/** Requests to the model within one turn, where nobody says it. Far above honest work, below a loop that costs a fortune. */
 export const MAX_MODEL_TURNS = 200;
 /** The built-in tools. No plan mode, no questions to a terminal, no scheduler or worktrees: nobody sits there. */
 const BUILT_IN_TOOLS = [
@@ -117,6 +117,17 @@ function plainName(name: string): string {
   return [...plain.trim()].slice(0, 128).join('');
 }
 
+/** What the group, or the settings, chose; else Claude Code's own defaults. */
+function thinkingOptions({ model, effort, max_thinking: tokens }: TurnFile): Partial<Options> {
+  return {
+    ...(model === undefined ? {} : { model }),
+    ...(effort === undefined ? {} : { effort }),
+    ...(tokens === undefined
+      ? {}
+      : { thinking: tokens === 0 ? { type: 'disabled' } : { type: 'enabled', budgetTokens: tokens } }),
+  };
+}
+
 /** The options that depend on neither session nor tools. */
 export function claudeOptions(input: {
   environment: AgentEnvironment;
@@ -143,7 +154,8 @@ export function claudeOptions(input: {
     tools: BUILT_IN_TOOLS,
     agents: agentDefinitions(team, turn, groupDir),
     skills: skills.map(skillName),
-    maxTurns: MAX_MODEL_TURNS,
+    maxTurns: turn.max_turns ?? MAX_MODEL_TURNS,
+    ...thinkingOptions(turn),
     settings: {
       skipWebFetchPreflight: true,
       cleanupPeriodDays: 365,

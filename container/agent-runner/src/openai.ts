@@ -23,7 +23,7 @@ import { TeamLog } from './team-log.ts';
 import type { Tool } from './tool.ts';
 import { createWorkTools } from './work/work-tools.ts';
 
-/** Requests to the model within one turn. Far above honest work, below a loop that costs a fortune. */
+/** Requests to the model within one turn, where nobody says it. Far above honest work, below a loop that costs a fortune. */
 const MOST_REQUESTS = 200;
 /** Where the daemon does not say it. */
 const CONTEXT_TOKENS = 32_768;
@@ -42,11 +42,10 @@ export interface OpenAiProviderOptions {
   mostRequests?: number;
 }
 
-/** Throws when the environment names no server or no model. */
+/** Throws when the environment names no server. */
 export function createOpenAiProvider(options: OpenAiProviderOptions): Provider {
-  const { OPENAI_BASE_URL: baseURL, OPENAI_API_KEY: apiKey, OPENAI_MODEL: modelName } = options.environment;
-  if (baseURL === undefined || modelName === undefined)
-    throw new Error('the daemon named no OPENAI_BASE_URL or no OPENAI_MODEL');
+  const { OPENAI_BASE_URL: baseURL, OPENAI_API_KEY: apiKey } = options.environment;
+  if (baseURL === undefined) throw new Error('the daemon named no OPENAI_BASE_URL');
   const server = createOpenAICompatible({
     name: 'openai',
     baseURL,
@@ -54,18 +53,22 @@ export function createOpenAiProvider(options: OpenAiProviderOptions): Provider {
     ...(apiKey === undefined ? {} : { apiKey }),
   });
   const { stallMs, pausesMs = PAUSES_MS } = options;
-  const ask = modelAsker({ model: server.chatModel(modelName), modelName, stallMs, pausesMs });
-  return new OpenAiProvider(ask, options);
+  const askerOf = (modelName: string, effort: TurnFile['effort']) =>
+    modelAsker({ model: server.chatModel(modelName), modelName, effort, stallMs, pausesMs });
+  return new OpenAiProvider(askerOf, options);
 }
 
 class OpenAiProvider implements Provider {
-  readonly #ask: AskModel;
+  readonly #askerOf: (model: string, effort: TurnFile['effort']) => AskModel;
   readonly #options: OpenAiProviderOptions;
   readonly #sessions: Sessions;
   readonly #closing = new AbortController();
 
-  constructor(ask: AskModel, options: OpenAiProviderOptions) {
-    this.#ask = ask;
+  constructor(
+    askerOf: (model: string, effort: TurnFile['effort']) => AskModel,
+    options: OpenAiProviderOptions,
+  ) {
+    this.#askerOf = askerOf;
     this.#options = options;
     this.#sessions = new Sessions(options.environment.HOME);
   }
@@ -77,6 +80,10 @@ class OpenAiProvider implements Provider {
     interrupt: AbortSignal,
   ): Promise<TurnOutcome> {
     const { environment } = this.#options;
+    const modelName = turn.model ?? environment.OPENAI_MODEL;
+    if (modelName === undefined)
+      return { status: 'error', code: 'model', message: 'neither the group nor OPENAI_MODEL names a model' };
+    const askOnce = this.#askerOf(modelName, turn.effort);
     const { NANOCLAW_GROUP_DIR: groupDir, NANOCLAW_GLOBAL_DIR: globalDir } = environment;
     const tooLarge = this.#sessions.tooLarge(turn.session_id);
     if (tooLarge !== null) {
@@ -100,7 +107,7 @@ class OpenAiProvider implements Provider {
     };
     const tokens = { input: 0, output: 0 };
     const ask: AskModel = async (asking) => {
-      const answered = await this.#ask(asking);
+      const answered = await askOnce(asking);
       if (answered.kind === 'reply') {
         tokens.input += answered.inputTokens;
         tokens.output += answered.outputTokens;
@@ -115,7 +122,7 @@ class OpenAiProvider implements Provider {
       signal,
     });
     const common = { ask, contextTokens, longestResult, groupDir, signal };
-    const mostRequests = this.#options.mostRequests ?? MOST_REQUESTS;
+    const mostRequests = turn.max_turns ?? this.#options.mostRequests ?? MOST_REQUESTS;
     const log = new TeamLog({ groupDir, now: Date.now, log: this.#options.log }, turn);
     const { specialists: team } = readTeam({ groupDir, globalDir });
     const own = [...tools, ...work];
@@ -142,7 +149,13 @@ class OpenAiProvider implements Provider {
       request: requestOf(turn),
     });
     log.close();
-    const outcome = this.#settle(end, conversation, this.#usage(tokens));
+    const usage = {
+      input_tokens: tokens.input,
+      output_tokens: tokens.output,
+      // What that costs is the host's business.
+      cost_usd: 0,
+    };
+    const outcome = this.#settle(end, conversation, usage);
     // The host begins another one now.
     if (outcome.status === 'error' && outcome.code === 'context_too_long' && turn.session_id !== null)
       this.#archive(turn, conversation.entries);
@@ -169,14 +182,6 @@ class OpenAiProvider implements Provider {
         return { status: 'error', code, message, usage, ...(resetsAt === undefined ? {} : { resetsAt }) };
       }
     }
-  }
-
-  #usage({ input, output }: { input: number; output: number }): Usage {
-    const [inPrice = 0, outPrice = 0] = (this.#options.environment.OPENAI_PRICE ?? '0/0')
-      .split('/')
-      .map(Number);
-    const cost = (input * inPrice + output * outPrice) / 1_000_000;
-    return { input_tokens: input, output_tokens: output, cost_usd: cost };
   }
 
   #archive(turn: TurnFile, gone: readonly Entry[]): void {

@@ -129,6 +129,7 @@ export async function openAiFinding({ baseUrl, key, model }: OpenAiServer): Prom
   if (status >= 300 || names === null)
     return warn('model', `${at} answers ${status}, and no list of models.`, 'Look at the server.');
   // Some list only what they have loaded, or no names at all.
+  if (model === null) return ok('model', `${at} answers. OPENAI_MODEL is not set: each group names its own.`);
   if (names.length > 0 && !names.includes(model))
     return warn(
       'model',

@@ -1,10 +1,11 @@
 /** What more is remembered of the groups' agents. */
 import { MCP_SERVERS } from './6-mcp-servers.ts';
+import { MODELS } from './6-models.ts';
 import type { Migration } from './migration.ts';
 
 export const GROUPS_AGENTS: Migration = {
   id: 6,
-  name: 'conversations, MCP servers',
+  name: 'conversations, MCP servers, models',
   sql: `
 -- How full a conversation is, as its agent said at the end of the last turn (protocol.ts, contextSchema); NULL: it has not said it.
 -- updated_at: when it was used last.
@@ -18,5 +19,5 @@ ALTER TABLE sessions ADD COLUMN context_tools INTEGER;
 UPDATE sessions SET updated_at = used.at
   FROM (SELECT group_folder, max(queued_at) AS at FROM turns GROUP BY group_folder) used
   WHERE used.group_folder = sessions.group_folder AND used.at > sessions.updated_at;
-${MCP_SERVERS}`,
+${MCP_SERVERS}${MODELS}`,
 };

@@ -8,6 +8,7 @@ import type {
   LanguageModelV4Prompt,
   LanguageModelV4StreamPart,
 } from '@ai-sdk/provider';
+import type { TurnFile } from '../../../../src/protocol.ts';
 import { type Failure, failureOf } from './failure.ts';
 import { type Call, withoutThoughts } from './transcript.ts';
 
@@ -35,6 +36,7 @@ export interface Asking {
 export interface AskOptions {
   model: LanguageModelV4;
   modelName: string;
+  effort: TurnFile['effort'];
   /** A request in which nothing came for so long is given up (ms). */
   stallMs: number;
   /** Pauses before a request is made again, where the server says nothing (ms); so many times it is. */
@@ -63,7 +65,7 @@ export function modelAsker(options: AskOptions): AskModel {
 }
 
 async function askOnce(
-  { model, modelName, stallMs }: AskOptions,
+  { model, modelName, effort, stallMs }: AskOptions,
   { prompt, tools, onActivity, signal }: Asking,
 ): Promise<Answered> {
   const stop = new AbortController();
@@ -84,6 +86,12 @@ async function askOnce(
     const { stream } = await model.doStream({
       prompt,
       ...(tools.length > 0 ? { tools } : {}),
+      // What Claude calls max is the most that others know.
+      ...(effort === undefined
+        ? {}
+        : {
+            providerOptions: { openaiCompatible: { reasoningEffort: effort === 'max' ? 'xhigh' : effort } },
+          }),
       abortSignal: stop.signal,
     });
     const reply = new Reply(onActivity);
