@@ -37,6 +37,7 @@ export function explainMessage(
     meaning(message, w),
     ...paused(db, group, trace, at, w),
     ...limited(db, group, jid, message, w, at),
+    ...lacking(db, group, message, w),
   ];
   if (viewer && !viewer.isMain && turns.some(({ folder }) => folder !== viewer.folder))
     return { trace, lines: [...lines, w.fromElsewhere] };
@@ -86,6 +87,13 @@ function paused(
     message.disposition === null || sent.some(({ state }) => state !== 'sent' && state !== 'failed');
   const pause = group === null || !waits ? null : db.pauses.of(group.chatJid);
   return pause === null ? [] : [w.waitsForPause(w.pauses[pause.reason], at(pause.since))];
+}
+
+/** It waits since the group's model cannot be asked. */
+function lacking(db: Db, group: Group | null, { disposition, turnId }: Trace['message'], w: Words): string[] {
+  if (group === null || disposition !== null || turnId !== null) return [];
+  const isOpen = db.problems.open().some((p) => p.kind === 'provider' && p.subject === group.folder);
+  return isOpen ? [w.waitsForModel] : [];
 }
 
 /** What the group has had enough of, as it was told so where it was asked. */

@@ -546,6 +546,7 @@ export const DE: Words = {
   turnsUsedUp: (time) => `In dieser Stunde habe ich hier oft genug geantwortet; weiter geht es ${time}.`,
   allowanceUsedUp: (time) =>
     `Das Budget dafür ist aufgebraucht; es geht weiter ${time}, oder wenn die Hauptgruppe es aufstockt.`,
+  waitsForModel: 'Womit diese Gruppe denkt, lässt sich nicht fragen; der Hauptchat weiß, was fehlt.',
   attemptOf: (kind, id, attempt, queued, began) =>
     `${kind === 'task' ? 'Aufgabe' : 'Durchgang'} ${id}, Versuch ${attempt}: eingereiht ${queued}, begonnen ${began}`,
   after: (time) => `nach ${time}`,

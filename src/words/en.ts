@@ -551,6 +551,7 @@ export const EN = {
   turnsUsedUp: (time: string) => `The chat has had its turns of this hour; it goes on ${time}.`,
   allowanceUsedUp: (time: string) =>
     `The allowance for it is used up; it goes on ${time}, or once main tops it up.`,
+  waitsForModel: 'What this group thinks with cannot be asked; the main chat knows what is missing.',
   attemptOf: (kind: 'task' | 'messages', id: string, attempt: number, queued: string, began: string) =>
     `The ${kind === 'task' ? 'task' : 'turn'} ${id}, attempt ${attempt}: queued ${queued}, began ${began}`,
   after: (time: string) => `after ${time}`,

@@ -212,13 +212,17 @@ describe('a group whose provider cannot be asked', () => {
     expect(daemon.told(daemon.main)).toEqual([
       expect.stringMatching(/^I cannot answer in “family”: .*OPENAI_BASE_URL/),
     ]);
-    const why = await daemon.ask(daemon.family, '/status');
-    expect(why).toContain('Something is not all right');
+    const id = await daemon.say(daemon.family, 'and three');
+    await daemon.say(daemon.family, '/why', id);
+    await daemon.until(() =>
+      daemon.told(daemon.family).at(-1)?.includes('cannot be asked; the main chat knows'),
+    );
+    expect(await daemon.ask(daemon.family, '/status')).toContain('Something is not all right');
 
     // Over a restart nobody is told twice.
     await daemon.stop();
     await daemon.start();
-    await daemon.say(daemon.family, 'three');
+    await daemon.say(daemon.family, 'and four');
     await daemon.turn(daemon.work);
     expect(daemon.told(daemon.family).filter((text) => sentence.test(text))).toHaveLength(1);
 
@@ -227,7 +231,7 @@ describe('a group whose provider cannot be asked', () => {
     await daemon.start();
     const turn = await daemon.until(() => daemon.agent.turns[2]);
     expect(turn).toMatchObject({ model: 'qwen3:8b' });
-    for (const word of ['one', 'two', 'three']) expect(turn?.requests).toContain(word);
+    for (const word of ['one', 'two', 'and three', 'and four']) expect(turn?.requests).toContain(word);
     await daemon.until(() => daemon.told(daemon.family).includes(`done ${turn?.id}`));
     expect(daemon.problems()).toEqual([]);
     expect(daemon.told(daemon.main).at(-1)).toBe('I can answer in “family” again.');

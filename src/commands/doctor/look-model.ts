@@ -1,11 +1,14 @@
 /** Does the model's server take the credential, and has it the model? Asked with requests that cost nothing. */
 import { z } from 'zod';
 import type { OpenAiServer } from '../../config/openai.ts';
-import { type Config, CREDENTIALS } from '../../config.ts';
+import { type Config, CREDENTIALS, meansOf } from '../../config.ts';
 import { messageOf } from '../../errors.ts';
 import { requestHeaders } from '../../http/model-routes.ts';
-import type { Check } from './check.ts';
+import { lackOf, thinksWith } from '../../policy/thinking.ts';
+import { ENGLISH } from '../../words.ts';
+import { type Check, some } from './check.ts';
 import { type Finding, fail, ok, warn } from './finding.ts';
+import { type Ground, groupsOf } from './ground.ts';
 
 const ASK_MS = 15_000;
 const LIST_BYTES = 8 * 1024 * 1024;
@@ -162,9 +165,49 @@ function namesIn(text: string): string[] | null {
   }
 }
 
-const model: Check = {
-  id: 'model',
-  look: ({ config }) => (config.openai ? openAiFinding(config.openai) : modelFinding(config)),
-};
+/** More models than these are not asked for, one request each. */
+const MOST_MODELS = 5;
+
+/** Of each provider that groups think with, or would: the settings' own first. What is worst is said; groups that lack theirs before all. */
+async function lookAtModels(ground: Ground): Promise<Finding> {
+  const { config } = ground;
+  const groups = groupsOf(ground);
+  const lacking = groups.flatMap(({ folder, ...chosen }) => {
+    const lack = lackOf(thinksWith(chosen, config.thinking), meansOf(config), true);
+    return lack === null ? [] : [{ folder, lack }];
+  });
+  const [first] = lacking;
+  if (first !== undefined)
+    return fail(
+      'model',
+      `${some(lacking.map(({ folder }) => folder))} cannot think: ${ENGLISH.refused.lacks[first.lack]}.`,
+      'Set it; or choose another provider for the group: nanoclaw groups set FOLDER --provider default.',
+    );
+  const all = [config.thinking, ...groups.map((group) => thinksWith(group, config.thinking))];
+  const asked = new Set(all.map(({ provider }) => provider));
+  const { openai } = config;
+  const models = new Set([
+    ...(config.provider === 'openai' && openai ? [openai.model] : []),
+    ...groups
+      .map((group) => thinksWith(group, config.thinking))
+      .flatMap(({ provider, model: named }) => (provider === 'openai' ? [named] : [])),
+  ]);
+  const findings = [
+    ...(asked.has('claude') ? [await modelFinding(config)] : []),
+    ...(openai
+      ? await Promise.all(
+          [...models].slice(0, MOST_MODELS).map((named) => openAiFinding({ ...openai, model: named })),
+        )
+      : []),
+  ];
+  const worst =
+    findings.find(({ state }) => state === 'fail') ?? findings.find(({ state }) => state === 'warn');
+  if (worst) return worst;
+  return findings.length === 0
+    ? await modelFinding({ ...config, credential: null })
+    : ok('model', findings.map(({ seen }) => seen).join(' '));
+}
+
+const model: Check = { id: 'model', look: lookAtModels };
 
 export const MODEL_CHECKS: readonly Check[] = [model];
