@@ -46,6 +46,10 @@ export const askedKeyboard = (id: string, choices: readonly string[]): InlineKey
 export const notYet = (waitedS: number): string =>
   `Asked, and ${waitedS > 0 ? `nobody has answered within ${waitedS} seconds` : 'not waited for'}. The question stays in the chat: as soon as somebody chooses, the answer comes as a message of its own. End this turn without it, and do not ask again.`;
 
+/** The same, where it is not waited for as long as was asked. */
+export const notNow = (waitedS: number): string =>
+  `Other chats wait for this agent's place, so the answer is waited for no longer. ${notYet(waitedS)}`;
+
 /** The turn of its command runs, and nobody wants it to stop. */
 export function isAwaited(db: Db, question: AgentQuestion, at: Iso): boolean {
   if (question.waitUntil === null || question.waitUntil <= at || question.turnId === null) return false;

@@ -132,6 +132,7 @@ export function wireAgents(parts: AgentsParts): Agents {
     log: child('ipc'),
     home: config.home,
     wakeDelivery: delivery.wake,
+    isCrowded: () => need(late.queue).isCrowded(),
     reach,
   });
   const ipc = createIpc({

@@ -1,9 +1,10 @@
 /**
- * Ends what nobody has answered: an agent's wait when its time is over, a question when it is seven days old. And writes the
+ * Ends what nobody has answered: an agent's wait when its time is over, or when others wait for its place; a question when it is
+ * seven days old. And writes the
  * result files that are owed, whoever settled the question: what is owed is a row, so a daemon that starts later writes it.
  * Writing one twice does no harm: it is the same file. It takes no press and asks nothing.
  */
-import { ASKED_KEPT_MS, ASKED_OPEN_MS, endWait, expireAsked } from '../asked.ts';
+import { ASKED_KEPT_MS, ASKED_OPEN_MS, endWait, expireAsked, notNow } from '../asked.ts';
 import type { AgentQuestion } from '../db/agent-questions.ts';
 import type { Db } from '../db.ts';
 import { messageOf } from '../errors.ts';
@@ -19,6 +20,10 @@ import { type ChatJid, iso } from '../types.ts';
 const RETRY_MS = 5000;
 /** Questions grow old that nobody waits for, and wall clocks jump. */
 const LOOK_MS = 15 * 60_000;
+/** So long people may take in any case; then nobody else has to wait for their agent. */
+export const UNDISTURBED_MS = 30_000;
+/** While an agent waits it is looked whether others do. */
+const CROWD_LOOK_MS = 5000;
 
 export interface AskedWaitsOptions {
   db: Db;
@@ -26,6 +31,8 @@ export interface AskedWaitsOptions {
   log: Logger;
   home: string;
   wakeDelivery: (jid: ChatJid) => void;
+  /** All places are taken, and somebody waits for one. */
+  isCrowded: () => boolean;
   reach?: Reach | undefined;
 }
 
@@ -41,12 +48,13 @@ export function createAskedWaits({
   log,
   home,
   wakeDelivery,
+  isCrowded,
   reach,
 }: AskedWaitsOptions): AskedWaits {
   let timer: Timer | undefined;
   let isStopped = false;
-  /** When a wait ends at the latest, monotonic, by its command: a wall clock that is set back prolongs none. */
-  const ends = new Map<string, number>();
+  /** When a wait began here and ends at the latest, monotonic, by its command: a wall clock that is set back prolongs none. */
+  const spans = new Map<string, { from: number; to: number }>();
 
   function wake(): void {
     if (isStopped || !db.sqlite.open) return;
@@ -68,18 +76,25 @@ export function createAskedWaits({
     const now = clock.monotonic();
     const waiting = db.asked.waiting();
     const known = new Set(waiting.map(({ commandId }) => commandId));
-    for (const commandId of ends.keys()) if (!known.has(commandId)) ends.delete(commandId);
+    for (const commandId of spans.keys()) if (!known.has(commandId)) spans.delete(commandId);
+    const others = waiting.length > 0 && isCrowded();
     let nextMs = LOOK_MS;
     for (const question of waiting) {
       const leftMs = Date.parse(question.waitUntil ?? '') - clock.now();
-      const end = ends.get(question.commandId) ?? now + Math.min(leftMs, 1000 * LONGEST_ASK_S);
-      ends.set(question.commandId, end);
-      const restMs = Math.min(leftMs, end - now);
-      if (restMs > 0) {
-        nextMs = Math.min(nextMs, restMs);
+      const span = spans.get(question.commandId) ?? {
+        from: now,
+        to: now + Math.min(leftMs, 1000 * LONGEST_ASK_S),
+      };
+      spans.set(question.commandId, span);
+      const waitedMs = now - span.from;
+      const restMs = Math.min(leftMs, span.to - now);
+      const isPushed = restMs > 0 && others && waitedMs >= UNDISTURBED_MS;
+      if (restMs > 0 && !isPushed) {
+        nextMs = Math.min(nextMs, restMs, CROWD_LOOK_MS);
         continue;
       }
-      db.transaction(() => endWait(db, question));
+      const why = isPushed ? notNow(Math.round(waitedMs / 1000)) : undefined;
+      db.transaction(() => endWait(db, question, why));
       log.info({ event: 'question_unanswered', group: question.folder, command: question.commandId });
     }
     return nextMs;

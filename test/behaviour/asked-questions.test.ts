@@ -8,7 +8,7 @@ import type { InlineKeyboardMarkup, Update } from 'grammy/types';
 import { describe, expect, it } from 'vitest';
 import { ASKED_OPEN_MS, MOST_ASKED } from '../../src/asked.ts';
 import { createSettlement } from '../../src/container-runner/settlement.ts';
-import { createAskedWaits } from '../../src/ipc/asked-waits.ts';
+import { createAskedWaits, UNDISTURBED_MS } from '../../src/ipc/asked-waits.ts';
 import { systemRandom } from '../../src/lib/random.ts';
 import { silentLogger } from '../../src/log.ts';
 import { registerGroup, unregisterGroup } from '../../src/registry.ts';
@@ -306,6 +306,27 @@ describe('nobody in time', () => {
     expect(db.agents.command('family' as never, id)).toMatchObject({ outcome: 'done' });
     expect(db.agents.command('family' as never, id)?.reason).not.toContain('Yes');
     expect(resultOf(id) ?? '').not.toContain('Yes');
+  });
+
+  it('is told sooner where others wait for a place, but not before people had some time', async () => {
+    const { begin, ask, clock, resultOf, dataOf, stands, press, said, states, crowd } = createHarness();
+    begin();
+    const id = await ask({ wait_s: 600 });
+    stands();
+    crowd.is = true;
+    await clock.advance(UNDISTURBED_MS - 1000);
+    expect(resultOf(id)).toBeNull();
+    crowd.is = false;
+    await clock.advance(60_000);
+    expect(resultOf(id)).toBeNull();
+    crowd.is = true;
+    await clock.advance(5000);
+    expect(resultOf(id)).toMatch(
+      /^Other chats wait for this agent's place.* within 9\d seconds\. The question stays/,
+    );
+    expect(states()).toEqual(['open']);
+    expect(press(dataOf(0))).toBe('');
+    expect(said()).toEqual([['Chosen: Yes', 'answer', null]]);
   });
 
   it('holds when the clock is set back meanwhile: nobody waits longer for it', async () => {
@@ -666,7 +687,14 @@ describe('what fails on the way', () => {
       renameSync(`${results}.away`, results);
       expect(resultOf(id)).toBeNull();
       if (who === 'the next one') {
-        const next = createAskedWaits({ db, clock, log: silentLogger(), home, wakeDelivery: () => {} });
+        const next = createAskedWaits({
+          db,
+          clock,
+          log: silentLogger(),
+          home,
+          wakeDelivery: () => {},
+          isCrowded: () => false,
+        });
         next.wake();
         next.stop();
       } else await clock.advance(5000);

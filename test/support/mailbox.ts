@@ -16,6 +16,8 @@ import { createTestLog, createWorld, type LogLine, type World } from './world.ts
 export interface MailboxWorld extends World {
   ipc: Ipc;
   asked: AskedWaits;
+  /** Whether others wait for a place. */
+  crowd: { is: boolean };
   main: Group;
   family: Group;
   /** What ipc handed on, in order. */
@@ -71,7 +73,8 @@ export function createMailboxWorld(): MailboxWorld {
   const tasks = { db, now: () => clock.now(), defaultTimezone: 'UTC' };
   const record = createOutgoing({ db, clock, home, random: systemRandom });
   const wakeDelivery = (jid: ChatJid) => void woken.push(`delivery ${jid}`);
-  const asked = createAskedWaits({ db, clock, log, home, wakeDelivery });
+  const crowd = { is: false };
+  const asked = createAskedWaits({ db, clock, log, home, wakeDelivery, isCrowded: () => crowd.is });
   const ipc = createIpc({
     db,
     home,
@@ -111,6 +114,7 @@ export function createMailboxWorld(): MailboxWorld {
     ...world,
     ipc,
     asked,
+    crowd,
     main,
     family,
     events: taken,
