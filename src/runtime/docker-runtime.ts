@@ -10,7 +10,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Engine } from '../docker/engine.ts';
 import { findImage, inspectImage } from '../docker/engine-images.ts';
-import type { EngineContainerSummary, EngineInfo } from '../docker/engine-types.ts';
+import type { EngineContainerSummary, EngineImage, EngineInfo } from '../docker/engine-types.ts';
 import { DEFAULT_IMAGE, ensureImage, type ImageOptions } from '../docker/image.ts';
 import { NanoClawError } from '../errors.ts';
 import { type Clock, systemClock } from '../lib/clock.ts';
@@ -102,15 +102,7 @@ export function createDockerRuntime(options: DockerRuntimeOptions): DockerRuntim
 
   async function prepareOnce(): Promise<void> {
     const info = ready?.info ?? (await engine.info());
-    if (imageChecked) imageChecked = (await findImage(engine, image)) !== null;
-    if (!imageChecked) {
-      const onProgress = (line: string) => log.info({ event: 'image_progress' }, line);
-      const { projectRoot, variant, baseImage } = options;
-      const state = await ensureImage(engine, { image, projectRoot, variant, baseImage, onProgress });
-      if (state.warning) log.warn({ event: 'image_outdated', image }, state.warning);
-      else log.info({ event: 'image_ready', image, state: state.state }, 'the agent image is there');
-      imageChecked = true;
-    }
+    const { Entrypoint, Cmd } = (await imageThere()).Config;
     const network = await prepareNetwork(info);
     if (network.notEnforcedBecause && !ready)
       log.warn(
@@ -121,8 +113,19 @@ export function createDockerRuntime(options: DockerRuntimeOptions): DockerRuntim
     // Nothing listens there, so that a look-up fails at once instead of after the engine's resolver timed out.
     await writeFile(resolvConf, 'nameserver 127.0.0.1\noptions timeout:1 attempts:1\n', { mode: 0o644 });
     await writeFile(hosts, '127.0.0.1 localhost\n::1 localhost\n', { mode: 0o644 });
-    const { Entrypoint, Cmd } = (await inspectImage(engine, image)).Config;
     ready = { info, network, command: [...Entrypoint, ...Cmd] };
+  }
+
+  async function imageThere(): Promise<EngineImage> {
+    const known = imageChecked ? await findImage(engine, image) : null;
+    if (known) return known;
+    const onProgress = (line: string) => log.info({ event: 'image_progress' }, line);
+    const { projectRoot, variant, baseImage } = options;
+    const state = await ensureImage(engine, { image, projectRoot, variant, baseImage, onProgress });
+    if (state.warning) log.warn({ event: 'image_outdated', image }, state.warning);
+    else log.info({ event: 'image_ready', image, state: state.state }, 'the agent image is there');
+    imageChecked = true;
+    return inspectImage(engine, image);
   }
 
   async function prepareNetwork(info: EngineInfo): Promise<AgentNetwork> {

@@ -5,6 +5,8 @@ import type { AddressInfo } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type { Engine } from '../../src/docker/engine.ts';
+import type { EngineCall } from '../../src/docker/engine-http.ts';
 import { createEgressProxy } from '../../src/http/egress-proxy.ts';
 import { createModelProxy } from '../../src/http/model-proxy.ts';
 import { issueToken, type TokenHolder } from '../../src/http/proxy-token.ts';
@@ -21,15 +23,17 @@ const { token, sha256 } = issueToken();
 describe.skipIf(whyNot)(`proxy sockets${whyNot ? ` (skipped: ${whyNot})` : ''}`, () => {
   const engine = testEngine();
   const home = new TestHome();
-  const runtime = createDockerRuntime({
-    engine: testEngine(),
-    instanceId: home.instanceId,
-    image: TEST_IMAGE,
-    projectRoot: home.dir,
-    stateDir: join(home.dir, 'data/run'),
-    limits: { memoryMb: 256, pids: 64 },
-    reach: 'sockets',
-  });
+  const newRuntime = (its: Engine) =>
+    createDockerRuntime({
+      engine: its,
+      instanceId: home.instanceId,
+      image: TEST_IMAGE,
+      projectRoot: home.dir,
+      stateDir: join(home.dir, 'data/run'),
+      limits: { memoryMb: 256, pids: 64 },
+      reach: 'sockets',
+    });
+  const runtime = newRuntime(testEngine());
   let sockets: ProxySockets;
   let api: Server;
   let holder: TokenHolder | null = null;
@@ -132,6 +136,31 @@ describe.skipIf(whyNot)(`proxy sockets${whyNot ? ` (skipped: ${whyNot})` : ''}`,
       expect((await connect(target)).stdout).toBe('403\n');
     }
     await proxies.close();
+  });
+
+  it('asks the engine for four things from nothing to an agent that runs', async () => {
+    const counted = testEngine();
+    const calls: string[] = [];
+    for (const name of ['json', 'open'] as const) {
+      const send = counted[name].bind(counted) as (call: EngineCall) => Promise<never>;
+      counted[name] = (call: EngineCall) => {
+        calls.push(`${call.method} ${call.path.replace(/[0-9a-f]{64}/, 'ID')}`);
+        return send(call);
+      };
+    }
+    const other = newRuntime(counted);
+    await other.prepare();
+    await other.launch(home.launch('first', SLEEP));
+    calls.length = 0;
+    await other.prepare();
+    await other.launch(home.launch('second', SLEEP));
+    expect(calls).toEqual([
+      `GET /images/${TEST_IMAGE}/json`,
+      'POST /containers/create',
+      'POST /containers/ID/wait',
+      'POST /containers/ID/start',
+    ]);
+    await other.close();
   });
 
   it('has a network namespace of its own, with a loopback that knows its name and nothing else', async () => {
