@@ -15,7 +15,7 @@ import {
   fsyncSync,
   opendirSync,
   openSync,
-  readFileSync,
+  readSync,
   renameSync,
   rmSync,
   type Stats,
@@ -29,7 +29,7 @@ const ARCHIVES = 'conversations';
 /** Files and folders that are looked at; of one file, and of all together, that many bytes. */
 const MOST_ENTRIES = 5000;
 const MOST_BYTES = 32 * 1024 * 1024;
-const MOST_BYTES_IN_ALL = 128 * 1024 * 1024;
+const MOST_BYTES_IN_ALL = 512 * 1024 * 1024;
 /** So much is read before others have their turn; a line counts for some bytes more than it has. */
 const SLICE_BYTES = 64 * 1024;
 const LINE_BYTES = 32;
@@ -98,7 +98,7 @@ function isSaid(line: string, { whole, starts }: Wanted): boolean {
   return false;
 }
 
-/** Returns how large the file is. */
+/** Returns how much of MOST_BYTES_IN_ALL it has taken. */
 function* forgetIn(
   groupDir: string,
   folder: readonly string[],
@@ -106,7 +106,7 @@ function* forgetIn(
   wanted: Wanted,
   room: number,
 ): Generator<Gone, number> {
-  let size = 0;
+  let taken = 0;
   for (let tries = 1; tries <= MOST_TRIES; tries += 1) {
     const fds: number[] = [];
     try {
@@ -115,23 +115,20 @@ function* forgetIn(
       const dir = openBelow(groupDir, folder, true);
       fds.push(dir);
       const before = fstatSync(source);
-      if (!before.isFile()) return size;
-      ({ size } = before);
-      if (size > Math.min(MOST_BYTES, room)) {
-        yield LEFT;
-        return size;
-      }
-      const kept = yield* whatStays(readFileSync(source), wanted);
-      if (kept === null) return size;
+      if (!before.isFile()) return taken;
+      if (before.size > Math.min(MOST_BYTES, room - taken)) break;
+      const kept = yield* whatStays(read(source, before.size), wanted);
+      taken += kept.weight;
+      if (kept.lines === 0) return taken;
       const after = fstatSync(source);
-      if (after.size !== size || after.mtimeMs !== before.mtimeMs) continue;
+      if (after.size !== before.size || after.mtimeMs !== before.mtimeMs) continue;
       const at = process.platform === 'linux' ? `/proc/self/fd/${dir}` : path.join(groupDir, ...folder);
       replace(at, name, Buffer.concat(kept.parts), before);
       yield { lines: kept.lines, left: 0 };
-      return size;
+      return taken;
     } catch (error) {
       const { code = '' } = error as NodeJS.ErrnoException;
-      if (GONE.has(code)) return size;
+      if (GONE.has(code)) return taken;
       if (!NOT_OURS.has(code)) throw error;
       break;
     } finally {
@@ -139,18 +136,28 @@ function* forgetIn(
     }
   }
   yield LEFT;
-  return size;
+  return taken;
 }
 
-/** Null: nothing of it is to go. */
+/** No more than it was: it may be made larger at any moment. */
+function read(fd: number, size: number): Buffer {
+  const buffer = Buffer.alloc(size);
+  let length = 0;
+  for (let got = -1; got !== 0 && length < size; length += got)
+    got = readSync(fd, buffer, length, size - length, length);
+  return buffer.subarray(0, length);
+}
+
+/** `lines` go; `weight`: what it took to see that. */
 function* whatStays(
   bytes: Buffer,
   wanted: Wanted,
-): Generator<Gone, { parts: Buffer[]; lines: number } | null> {
+): Generator<Gone, { parts: Buffer[]; lines: number; weight: number }> {
   const parts: Buffer[] = [];
   let lines = 0;
   let from = 0;
-  let slice = 0;
+  let weight = 0;
+  let pauseAt = SLICE_BYTES;
   for (let at = 0; at < bytes.length; ) {
     const end = bytes.indexOf(10, at);
     const next = end === -1 ? bytes.length : end + 1;
@@ -159,14 +166,14 @@ function* whatStays(
       from = next;
       lines += 1;
     }
-    slice += next - at + LINE_BYTES;
+    weight += next - at + LINE_BYTES;
     at = next;
-    if (slice < SLICE_BYTES) continue;
-    slice = 0;
+    if (weight < pauseAt) continue;
+    pauseAt = weight + SLICE_BYTES;
     yield NOTHING;
   }
   parts.push(bytes.subarray(from));
-  return lines === 0 ? null : { parts, lines };
+  return { parts, lines, weight };
 }
 
 function replace(dir: string, name: string, content: Buffer, { mode, uid, gid }: Stats): void {
