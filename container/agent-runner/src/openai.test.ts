@@ -174,6 +174,23 @@ test('a server that counts nothing is taken as it is', async () => {
   });
 });
 
+test('specialists that never end, asked without end, are stopped, too', async () => {
+  fs.mkdirSync(path('group/agents'));
+  fs.writeFileSync(
+    path('group/agents/gardener.md'),
+    '---\ndescription: Knows plants.\n---\nYou plant beans first.\n',
+  );
+  api().use(({ body }) => {
+    const isGardener = body.messages[0] && textOf(body.messages[0]).includes('You plant beans first.');
+    if (isGardener) return { calls: [{ name: 'no_such_tool', input: {} }] };
+    return { calls: [{ name: 'Agent', input: { subagent_type: 'gardener', prompt: 'What first?' } }] };
+  });
+  const { outcome } = await run('go');
+  expect(outcome).toMatchObject({ status: 'error', code: 'max_turns' });
+  expect(api().requests.filter(({ body }) => body.tools)).toHaveLength(30 + 60);
+  expect(api().requests.at(-1)?.raw).toContain('specialists have made 60 requests to the model in this turn');
+});
+
 test('a model that never ends is stopped', async () => {
   api().use(() => ({ calls: [{ name: 'no_such_tool', input: {} }] }));
   const { outcome } = await run('go');

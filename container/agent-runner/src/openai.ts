@@ -27,6 +27,8 @@ import { createWorkTools } from './work/work-tools.ts';
 const MOST_REQUESTS = 200;
 /** Where the daemon does not say it. */
 const CONTEXT_TOKENS = 32_768;
+/** Of the requests that a turn may make: what all specialists together may make besides. */
+const TEAM_SHARE = 2;
 const LONGEST_RESULT = 30_000;
 /** Of the context, in characters of about a third of a token: what one tool's result may take. */
 const RESULT_SHARE = 0.45;
@@ -123,6 +125,13 @@ class OpenAiProvider implements Provider {
     });
     const common = { ask, contextTokens, longestResult, groupDir, signal };
     const mostRequests = turn.max_turns ?? this.#options.mostRequests ?? MOST_REQUESTS;
+    let leftForTeam = TEAM_SHARE * mostRequests;
+    const askForTeam: AskModel = async (asking) => {
+      leftForTeam -= 1;
+      if (leftForTeam >= 0) return await ask(asking);
+      const message = `specialists have made ${TEAM_SHARE * mostRequests} requests to the model in this turn`;
+      return { kind: 'failed', failure: { code: 'max_turns', message } };
+    };
     const log = new TeamLog({ groupDir, now: Date.now, log: this.#options.log }, turn);
     const { specialists: team } = readTeam({ groupDir, globalDir });
     const own = [...tools, ...work];
@@ -130,7 +139,7 @@ class OpenAiProvider implements Provider {
       ...{ team, turn, groupDir, log, tools: own },
       work: (system, prompt, given) =>
         converse({
-          ...{ ...common, system, mostRequests, tools: given },
+          ...{ ...common, ask: askForTeam, system, mostRequests, tools: given },
           entries: [],
           kept: NOT_KEPT,
           archive: () => {},

@@ -20,7 +20,7 @@ const BREAKS =
 
 export function readablePage(html: string): string {
   const parts: string[] = [];
-  const title = /<title[^>]*>([^<]{1,500})/i.exec(html.slice(0, 100_000))?.[1];
+  const title = /<title[^>]{0,1000}>([^<]{1,500})/i.exec(html.slice(0, 100_000))?.[1];
   if (title) parts.push(title.trim(), '\n\n');
   let link: string | null = null;
   for (let at = 0; at < html.length; ) {
