@@ -28,7 +28,7 @@ import { nobodyYet, noteEffect, type Wakes, type Woken, wakesOf } from './router
 import type { BotIdentity } from './telegram/api.ts';
 import type { IncomingMessage } from './telegram/message.ts';
 import { type Incoming, parseUpdate } from './telegram/update.ts';
-import { type ChatJid, type Group, iso, type Seq } from './types.ts';
+import { type ChatJid, type Group, type Iso, iso, type Seq } from './types.ts';
 
 export interface RouterOptions extends JudgeOptions, AttachedOptions, Wakes {
   log: Logger;
@@ -75,10 +75,11 @@ export function createRouter(options: RouterOptions): Router {
 
   function accept(bot: BotIdentity, updates: readonly Update[], nextOffset: number): void {
     const woken = nobodyYet();
+    const at = iso(clock.now());
     let isStored = false;
     try {
       db.transaction(() => {
-        for (const update of updates) acceptOne(bot, update, woken);
+        for (const update of updates) acceptOne(bot, update, at, woken);
         db.inbox.setOffset(bot.id, nextOffset);
       });
       isStored = true;
@@ -90,8 +91,7 @@ export function createRouter(options: RouterOptions): Router {
     runEach(wakes, (error) => log.error({ event: 'wake_failed', err: error }, messageOf(error)));
   }
 
-  function acceptOne(bot: BotIdentity, update: Update, woken: Woken): void {
-    const at = iso(clock.now());
+  function acceptOne(bot: BotIdentity, update: Update, at: Iso, woken: Woken): void {
     const incoming = parseUpdate(update);
     const jid = chatOf(incoming);
     const group = jid === null ? null : db.groups.find(jid);
@@ -105,8 +105,8 @@ export function createRouter(options: RouterOptions): Router {
     });
     if (!isNew) return;
     try {
-      if (group === null || group.chatJid === jid) db.savepoint(() => apply(bot, incoming, group, woken));
-      else db.savepoint(() => applyLate(bot, incoming, group, woken));
+      if (group === null || group.chatJid === jid) db.savepoint(() => apply(bot, incoming, group, at, woken));
+      else db.savepoint(() => applyLate(bot, incoming, group, at, woken));
     } catch (error) {
       // A full disk is not this update's fault, and may have ended the transaction: the whole batch comes again.
       if (isStorageFailure(error) || !db.sqlite.inTransaction) throw error;
@@ -122,10 +122,9 @@ export function createRouter(options: RouterOptions): Router {
     }
   }
 
-  function apply(bot: BotIdentity, incoming: Incoming, group: Group | null, woken: Woken): void {
+  function apply(bot: BotIdentity, incoming: Incoming, group: Group | null, at: Iso, woken: Woken): void {
     if (incoming.kind === 'other') return;
     if (incoming.kind === 'unreadable') throw new Error(`not an update as documented: ${incoming.reason}`);
-    const at = iso(clock.now());
     if (incoming.kind === 'my_chat_member') {
       db.groups.chatSeen(incoming.chat, at);
       db.groups.setBotStatus(incoming.chat.chatJid, incoming.status);
@@ -158,20 +157,20 @@ export function createRouter(options: RouterOptions): Router {
     db.groups.chatSeen(message.chat, at);
     if (message.migratedTo !== null && migrate(group.chatJid, message.migratedTo, woken)) return;
     pauseUpdates.heard(message, group, woken);
-    store(bot, message, group, woken);
+    store(bot, message, group, at, woken);
   }
 
   /** Said in the chat that the group was before it became a supergroup. */
-  function applyLate(bot: BotIdentity, incoming: Incoming, group: Group, woken: Woken): void {
+  function applyLate(bot: BotIdentity, incoming: Incoming, group: Group, at: Iso, woken: Woken): void {
     if (incoming.kind === 'my_chat_member') {
       db.groups.setBotStatus(incoming.chat.chatJid, incoming.status);
       return;
     }
     const now = asOfNow(incoming, group.chatJid);
-    if (now.kind !== 'message') return apply(bot, now, group, woken);
+    if (now.kind !== 'message') return apply(bot, now, group, at, woken);
     // That it moved is known; whoever learned it first may not have woken all.
     if (now.message.migratedTo !== null) wakeBoth(group.chatJid, woken);
-    else store(bot, now.message, group, woken);
+    else store(bot, now.message, group, at, woken);
   }
 
   function answerStranger(bot: BotIdentity, message: IncomingMessage, woken: Woken): void {
@@ -193,7 +192,7 @@ export function createRouter(options: RouterOptions): Router {
     woken.delivery.add(jid);
   }
 
-  function store(bot: BotIdentity, message: IncomingMessage, group: Group, woken: Woken): void {
+  function store(bot: BotIdentity, message: IncomingMessage, group: Group, at: Iso, woken: Woken): void {
     db.topics.noteName(group.chatJid, message.threadId, message.topicName);
     const verdict = judge.judge(bot, message, group);
     const stored = db.messages.insert({
@@ -213,7 +212,7 @@ export function createRouter(options: RouterOptions): Router {
       replyTo: message.replyTo,
       forwardedFrom: message.forwardedFrom,
       albumId: message.albumId,
-      receivedAt: iso(clock.now()),
+      receivedAt: at,
     });
     if (stored === null) return;
     noteFiles(stored, message, group, verdict, woken);

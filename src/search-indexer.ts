@@ -15,7 +15,8 @@ const FIRST_MS = 5000;
 const REST_MS = 30_000;
 const BATCH = 100;
 const SLICE_MS = 10;
-const PAUSE_MS = 20;
+/** What comes in meanwhile has the disk and the processor for itself most of the time. */
+const PAUSE_MS = 90;
 
 export interface SearchIndexer {
   start(): void;

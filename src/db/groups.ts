@@ -146,7 +146,9 @@ export function groupRepository(db: Sqlite) {
   const seen = db.prepare(
     `INSERT INTO chats (chat_jid, name, type, username, is_forum, first_seen, last_activity) VALUES (?, ?, ?, ?, ?, ?, ?)
      ON CONFLICT (chat_jid) DO UPDATE SET name = excluded.name, type = excluded.type, username = excluded.username,
-       is_forum = excluded.is_forum, last_activity = max(last_activity, excluded.last_activity)`,
+       is_forum = excluded.is_forum, last_activity = max(last_activity, excluded.last_activity)
+     WHERE (name, type, username, is_forum) IS NOT (excluded.name, excluded.type, excluded.username, excluded.is_forum)
+       OR substr(last_activity, 1, 19) < substr(excluded.last_activity, 1, 19)`,
   );
   const admins = db.prepare<[string], { ids: string; at: string }>(
     'SELECT ids, at FROM chat_admins WHERE chat_jid = ?',
@@ -208,6 +210,7 @@ export function groupRepository(db: Sqlite) {
       move(from, to);
       return true;
     },
+    /** Of many messages within a second the first one is noted: a busy chat's row is not written for each. */
     chatSeen(chat: ChatInfo, at: Iso): void {
       seen.run(chat.chatJid, chat.name, chat.type, chat.username, +chat.isForum, at, at);
     },
