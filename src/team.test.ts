@@ -175,6 +175,10 @@ describe('the files of a team', () => {
       'e.md': `---\nname: e\nx: ${'y'.repeat(8192)}\n---\nYou are e.`,
       'f.md': `---\nx: ${'[]{}'.repeat(60)}\n---\n# Of # many ##\n\nYou are f.`,
       'g.md': '# #\n\nYou are g.',
+      'h.md': `---\nx: y\na:\n${'- a\n'.repeat(500)}---\nYou are h.`,
+      'i.md': `---\na: ${'&a *a'.repeat(300)}\n---\nYou are i.`,
+      'j.md': `---\ntools: [${'a,'.repeat(500)}]\n---\nYou are j.`,
+      'k.md': `---\ndescription: ${'words, and more words! (what?) '.repeat(100)}\n---\nYou are k.`,
     });
     expect(one('a').description).toMatch(/^A b\./);
     expect(one('b').tools).toEqual(['a', 'Bash(git log, git show)', 'Read']);
@@ -184,6 +188,9 @@ describe('the files of a team', () => {
       'bad d.md:3 the front matter is not YAML: nested too deep',
       'bad e.md:1 the front matter is longer than 8192 characters',
       expect.stringMatching(/^bad f\.md:2 the front matter is not YAML: /),
+      'bad h.md:403 the front matter is not YAML: more than 400 lines and values',
+      'bad i.md:2 the front matter is not YAML: more than 400 lines and values',
+      'bad j.md:2 the front matter is not YAML: more than 400 lines and values',
     ]);
   });
 

@@ -10,6 +10,9 @@ const MOST_YAML_LENGTH = 8 * 1024;
 const MOST_VALUES = 1000;
 /** Lists and maps within each other; the parser goes as deep as they do. */
 const DEEPEST = 50;
+/** Lines, and values within brackets. */
+const MOST_PARTS = 400;
+const MANY = new Set(['\n', '[', '{', '&', '*', '!', '?']);
 
 export interface Field {
   /** A text (numbers and the like as they are written), or a list of texts. */
@@ -65,8 +68,8 @@ export function readMarkdown(text: string): MarkdownFile | FileFault {
   const yaml = lines.slice(1, end).join('\n');
   if (yaml.length > MOST_YAML_LENGTH)
     return { line: 1, reason: (w) => w.files.longFrontMatter(MOST_YAML_LENGTH) };
-  const deep = tooDeepAt(yaml);
-  if (deep !== null) return { line: deep + 1, reason: (w) => w.files.notYaml('nested too deep') };
+  const much = tooMuch(yaml);
+  if (much !== null) return { line: much.line + 1, reason: (w) => w.files.notYaml(much.detail) };
   const fields = readYaml(yaml);
   if ('reason' in fields) return fields;
   return {
@@ -79,15 +82,19 @@ export function readMarkdown(text: string): MarkdownFile | FileFault {
   };
 }
 
-/** The line in which more brackets are open than anybody needs; in a text between quotation marks they count, too. */
-function tooDeepAt(yaml: string): number | null {
-  let depth = 0;
-  let line = 1;
+/**
+ * Why nobody needs such front matter, and where; null: it may be read. The parser takes time for each line and value, and goes as deep
+ * as they do. What stands between quotation marks counts, too.
+ */
+function tooMuch(yaml: string): { line: number; detail: string } | null {
+  let [depth, line, values] = [0, 1, 0];
   for (const character of yaml) {
     if (character === '\n') line += 1;
     else if (character === '[' || character === '{') depth += 1;
     else if (character === ']' || character === '}') depth = Math.max(0, depth - 1);
-    if (depth > DEEPEST) return line;
+    if (MANY.has(character) || (character === ',' && depth > 0)) values += 1;
+    if (depth > DEEPEST) return { line, detail: 'nested too deep' };
+    if (values > MOST_PARTS) return { line, detail: `more than ${MOST_PARTS} lines and values` };
   }
   return null;
 }

@@ -4,14 +4,12 @@
  */
 import type { Db } from '../db.ts';
 import type { Clock } from '../lib/clock.ts';
-import { oncePerTick } from '../lib/once-per-tick.ts';
 import type { RegistryOptions } from '../registry.ts';
 import type { TaskRules } from '../tasks.ts';
-import type { Team } from '../team.ts';
 import type { BotIdentity } from '../telegram/api.ts';
 import type { IncomingMessage } from '../telegram/message.ts';
 import { commandOf, requestOf, type TriggerKind, triggerOf } from '../trigger.ts';
-import { type Disposition, type Folder, type Group, iso, type Seq } from '../types.ts';
+import { type Disposition, type Group, iso, type Seq } from '../types.ts';
 import { REASONS, type Words } from '../words.ts';
 import { answerCommand, type ChatAnswer, isHostCommand } from './chat-commands.ts';
 import type { People, Standing } from './people.ts';
@@ -57,15 +55,6 @@ export interface Judge {
 
 export function createJudge(options: JudgeOptions): Judge {
   const { db, clock } = options;
-  /** Of one batch of updates each group's team is read once. */
-  const teams = oncePerTick(() => new Map<Folder, Team>());
-  const readTeamOf =
-    ({ folder }: Group) =>
-    (): Team => {
-      const team = teams().get(folder) ?? teamOf(options.registry.home, folder);
-      teams().set(folder, team);
-      return team;
-    };
 
   function judge(bot: BotIdentity, message: IncomingMessage, group: Group): Verdict {
     if (message.service) return { disposition: 'service' };
@@ -102,7 +91,11 @@ export function createJudge(options: JudgeOptions): Judge {
     const words = wordsFor(message, group);
     const over = options.limits.check(group, message.sender);
     if (over !== null) return tooMuch(over, words);
-    const misspelt = misspeltAsk(readTeamOf(group), requestFor(bot, message, group), words);
+    const misspelt = misspeltAsk(
+      () => teamOf(options.registry.home, group.folder),
+      requestFor(bot, message, group),
+      words,
+    );
     if (misspelt !== null) return { disposition: 'host_command', reason: '/ask', answer: { text: misspelt } };
     return { disposition: null, kind };
   }

@@ -4,6 +4,7 @@
  */
 import { NanoClawError } from '../errors.ts';
 import { oneLine } from '../lib/front-matter.ts';
+import { oncePerTick } from '../lib/once-per-tick.ts';
 import { groupPaths } from '../mailbox/layout.ts';
 import { MAX_SPECIALIST_BYTES } from '../team/specialist.ts';
 import {
@@ -30,7 +31,15 @@ export const TEAM_COMMANDS = {
   ask: { listed: 'everyone', run: ask },
 } as const satisfies Record<string, Handler>;
 
-export const teamOf = (home: string, folder: string): Team => readTeam(groupPaths(home, folder));
+/** Of one batch of updates each group's team is read once: its files are its agent's to write. */
+const teams = oncePerTick(() => new Map<string, Team>());
+
+export function teamOf(home: string, folder: string): Team {
+  const paths = groupPaths(home, folder);
+  const team = teams().get(paths.groupDir) ?? readTeam(paths);
+  teams().set(paths.groupDir, team);
+  return team;
+}
 
 function team(context: ChatCommandContext, args: string): ChatAnswer | string {
   const { db, group, registry, words } = context;
