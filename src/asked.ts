@@ -121,7 +121,7 @@ export function sayAnswer(db: Db, { question, asker, chosen, assistantName, pres
     triggerKind: 'answer',
     request: content,
     replyTo: {
-      messageId: where === null ? (pressed ?? db.asked.sentAs(question)) : null,
+      messageId: where === null ? (pressed ?? db.outbox.sentAs(question.outboxId, question.chatJid)) : null,
       name: assistantName,
       text: question.question,
       chat: where?.name ?? null,
@@ -154,7 +154,7 @@ export function settleAsked(db: Db, question: AgentQuestion, settling: Settling)
   if (answered !== null)
     db.agents.settleCommand(question.folder, question.commandId, resultOf(question, answered));
   const { pressed } = settling;
-  const sent = db.asked.sentAs(question);
+  const sent = db.outbox.sentAs(question.outboxId, question.chatJid);
   // Nothing can be changed in the chat that the group was before.
   if (pressed !== undefined && pressed < 0) showSettled(db, question, line, null, at);
   // A send whose result was unknown was repeated: the question may stand twice.
@@ -185,8 +185,13 @@ export function dropAsked(db: Db, folder: Folder, jid: ChatJid, at: Iso): void {
  * The message shows the question, as far as we know. A press comes with whatever a program makes up: none may have another
  * message of ours say something else. One that we do not know may be the question, sent when its result was unknown.
  */
-export const standsAs = (db: Db, question: AgentQuestion, messageId: number): boolean =>
-  messageId === db.asked.sentAs(question) || db.messages.byMessageId(question.chatJid, messageId) === null;
+export const standsAs = (
+  db: Db,
+  question: Pick<AgentQuestion, 'outboxId' | 'chatJid'>,
+  messageId: number,
+): boolean =>
+  messageId === db.outbox.sentAs(question.outboxId, question.chatJid) ||
+  db.messages.byMessageId(question.chatJid, messageId) === null;
 
 /** It was settled before, and the message says something else. */
 export function showAgain(db: Db, question: AgentQuestion, messageId: number, at: Iso): void {

@@ -4,7 +4,6 @@
  */
 import type { Entity } from '../format/entities.ts';
 import type { ChatJid, Folder, Iso } from '../types.ts';
-import { formerMessageId } from './group-move.ts';
 import type { Sqlite } from './open.ts';
 
 /** result: the answer was given to the turn that waited; message: it was said in the chat; expired, dropped: nobody's. */
@@ -129,9 +128,6 @@ export function agentQuestionRepository(db: Sqlite) {
     `DELETE FROM agent_questions WHERE id IN (SELECT id FROM agent_questions INDEXED BY agent_questions_by_age
        WHERE asked_at < ? AND settled_as IS NOT NULL AND owed = 0 LIMIT 1000)`,
   );
-  const sentAs = db.prepare<[number], { jid: string; messageId: number | null }>(
-    'SELECT chat_jid AS jid, sent_message_id AS messageId FROM outbox WHERE id = ?',
-  );
 
   return {
     add(q: Omit<AgentQuestion, 'settledAs' | 'answer' | 'chosen'>): void {
@@ -200,11 +196,6 @@ export function agentQuestionRepository(db: Sqlite) {
     /** Forgets settled ones that were asked before. */
     prune(before: Iso): void {
       prune.run(before);
-    },
-    /** The message as which it stands in its chat, below zero when it stayed behind in the old one; null while it does not. */
-    sentAs({ outboxId, chatJid }: Pick<AgentQuestion, 'outboxId' | 'chatJid'>): number | null {
-      const { jid, messageId = null } = sentAs.get(outboxId) ?? {};
-      return messageId === null || jid === chatJid ? messageId : formerMessageId(messageId);
     },
   };
 }

@@ -5,6 +5,7 @@
  */
 import type { Entity } from '../format/entities.ts';
 import type { ChatJid, FileKind, Iso, TurnId } from '../types.ts';
+import { formerMessageId } from './group-move.ts';
 import type { Sqlite } from './open.ts';
 
 export interface OutboxEntry {
@@ -85,6 +86,9 @@ export function outboxRepository(db: Sqlite) {
   const oldest = db
     .prepare<[], string | null>(`SELECT min(created_at) FROM outbox INDEXED BY outbox_open WHERE ${OPEN}`)
     .pluck();
+  const sentAs = db.prepare<[number], { chatJid: string; messageId: number | null }>(
+    'SELECT chat_jid AS chatJid, sent_message_id AS messageId FROM outbox WHERE id = ?',
+  );
   const fate = db.prepare<[number], { state: string; error: string | null }>(
     'SELECT state, error FROM outbox WHERE id = ?',
   );
@@ -191,6 +195,11 @@ export function outboxRepository(db: Sqlite) {
         repeated: row.repeated === 1,
         notBefore: row.not_before as Iso | null,
       };
+    },
+    /** Telegram's id of the message as which an entry of this chat, or of what the chat was before, was sent; null: not known. */
+    sentAs(id: number, jid: ChatJid): number | null {
+      const { chatJid, messageId = null } = sentAs.get(id) ?? {};
+      return messageId === null || chatJid === jid ? messageId : formerMessageId(messageId);
     },
     /** What became of an entry; null when there is none. */
     fate: (id: number): { state: string; error: string | null } | null => fate.get(id) ?? null,

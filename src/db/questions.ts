@@ -14,6 +14,8 @@ export interface Question {
   page: number;
   rev: number;
   askedAt: Iso;
+  /** The outbox entry that shows it; null: asked before that was noted. */
+  outboxId: number | null;
   /** What the message says since it was decided; null while it is open. */
   answer: string | null;
   answeredBy: string | null;
@@ -35,7 +37,7 @@ const MOST_ANSWERS = 1000;
 
 export function questionRepository(db: Sqlite) {
   const COLUMNS = `id, chat_jid AS chatJid, kind, subject, page, rev, asked_at AS askedAt, answer,
-    answered_by AS answeredBy, answered_at AS answeredAt`;
+    answered_by AS answeredBy, answered_at AS answeredAt, outbox_id AS outboxId`;
   const insert = db.prepare(
     'INSERT INTO questions (id, chat_jid, kind, subject, asked_at) VALUES (?, ?, ?, ?, ?)',
   );
@@ -45,6 +47,7 @@ export function questionRepository(db: Sqlite) {
       'SELECT asked_at FROM questions WHERE kind = ? AND subject = ? ORDER BY asked_at DESC LIMIT 1',
     )
     .pluck();
+  const shownBy = db.prepare('UPDATE questions SET outbox_id = ? WHERE id = ?');
   const show = db.prepare('UPDATE questions SET subject = ?, page = ?, rev = rev + 1 WHERE id = ?');
   const settle = db.prepare(
     'UPDATE questions SET answer = ?, answered_by = ?, answered_at = ?, rev = rev + 1 WHERE id = ? AND answer IS NULL',
@@ -77,6 +80,10 @@ export function questionRepository(db: Sqlite) {
     /** When this was asked about this last. */
     lastAbout: (kind: string, subject: string): Iso | null =>
       (lastAbout.get(kind, subject) ?? null) as Iso | null,
+    /** The message of this entry shows it from now on. */
+    shownBy(id: string, outboxId: number): void {
+      shownBy.run(outboxId, id);
+    },
     /** It shows something else from now on; what was pressed before is outdated. */
     show(id: string, subject: string | null, page: number): void {
       show.run(subject, page, id);

@@ -6,7 +6,8 @@
 import type { CallbackAnswer } from '../db/questions.ts';
 import type { Db } from '../db.ts';
 import { messageOf } from '../errors.ts';
-import { type Clock, sleep } from '../lib/clock.ts';
+import type { Clock } from '../lib/clock.ts';
+import { createWokenLoop } from '../lib/woken-loop.ts';
 import type { Logger } from '../log.ts';
 import { type Telegram, TelegramError } from '../telegram/api.ts';
 
@@ -28,41 +29,15 @@ export interface CallbackAnswers {
 }
 
 export function createCallbackAnswers({ db, clock, log, telegram }: CallbackAnswersOptions): CallbackAnswers {
-  const stopped = new AbortController();
-  const isOver = () => stopped.signal.aborted || !db.sqlite.open;
-  let isRunning = false;
-  let isWoken = false;
-
-  function wake(): void {
-    isWoken = true;
-    if (isRunning || isOver()) return;
-    isRunning = true;
-    run()
-      .catch((error: unknown) => {
-        isWoken = false;
-        log.error({ event: 'callback_answers_failed', err: error }, messageOf(error));
-      })
-      .finally(() => {
-        isRunning = false;
-        // Woken between the last look and this line.
-        if (isWoken) wake();
-      });
-  }
-
-  async function run(): Promise<void> {
-    while (!isOver()) {
-      isWoken = false;
-      const waiting = db.questions.answers();
-      if (waiting.length === 0) return;
-      let waitMs = 0;
-      for (const answer of waiting) {
-        if (isOver()) return;
-        waitMs = Math.max(waitMs, await tell(answer));
-      }
-      // New ones must not wait for the old ones.
-      if (waitMs > 0 && !isWoken) await sleep(clock, waitMs, stopped.signal);
-    }
-  }
+  const loop = createWokenLoop({
+    clock,
+    open: () => db.questions.answers(),
+    act: tell,
+    failed: (error) => log.error({ event: 'callback_answers_failed', err: error }, messageOf(error)),
+    isOpen: () => db.sqlite.open,
+    // New ones must not wait for the old ones.
+    isImpatient: true,
+  });
 
   /** Returns how long to wait before it is told again; 0 when that is over. */
   async function tell({ id, text, alert, createdAt }: CallbackAnswer): Promise<number> {
@@ -72,17 +47,12 @@ export function createCallbackAnswers({ db, clock, log, telegram }: CallbackAnsw
       const isNo = error instanceof TelegramError && error.status !== 429 && error.status < 500;
       const age = Math.abs(clock.now() - Date.parse(createdAt));
       log.debug({ event: 'callback_not_answered', age }, messageOf(error));
-      if (!isNo && age < GIVE_UP_MS && !isOver())
+      if (!isNo && age < GIVE_UP_MS && !loop.isOver())
         return error instanceof TelegramError ? (error.retryAfterS ?? 2) * 1000 : RETRY_MS;
     }
     if (db.sqlite.open) db.questions.removeAnswer(id);
     return 0;
   }
 
-  return {
-    wake,
-    stop() {
-      stopped.abort();
-    },
-  };
+  return { wake: loop.wake, stop: loop.stop };
 }

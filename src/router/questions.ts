@@ -6,9 +6,10 @@
  *               └─ no, or nobody for a day ─► decided: nothing was changed, or what "no" means to it
  *
  * Invariants: a question is decided once, in the transaction that has its effect, and the message then loses its buttons
- * through the outbox; a press that names an earlier rev, or comes from somebody who may not ask here, has no effect
- * and is told so; Telegram is told of every press (callback_answers), whatever it was. It never calls the network.
+ * through the outbox; a press that names an earlier rev, lies under another message, or comes from somebody who may not ask
+ * here, has no effect and is told so; Telegram is told of every press (callback_answers), whatever it was. It never calls the network.
  */
+import { standsAs } from '../asked.ts';
 import type { Question } from '../db/questions.ts';
 import type { Db } from '../db.ts';
 import { NanoClawError } from '../errors.ts';
@@ -67,6 +68,7 @@ export function createQuestions({ db, clock, random, people, contextOf }: Questi
       page: 0,
       rev: 0,
       askedAt: now(),
+      outboxId: null,
       answer: null,
       answeredBy: null,
       answeredAt: null,
@@ -79,7 +81,8 @@ export function createQuestions({ db, clock, random, people, contextOf }: Questi
     }
     db.questions.prune(iso(clock.now() - KEPT_MS));
     db.questions.add(question);
-    db.outbox.add({ ...entry, text: about?.text ?? view.text, keyboard: JSON.stringify(view.keyboard) });
+    const text = about?.text ?? view.text;
+    db.questions.shownBy(id, db.outbox.add({ ...entry, text, keyboard: JSON.stringify(view.keyboard) }));
   }
 
   /** What the question shows now; null when there is nothing to choose from. */
@@ -110,6 +113,7 @@ export function createQuestions({ db, clock, random, people, contextOf }: Questi
     const choice = question === null ? null : choiceOf(question.kind);
     const before = db.languages.wordsFor(group.chatJid);
     if (question?.chatJid !== group.chatJid || !wanted || !choice) return { told: before.outdated };
+    if (!isShownBy(question, pressed.messageId)) return { told: before.outdated };
     const standing = people.standing(group, pressed.sender);
     const mayPress = choice.mayPress?.(group, pressed.sender, question.subject) ?? group.isMain;
     if (!standing.admitted || !mayPress) {
@@ -124,7 +128,8 @@ export function createQuestions({ db, clock, random, people, contextOf }: Questi
       const entry = { chatJid: group.chatJid, threadId: null, turnId: null, replyTo: null, text, keyboard };
       // Below zero: it stayed behind in the chat that the group was before, so it is said anew.
       const editOf = pressed.messageId < 0 ? null : pressed.messageId;
-      db.outbox.add({ ...entry, editOf, at: now() });
+      const shown = db.outbox.add({ ...entry, editOf, at: now() });
+      if (editOf === null) db.questions.shownBy(question.id, shown);
     };
     const context = contextOf(group, pressed.sender);
     if (question.answer !== null) {
@@ -159,6 +164,10 @@ export function createQuestions({ db, clock, random, people, contextOf }: Questi
       return { told: '' };
     }
   }
+
+  /** Whatever a program makes up: no other message of ours is taken for the question, nor made to say what it says. */
+  const isShownBy = ({ outboxId, chatJid }: Question, messageId: number): boolean =>
+    outboxId === null || standsAs(db, { outboxId, chatJid }, messageId);
 
   interface Step {
     question: Question;

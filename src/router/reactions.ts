@@ -6,8 +6,9 @@
 import type { OpenReaction } from '../db/reactions.ts';
 import type { Db } from '../db.ts';
 import { messageOf } from '../errors.ts';
-import { type Clock, sleep } from '../lib/clock.ts';
+import type { Clock } from '../lib/clock.ts';
 import type { Reach } from '../lib/failpoint.ts';
+import { createWokenLoop } from '../lib/woken-loop.ts';
 import type { Logger } from '../log.ts';
 import { type Telegram, TelegramError } from '../telegram/api.ts';
 import type { Pacing } from './pacing.ts';
@@ -34,41 +35,14 @@ const LONGEST_WAIT_MS = 60_000;
 
 export function createReactions(options: ReactionsOptions): Reactions {
   const { db, clock, log, telegram, pacing, reach } = options;
-  const stopped = new AbortController();
-  const isOver = () => stopped.signal.aborted || !db.sqlite.open;
-  let isRunning = false;
-  let isWoken = false;
   let awayMs = RETRY_MS;
-
-  function wake(): void {
-    isWoken = true;
-    if (isRunning || isOver()) return;
-    isRunning = true;
-    run()
-      .catch((error: unknown) => {
-        isWoken = false;
-        log.error({ event: 'reactions_failed', err: error }, messageOf(error));
-      })
-      .finally(() => {
-        isRunning = false;
-        // Woken between the last look and this line.
-        if (isWoken) wake();
-      });
-  }
-
-  async function run(): Promise<void> {
-    while (!isOver()) {
-      isWoken = false;
-      const open = db.reactions.open();
-      if (open.length === 0) return;
-      let waitMs = 0;
-      for (const reaction of open) {
-        if (isOver()) return;
-        waitMs = Math.max(waitMs, await tell(reaction));
-      }
-      if (waitMs > 0) await sleep(clock, waitMs, stopped.signal);
-    }
-  }
+  const loop = createWokenLoop({
+    clock,
+    open: () => db.reactions.open(),
+    act: tell,
+    failed: (error) => log.error({ event: 'reactions_failed', err: error }, messageOf(error)),
+    isOpen: () => db.sqlite.open,
+  });
 
   /** Returns how long to wait before it is tried again; 0 when that is over. */
   async function tell(reaction: OpenReaction): Promise<number> {
@@ -80,7 +54,7 @@ export function createReactions(options: ReactionsOptions): Reactions {
       reach?.('reaction.answered');
     } catch (error) {
       log.debug({ event: 'reaction_not_shown', chat: chatJid, message: messageId }, messageOf(error));
-      if (isOver()) return 0;
+      if (loop.isOver()) return 0;
       if (!(error instanceof TelegramError) || error.status >= 500) {
         awayMs = Math.min(2 * awayMs, LONGEST_WAIT_MS);
         return awayMs;
@@ -94,14 +68,9 @@ export function createReactions(options: ReactionsOptions): Reactions {
       return 0;
     }
     awayMs = RETRY_MS;
-    if (!isOver()) db.reactions.told(reaction);
+    if (!loop.isOver()) db.reactions.told(reaction);
     return 0;
   }
 
-  return {
-    wake,
-    stop() {
-      stopped.abort();
-    },
-  };
+  return { wake: loop.wake, stop: loop.stop };
 }

@@ -307,3 +307,45 @@ describe('a group', () => {
     await shows(/with folder the-garden-2\?/);
   });
 });
+
+describe('a press that a program has made up', () => {
+  /** The message bears such a button for whoever makes it up. */
+  const forge = async (data: string, messageId: number, from = 'you') => {
+    const message = api.sim.world.chat(main).messages.get(messageId);
+    if (!message) throw new Error('no such message');
+    Object.assign(message, {
+      reply_markup: { inline_keyboard: [[{ text: 'made up', callback_data: data }]] },
+    });
+    const id = api.sim.pressButton({ chat: main, from, messageId, data });
+    await api.until(() => told.some((each) => each.id === id), 'the answer to the press');
+    return told.find((each) => each.id === id)?.text;
+  };
+  const datas = (): string[] =>
+    last()
+      ?.reply_markup?.inline_keyboard.flat()
+      .map((button) => button.callback_data ?? '') ?? [];
+
+  it('with a real button’s words under another message of ours does nothing, and that message says what it said', async () => {
+    const task = addTask('water the tomatoes');
+    expect(await api.ask(main, '/ping')).toBe('pong');
+    const pong = last()?.message_id ?? 0;
+    await api.ask(main, '/cancel');
+    const [choose = ''] = datas();
+    expect(choose).toMatch(/\.0\.c\./);
+    for (const made of [choose, choose.replace('.c.', '.y.'), choose.replace(/c\..*$/, 'n')])
+      expect(await forge(made, pong)).toMatch(/outdated/);
+    expect(home.rows('SELECT rev, answer FROM questions')).toEqual([{ rev: 0, answer: null }]);
+    expect(statusOf(task)).toBe('active');
+
+    // Under the question they work; what it shows then works nowhere else, while it is open and after.
+    await press(labels()[0] ?? '');
+    await shows(/^Cancel this task/);
+    const [yes = ''] = datas();
+    expect(await forge(yes, pong)).toMatch(/outdated/);
+    expect(statusOf(task)).toBe('active');
+    await press('Cancel the task');
+    await home.until(() => statusOf(task) === 'cancelled', 'the task to be cancelled');
+    expect(await forge(yes, pong)).toMatch(/outdated/);
+    expect(api.sim.world.chat(main).messages.get(pong)?.text).toBe('pong');
+  });
+});

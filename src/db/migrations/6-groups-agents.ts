@@ -19,5 +19,7 @@ ALTER TABLE sessions ADD COLUMN context_tools INTEGER;
 UPDATE sessions SET updated_at = used.at
   FROM (SELECT group_folder, max(queued_at) AS at FROM turns GROUP BY group_folder) used
   WHERE used.group_folder = sessions.group_folder AND used.at > sessions.updated_at;
+-- The outbox entry that shows it: a press under any other message is none.
+ALTER TABLE questions ADD COLUMN outbox_id INTEGER;
 ${MCP_SERVERS}${MODELS}`,
 };
