@@ -6,13 +6,13 @@
  * millionths of a dollar, so that sums are exact.
  */
 import { type Account, type Verdict, verdictOn } from './allowances/rule.ts';
-import type { Allowance, AllowancePeriod, AllowanceUnit } from './db/allowances.ts';
-import { LEAST, type Reservation } from './db/charges.ts';
+import type { Allowance, AllowancePeriod, AllowanceUnit, Reserved } from './db/allowances.ts';
+import { costAt, LEAST, type Reservation } from './db/charges.ts';
 import type { Db } from './db.ts';
 import { NanoClawError } from './errors.ts';
 import { localTime } from './lib/local-time.ts';
 import { fromWall } from './lib/zone.ts';
-import { type Group, iso } from './types.ts';
+import { type Folder, type Group, type Iso, iso } from './types.ts';
 import type { Words } from './words.ts';
 
 /** The day that it is there, as 2026-11-02. */
@@ -33,7 +33,7 @@ export function endOf(period: AllowancePeriod, day: string, zone: string): numbe
   return fromWall(wall, zone).instants[0];
 }
 
-const MICRO = 1e6;
+export const MICRO = 1e6;
 const whole = (unit: AllowanceUnit, amount: number): number =>
   Math.round(unit === 'usd' ? amount * MICRO : amount);
 const ofReservation = (unit: AllowanceUnit, { usd, tokens }: Reservation): number =>
@@ -41,19 +41,35 @@ const ofReservation = (unit: AllowanceUnit, { usd, tokens }: Reservation): numbe
 
 /** How an allowance stands on this day, in whole units: millionths of a dollar, or tokens. */
 export function accountOf(db: Db, allowance: Allowance, day: string): Account {
-  const { id, scope, who, unit, period, amount } = allowance;
+  const { id, unit, period, amount } = allowance;
   const [from, to] = daysOf(period, day);
   const used = db.allowances.used(allowance, [from, to]);
-  const open = db.allowances.reserved().filter((turn) => {
-    const isTheirs = scope === 'all' || who === (scope === 'group' ? turn.folder : turn.person);
-    return isTheirs && turn.day >= from && turn.day <= to;
+  const open = db.allowances.reserved().filter((turn) => isOfAccount(allowance, turn, day));
+  const kept = open.map((turn) => {
+    const used = usedNow(db, turn);
+    return {
+      usd: Math.max(turn.usd ?? LEAST.usd, used.usd),
+      tokens: Math.max(turn.tokens ?? LEAST.tokens, used.tokens),
+    };
   });
-  const kept = open.map(({ usd, tokens }) => ({ usd: usd ?? LEAST.usd, tokens: tokens ?? LEAST.tokens }));
   return {
     limit: whole(unit, amount + db.allowances.topups(id, periodOf(period, day)).amount),
     spent: whole(unit, unit === 'usd' ? used.cost_usd : used.input_tokens + used.output_tokens),
     reserved: kept.reduce((sum, one) => sum + ofReservation(unit, one), 0),
   };
+}
+
+/** Whether the allowance of this day has to bear that open turn. */
+export function isOfAccount({ scope, who, period }: Allowance, turn: Reserved, day: string): boolean {
+  const [from, to] = daysOf(period, day);
+  const isTheirs = scope === 'all' || who === (scope === 'group' ? turn.folder : turn.person);
+  return isTheirs && turn.day >= from && turn.day <= to;
+}
+
+/** What an open turn has used so far, as the proxy counted it; USD as far as prices are known. */
+export function usedNow(db: Db, { folder, day, price }: Reserved): Reservation {
+  const { input, output, usd } = db.usage.uncharged(folder as Folder, `${day}T23:59:59.999Z` as Iso);
+  return { tokens: input + output, usd: price === null ? usd : costAt(price, input, output) };
 }
 
 export interface Judged {

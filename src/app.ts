@@ -9,7 +9,7 @@ import { healthHandler, metricsHandler, readyHandler, statusHandler } from './ap
 import type { Overrides } from './app/overrides.ts';
 import { registerSeeds } from './app/seeds.ts';
 import { type Wired, wire } from './app/wire.ts';
-import { type Config, meansOf } from './config.ts';
+import type { Config } from './config.ts';
 import { databaseFile } from './db/open.ts';
 import { createDb } from './db.ts';
 import { NanoClawError } from './errors.ts';
@@ -21,6 +21,7 @@ import { createReach } from './lib/failpoint.ts';
 import { type HomeLock, lockHome, ownerLives } from './lib/home-lock.ts';
 import { createReleasers } from './lib/releasers.ts';
 import type { Logger } from './log.ts';
+import { meansOf } from './policy/thinking.ts';
 import { type RegistryOptions, writeMirror } from './registry.ts';
 import { createSimulator, type Simulator } from './simulator/simulator.ts';
 import { createPageView } from './status/page-view.ts';

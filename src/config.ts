@@ -11,7 +11,7 @@ import { type OpenAiServer, openAiServer, providerOf } from './config/openai.ts'
 import { type LOG_LEVELS, type Settings, settingsSchema } from './config/settings.ts';
 import { messageOf, NanoClawError } from './errors.ts';
 import type { Failpoint } from './lib/failpoint.ts';
-import type { ThinkingDefaults, ThinkingMeans } from './policy/thinking.ts';
+import type { ThinkingDefaults } from './policy/thinking.ts';
 import type { ProviderName, RuntimeName } from './types.ts';
 
 /** The host's model credential. Only the credential proxy reads `value`. */
@@ -285,12 +285,6 @@ function toConfig(s: Settings, home: string, env: NodeJS.ProcessEnv): Config {
     failpoints: s.FAILPOINTS ?? [],
   });
 }
-
-/** What there is to think with, besides the offline agent. */
-export const meansOf = ({ credential, openai }: Pick<Config, 'credential' | 'openai'>): ThinkingMeans => ({
-  claude: credential !== null,
-  openai: openai !== null,
-});
 
 /** An API key wins over an OAuth token as in Claude Code; an auth token is for gateways and comes second. */
 function credentialOf(s: Settings): Credential | null {

@@ -179,6 +179,7 @@ export function createContainerRunner(options: ContainerRunnerOptions): Containe
         () => options.presence.ended(id),
         () => mcp.look(group),
         allowances.ended,
+        () => turn.errorCode === 'allowance' && allowances.usedUp(group, clock.now()),
         () => turn.kind === 'task' && options.tasksChanged(chatJid),
         () => log.info({ event: 'turn_ended', group, turn: id, state, attempt }),
       );

@@ -168,6 +168,9 @@ export type CurrentTasks = z.infer<typeof currentTasksSchema>;
 
 // ---------------------------------------------------------------- agent → host: events
 
+/** In what the daemon's proxy answers when it asks the model no more, since the allowance is used up. */
+export const ALLOWANCE_USED_UP = 'allowance_used_up';
+
 /** Why a turn failed, as far as the agent runner can tell. */
 export const agentErrorCodes = [
   'credential',
@@ -178,6 +181,7 @@ export const agentErrorCodes = [
   'stale_session',
   'interrupted',
   'max_turns',
+  'allowance',
   'workspace',
   'out_of_memory',
   'stalled',

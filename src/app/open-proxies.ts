@@ -1,4 +1,6 @@
 /** The agents' proxies with what they ask of the daemon: whose a token is, what a group may reach, whom to tell. */
+import { overdrawnBy } from '../allowances/overdrawn.ts';
+import { dayIn } from '../allowances.ts';
 import type { Config } from '../config.ts';
 import type { AuditNote } from '../db/audit.ts';
 import type { Db } from '../db.ts';
@@ -8,7 +10,8 @@ import type { TokenHolder } from '../http/proxy-token.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../log.ts';
 import { whyNotConnect } from '../policy/network.ts';
-import { iso, type ProviderName } from '../types.ts';
+import { ALLOWANCE_USED_UP } from '../protocol.ts';
+import { type Folder, iso, type ProviderName } from '../types.ts';
 import { createUsageCounter } from './model-usage.ts';
 
 export interface OpenProxiesOptions {
@@ -69,6 +72,13 @@ export function openProxies(options: OpenProxiesOptions): AgentProxies {
         if (db.sqlite.open) credentialWorks(providerOf(holder));
       },
       onUsed: ({ holder, use }) => usage.add(holder.folder, use),
+      whyNotAsk({ folder }) {
+        if (!db.sqlite.open) return null;
+        const day = dayIn(clock.now(), config.timezone);
+        return overdrawnBy(db, folder as Folder, day) === null
+          ? null
+          : `the allowance is used up (${ALLOWANCE_USED_UP})`;
+      },
       onRefused: ({ holder, reason }) => refused(holder, 'model_request', reason),
       clock,
     },

@@ -1,9 +1,9 @@
 /** What groups think with under these settings, as the container runner asks it. */
 import { priceOf } from '../config/openai.ts';
-import { type Config, meansOf } from '../config.ts';
+import type { Config } from '../config.ts';
 import type { ContainerRunnerOptions } from '../container-runner/contract.ts';
 import { FREE } from '../db/charges.ts';
-import { lackOf, thinksWith } from '../policy/thinking.ts';
+import { lackOf, meansOf, thinksWith } from '../policy/thinking.ts';
 import type { Group, RuntimeName } from '../types.ts';
 
 /** `runtime`: asked when a turn is to begin, when it has been chosen. */

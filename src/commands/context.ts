@@ -1,9 +1,10 @@
 /** What every command needs: where the home is, how to print, how to reach the database. */
-import { type Config, loadConfig, meansOf } from '../config.ts';
+import { type Config, loadConfig } from '../config.ts';
 import { databaseFile, explainStorage, isStorageFailure } from '../db/open.ts';
 import { createDb, type Db } from '../db.ts';
 import { NanoClawError } from '../errors.ts';
 import { poke } from '../lib/poke.ts';
+import { meansOf } from '../policy/thinking.ts';
 import type { RegistryOptions } from '../registry.ts';
 import { chatJid, type Group, iso } from '../types.ts';
 import { plain } from './table.ts';

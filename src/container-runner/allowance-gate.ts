@@ -49,6 +49,8 @@ export interface AllowanceGate {
   payer(group: Group, person: string | null, taskId: string | null, nowMs: number): Payer;
   /** No further turn that asks the model may begin for this group, whoever asks. */
   isSpent(folder: Folder, nowMs: number): boolean;
+  /** A turn of this group has used it up and was stopped: main is asked, unless it was. */
+  usedUp(folder: Folder, nowMs: number): void;
   /** A turn has ended: who waited for that looks again. */
   ended(): void;
 }
@@ -172,6 +174,13 @@ export function createAllowanceGate(options: AllowanceGateOptions): AllowanceGat
       const group = all.length === 0 ? null : db.groups.byFolder(folder);
       if (group === null) return false;
       return judge(db, allowancesFor(all, group, null), folder, dayIn(nowMs, zone)).verdict === 'spent';
+    },
+    usedUp(folder, nowMs) {
+      const group = db.groups.byFolder(folder);
+      if (group === null) return;
+      const day = dayIn(nowMs, zone);
+      const { allowance } = judge(db, allowancesFor(db.allowances.all(), group, null), folder, day);
+      if (allowance !== null) db.transaction(() => ask(allowance, nowMs));
     },
     ended() {
       for (const jid of [...held]) {

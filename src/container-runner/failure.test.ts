@@ -19,6 +19,7 @@ const FINAL: FailureCode[] = [
   'context_too_long',
   'model',
   'max_turns',
+  'allowance',
   'workspace',
   'out_of_memory',
 ];

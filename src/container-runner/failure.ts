@@ -61,6 +61,7 @@ export const HANDLING: Record<FailureCode, Handling> = {
   stale_session: { delaysMs: RETRY_DELAYS_MS, freshSession: true },
   model: { delaysMs: NEVER },
   max_turns: { delaysMs: NEVER },
+  allowance: { delaysMs: NEVER },
   workspace: { delaysMs: NEVER, problem: 'workspace' },
   network: { delaysMs: NEVER, problem: 'network' },
   out_of_memory: { delaysMs: NEVER },

@@ -25,6 +25,8 @@ export interface Reserved {
   day: string;
   usd: number | null;
   tokens: number | null;
+  /** USD for a million tokens in and out, where the host knows it. */
+  price: string | null;
 }
 
 /** Who was told: a topic of a group, or (folder '') main, which was asked. */
@@ -77,7 +79,7 @@ export function allowanceRepository(db: Sqlite) {
   );
   const reserved = db.prepare<[], Reserved>(
     `SELECT group_folder AS folder, person, coalesce(day, substr(queued_at, 1, 10)) AS day, reserved_usd AS usd,
-       reserved_tokens AS tokens FROM turns INDEXED BY turns_open WHERE state IN ('queued', 'running')`,
+       reserved_tokens AS tokens, price FROM turns INDEXED BY turns_open WHERE state IN ('queued', 'running')`,
   );
   const told = db
     .prepare<[number, string, number], string>(

@@ -2,13 +2,13 @@
  * What a turn costs: something is kept for it of the allowances at its claim, and it is charged when it ends, whatever its end.
  * Both in the caller's transaction.
  * Tokens: the larger of what its agent reports, which a container may make smaller, and what the proxy counted meanwhile. Money: those
- * tokens at the price that was noted at the claim; where there is none, what the agent reports; where that is nothing although the
- * model was asked, what was kept.
+ * tokens at the price that was noted at the claim; where there is none, the larger of what the agent reports and of what the proxy
+ * counted at list prices; where both are nothing although the model was asked, what was kept.
  */
 import type { Usage } from '../protocol.ts';
 import type { Folder, Iso, TurnId } from '../types.ts';
 import type { Sqlite } from './open.ts';
-import { type Tokens, type UsageRepository, usageRepository } from './usage.ts';
+import { type Seen, type UsageRepository, usageRepository } from './usage.ts';
 
 /** For whom a turn is, and on which day. */
 export interface Payer {
@@ -45,7 +45,7 @@ const DEAREST = 1e-4;
  * What a turn is believed to have used. A hostile agent must not use up with one word what others may use, too: of what the proxy
  * counts it may say twice as much, and a little.
  */
-function believed(said: Usage | null, seen: Tokens, isWatched: boolean): Usage | null {
+function believed(said: Usage | null, seen: Seen, isWatched: boolean): Usage | null {
   if (said === null || !isWatched) return said;
   const tokens = 2 * (seen.input + seen.output) + LOST_TOKENS;
   return {
@@ -65,7 +65,8 @@ interface Owner {
   price: string | null;
 }
 
-function costAt(price: string, input: number, output: number): number {
+/** What tokens cost at a price as a turn notes it, in USD. */
+export function costAt(price: string, input: number, output: number): number {
   const [inUsd = 0, outUsd = 0] = price.split('/').map(Number);
   return (input * inUsd + output * outUsd) / 1_000_000;
 }
@@ -103,13 +104,11 @@ export function chargeRepository(db: Sqlite, usage: UsageRepository = usageRepos
     /** The turn was claimed. */
     begin(id: TurnId, folder: Folder, { person, taskId, day, reserved, price = null }: Payer, at: Iso): void {
       // What an agent asked between its turns is nobody's, but not free.
-      const { input, output } = usage.takeUncharged(folder, at);
+      const { input, output, usd: known } = usage.takeUncharged(folder, at);
       if (input + output > 0) {
         const { usd, tokens } = expected(folder);
-        const cost = Math.min(
-          MOST.usd,
-          price === null ? (usd / tokens) * (input + output) : costAt(price, input, output),
-        );
+        const unpriced = known > 0 ? known : (usd / tokens) * (input + output);
+        const cost = Math.min(MOST.usd, price === null ? unpriced : costAt(price, input, output));
         const used = { turns: 0, input_tokens: input, output_tokens: output, cost_usd: cost };
         usage.charge({ folder, day, person: '', taskId: '' }, used);
       }
@@ -133,7 +132,7 @@ export function chargeRepository(db: Sqlite, usage: UsageRepository = usageRepos
       const output = Math.max(seen.output, Math.min(MOST.tokens, reported?.output_tokens ?? 0));
       let cost = Math.min(
         MOST.usd,
-        turn.price === null ? (reported?.cost_usd ?? 0) : costAt(turn.price, input, output),
+        turn.price === null ? Math.max(seen.usd, reported?.cost_usd ?? 0) : costAt(turn.price, input, output),
       );
       if (turn.price === null && cost === 0 && seen.input + seen.output > 0)
         cost = turn.reservedUsd ?? expected(folder).usd;

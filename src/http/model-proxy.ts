@@ -25,6 +25,7 @@ import {
   responseHeaders,
   routeOf,
 } from './model-routes.ts';
+import { answer, fail } from './own-answer.ts';
 import { type ResolveToken, resolveAt, type TokenHolder } from './proxy-token.ts';
 import { createRates } from './rates.ts';
 import { createRefusalLog } from './refusal-log.ts';
@@ -60,6 +61,8 @@ export interface ModelProxyOptions {
   onUsed?(used: { holder: TokenHolder; use: ModelUse }): void;
   /** Told of each refused request of a known container, for the audit. Must not throw. */
   onRefused?(refusal: { holder: TokenHolder; reason: string }): void;
+  /** Why this container may ask the model no more just now; null: it may. Must not throw. */
+  whyNotAsk?(holder: TokenHolder): string | null;
   clock?: Clock;
   doorLimits?: DoorLimits;
   /** Requests of one container. Default: 200 at once, then 20 a second. */
@@ -72,6 +75,8 @@ export interface ModelUse {
   failures: number;
   inputTokens: number;
   outputTokens: number;
+  /** What that cost, as far as list prices tell. */
+  usd: number;
 }
 
 export interface ModelProxy {
@@ -117,7 +122,14 @@ export function createModelProxy(options: ModelProxyOptions): ModelProxy {
       fail(response, 403, 'permission_error', `Refused by NanoClaw: ${reason}.`);
     } else if (Number(request.headers['content-length'] ?? 0) > MAX_MODEL_BODY_BYTES) {
       fail(response, 413, 'request_too_large', TOO_LARGE);
-    } else forward(request, response, { server, path: route.path, holder });
+    } else {
+      const whyNot = isPriced(route.path) ? (options.whyNotAsk?.(holder) ?? null) : null;
+      if (whyNot === null) return forward(request, response, { server, path: route.path, holder });
+      refused(holder, whyNot);
+      // Clients take 400 as the last word.
+      response.setHeader('x-should-retry', 'false');
+      fail(response, 400, 'invalid_request_error', `Refused by NanoClaw: ${whyNot}.`);
+    }
   };
 
   function forward(
@@ -127,7 +139,7 @@ export function createModelProxy(options: ModelProxyOptions): ModelProxy {
   ): void {
     const { upstream, credential } = server;
     const secure = upstream.protocol === 'https:';
-    const use: ModelUse = { requests: 1, failures: 0, inputTokens: 0, outputTokens: 0 };
+    const use: ModelUse = { requests: 1, failures: 0, inputTokens: 0, outputTokens: 0, usd: 0 };
     const weight = new RequestWeight();
     const headers = requestHeaders(request.headers, credential, upstream.host);
     // Uncompressed, so that tokens can be counted and an echoed credential be seen.
@@ -242,10 +254,12 @@ export function createModelProxy(options: ModelProxyOptions): ModelProxy {
     const seen = sniffer?.usage();
     use.inputTokens = seen?.inputTokens ?? 0;
     use.outputTokens = seen?.outputTokens ?? 0;
+    use.usd = sniffer?.cost() ?? 0;
     if (weight === null || status >= 400 || sniffer?.isFinal) return;
     const isStream = /^text\/event-stream/i.test(from.headers['content-type'] ?? '');
     use.inputTokens ||= weight.tokens();
     use.outputTokens = Math.max(use.outputTokens, answerTokens(bytes, server.api, isStream));
+    use.usd = Math.max(use.usd, sniffer?.cost(use) ?? 0);
   }
 
   const entrances = createEntrances({
@@ -269,21 +283,6 @@ export function createModelProxy(options: ModelProxyOptions): ModelProxy {
 /** A network error's own word; never the address, which is the host's business. */
 function reasonOf(error: Error): string {
   return (error as NodeJS.ErrnoException).code ?? 'the connection failed';
-}
-
-function fail(response: ServerResponse, status: number, type: string, message: string): void {
-  answer(response, status, { type: 'error', error: { type, message } });
-}
-
-function answer(response: ServerResponse, status: number, body: object, last = status >= 400): void {
-  const text = JSON.stringify(body);
-  response.writeHead(status, {
-    'content-type': 'application/json',
-    'content-length': Buffer.byteLength(text),
-    // What is left of a refused request is not read.
-    ...(last ? { connection: 'close' } : {}),
-  });
-  response.end(text);
 }
 
 /** The model thinks about it. */

@@ -30,6 +30,38 @@ describe('UsageSniffer', () => {
     );
   });
 
+  it('knows what a request cost by the model that answered, and nothing of models that nobody knows', () => {
+    const usage = {
+      input_tokens: 1000,
+      cache_creation_input_tokens: 3000,
+      cache_creation: { ephemeral_5m_input_tokens: 2000, ephemeral_1h_input_tokens: 1000 },
+      cache_read_input_tokens: 10_000,
+      output_tokens: 1,
+    };
+    const lines = (model: string) =>
+      [
+        { type: 'message_start', message: { model, usage } },
+        { type: 'message_delta', usage: { output_tokens: 200 } },
+      ].map((event) => `data: ${JSON.stringify(event)}\n\n`);
+    for (const [model, cost] of [
+      ['claude-sonnet-4-5-20250929', (1000 * 3 + 2000 * 3.75 + 1000 * 6 + 10_000 * 0.3 + 200 * 15) / 1e6],
+      ['glm-4', null],
+    ] as const) {
+      const sniffer = new UsageSniffer('text/event-stream');
+      for (const line of lines(model)) sniffer.push(Buffer.from(line));
+      if (cost === null) expect(sniffer.cost()).toBeNull();
+      else expect(sniffer.cost()).toBeCloseTo(cost, 9);
+    }
+    const whole = new UsageSniffer('application/json');
+    whole.push(
+      Buffer.from(
+        JSON.stringify({ model: 'claude-opus-4-6', usage: { input_tokens: 100, output_tokens: 10 } }),
+      ),
+    );
+    whole.usage();
+    expect(whole.cost()).toBeCloseTo(0.00075, 9);
+  });
+
   it('reads one JSON document', () => {
     const sniffer = new UsageSniffer('application/json');
     sniffer.push(Buffer.from('{"type":"message","usage":{"input_tokens":3,'));

@@ -3,6 +3,8 @@
  * it looks only at lines that carry "usage", remembers at most one bounded line (of a long document its end, where the count stands),
  * and gives up silently on anything odd.
  */
+import { type ClaudeTokens, claudeCost } from './claude-prices.ts';
+
 export interface TokenUsage {
   inputTokens: number;
   outputTokens: number;
@@ -12,6 +14,7 @@ const LONGEST_LINE = 64 * 1024;
 const LONGEST_DOCUMENT = 4 * LONGEST_LINE;
 const NEWLINE = 10;
 const USAGE = '"usage"';
+const NO_TOKENS: ClaudeTokens = { input: 0, output: 0, write5m: 0, write1h: 0, read: 0 };
 const NONE = /^"usage"\s*:\s*null/;
 
 export class UsageSniffer {
@@ -21,6 +24,10 @@ export class UsageSniffer {
   #skipping = false;
   #isFinal = false;
   #usage: TokenUsage = { inputTokens: 0, outputTokens: 0 };
+  /** As the server names it. */
+  #model = '';
+  /** The same count by price, as the Messages API has it. */
+  #tokens: ClaudeTokens = { input: 0, output: 0, write5m: 0, write1h: 0, read: 0 };
 
   /** `contentType` of the answer: an event stream, or one JSON document. */
   constructor(contentType: string | undefined) {
@@ -57,6 +64,12 @@ export class UsageSniffer {
     return { ...this.#usage };
   }
 
+  /** What that costs, in USD; where it was counted otherwise, so many tokens. Null: nobody knows the model. */
+  cost(counted?: TokenUsage): number | null {
+    const { inputTokens: input, outputTokens: output } = counted ?? this.#usage;
+    return claudeCost(this.#model, counted ? { ...NO_TOKENS, input, output } : this.#tokens);
+  }
+
   /** The server's own count of the whole answer has come. */
   get isFinal(): boolean {
     return this.#isFinal;
@@ -75,7 +88,12 @@ export class UsageSniffer {
 
   #take(line: string): void {
     if (!line.startsWith('data:')) return;
-    let event: { type?: unknown; usage?: unknown; message?: { usage?: unknown } };
+    let event: {
+      type?: unknown;
+      usage?: unknown;
+      model?: unknown;
+      message?: { usage?: unknown; model?: unknown };
+    };
     try {
       event = JSON.parse(line.slice(5));
     } catch {
@@ -87,6 +105,9 @@ export class UsageSniffer {
       const value = (usage as Record<string, unknown>)[name];
       return typeof value === 'number' && Number.isFinite(value) && value > 0 ? value : 0;
     };
+    const model = event.message?.model ?? event.model;
+    if (typeof model === 'string') this.#model = model;
+    this.#countByPrice(usage, count);
     // Chat completions count what came from a cache among the prompt's.
     const input =
       count('input_tokens') +
@@ -100,6 +121,22 @@ export class UsageSniffer {
       inputTokens: Math.max(this.#usage.inputTokens, input),
       outputTokens: Math.max(this.#usage.outputTokens, count('output_tokens') + count('completion_tokens')),
     };
+  }
+
+  #countByPrice(usage: object, count: (name: string) => number): void {
+    const { cache_creation: made } = usage as { cache_creation?: { ephemeral_1h_input_tokens?: unknown } };
+    const written = count('cache_creation_input_tokens');
+    const forAnHour = Number(made?.ephemeral_1h_input_tokens ?? 0);
+    const write1h = forAnHour > 0 ? Math.min(forAnHour, written) : 0;
+    const now: ClaudeTokens = {
+      input: count('input_tokens'),
+      output: count('output_tokens'),
+      write5m: written - write1h,
+      write1h,
+      read: count('cache_read_input_tokens'),
+    };
+    for (const kind of Object.keys(now) as (keyof ClaudeTokens)[])
+      this.#tokens[kind] = Math.max(this.#tokens[kind], now[kind]);
   }
 }
 

@@ -30,6 +30,12 @@ export interface ThinkingMeans {
   openai: boolean;
 }
 
+/** As the settings have it. */
+export const meansOf = ({ credential, openai }: { credential: unknown; openai: unknown }): ThinkingMeans => ({
+  claude: credential !== null,
+  openai: openai !== null,
+});
+
 /** What choices are judged by. */
 export interface ThinkingGround {
   defaults: ThinkingDefaults;

@@ -488,6 +488,8 @@ export const DE: Words = {
       'Ich konnte nicht antworten: Das Modell, das für mich eingestellt ist, gibt es dort nicht, oder es kann nicht mit Werkzeugen umgehen. Der Betreiber muss ein anderes wählen.',
     max_turns:
       'Ich habe aufgehört: Das hätte mehr Schritte gebraucht, als ich auf einmal machen darf. Bitte frag nach einem kleineren Teil.',
+    allowance:
+      'Ich habe mittendrin aufgehört: Das Kontingent dafür ist aufgebraucht. Frag noch einmal, wenn es neu beginnt oder die Hauptgruppe es aufgestockt hat.',
     out_of_memory: (mb) =>
       `Ich bin nicht fertig geworden: Die Arbeit brauchte mehr als die ${mb} MB Speicher, die ich habe.`,
     timeout: (seconds) => {

@@ -482,6 +482,8 @@ export const EN = {
     model:
       'I could not answer: the model that I am set to use is not there, or cannot work with tools. The operator has to choose another.',
     max_turns: 'I stopped: this needed more steps than I am allowed in one turn. Ask for a smaller part.',
+    allowance:
+      'I stopped in the middle of it: the allowance for this is used up. Ask again once it begins anew, or once the main group has topped it up.',
     out_of_memory: (mb: number) =>
       `I could not finish: the work needed more than the ${mb} MB of memory I have.`,
     timeout: (seconds: number) => {

@@ -217,7 +217,7 @@ describe('the model proxy', () => {
     await end;
     await expect
       .poll(() => used)
-      .toEqual([{ folder: 'a', requests: 1, failures: 0, inputTokens: 7, outputTokens: 9 }]);
+      .toEqual([{ folder: 'a', requests: 1, failures: 0, inputTokens: 7, outputTokens: 9, usd: 0 }]);
   });
 
   it('counts about what was asked and written where the server’s own count does not come', async () => {
@@ -356,6 +356,35 @@ describe('the model proxy', () => {
     response.destroy();
   });
 
+  it('asks the model no more when its caller says why, and its client need not try again', async () => {
+    let asked = 0;
+    const to = await upstream((_, response) => {
+      asked += 1;
+      response.end('{}');
+    });
+    let whyNot: string | null = null;
+    const refusals: string[] = [];
+    const { port } = await proxyTo(to, {
+      whyNotAsk: ({ folder }) => whyNot && `${folder}: ${whyNot}`,
+      onRefused: ({ reason }) => refusals.push(reason),
+    });
+    expect((await ask(port, 'POST', '/v1/messages', {}, '{}')).status).toBe(200);
+    whyNot = 'no more (allowance_used_up)';
+    const refused = await ask(port, 'POST', '/v1/messages?beta=true', {}, '{}');
+    expect([refused.status, refused.headers['x-should-retry']]).toEqual([400, 'false']);
+    expect(JSON.parse(refused.text)).toEqual({
+      type: 'error',
+      error: {
+        type: 'invalid_request_error',
+        message: 'Refused by NanoClaw: a: no more (allowance_used_up).',
+      },
+    });
+    expect(refusals).toEqual(['a: no more (allowance_used_up)']);
+    // What costs nothing is asked all the same.
+    expect((await ask(port, 'GET', '/v1/models')).status).toBe(200);
+    expect(asked).toBe(2);
+  });
+
   it('tells of a refused credential, passes the answer on, and counts it', async () => {
     const to = await upstream((_, response) => {
       response
@@ -366,7 +395,9 @@ describe('the model proxy', () => {
     const answer = await ask(port, 'POST', '/v1/messages', {}, '{}');
     expect([answer.status, JSON.parse(answer.text).error.message]).toEqual([401, 'expired']);
     expect(failures).toEqual([{ status: 401, folder: 'a' }]);
-    expect(used).toEqual([{ folder: 'a', requests: 1, failures: 1, inputTokens: 0, outputTokens: 0 }]);
+    expect(used).toEqual([
+      { folder: 'a', requests: 1, failures: 1, inputTokens: 0, outputTokens: 0, usd: 0 },
+    ]);
   });
 
   it('tells of the first request that works after a refusal, and after the start, once', async () => {

@@ -3,8 +3,8 @@
  * and what becomes of a group whose provider cannot be asked. A whole daemon with agents that do what the test says.
  */
 import { describe, expect, it } from 'vitest';
-import { loadConfig, meansOf } from '../../src/config.ts';
-import { chooseThinking, NOTHING_CHOSEN } from '../../src/policy/thinking.ts';
+import { loadConfig } from '../../src/config.ts';
+import { chooseThinking, meansOf, NOTHING_CHOSEN } from '../../src/policy/thinking.ts';
 import { changeGroup } from '../../src/registry.ts';
 import { type Group, iso, type Thinking } from '../../src/types.ts';
 import { InnerDaemon } from '../support/inner-daemon.ts';

@@ -79,4 +79,81 @@ describe.skipIf(whyNot)(`allowances${whyNot ? ` (skipped: ${whyNot})` : ''}`, ()
     },
     4 * COLD_MS,
   );
+
+  /** Goes on working whatever it is told, and asks the model again each time. */
+  const endless = () => {
+    const usage = { input: 30_000, output: 500, cacheRead: 1000 };
+    model.use(() => ({ content: [{ toolUse: { name: 'Bash', input: { command: 'true' } } }], usage }));
+  };
+  const lastOf = (folder: string) =>
+    home
+      .rows<{
+        state: string;
+        error_code: string;
+        attempt: number;
+        charged_tokens: number;
+        charged_usd: number;
+        cost_usd: number;
+      }>(
+        'SELECT state, error_code, attempt, charged_tokens, charged_usd, cost_usd FROM turns WHERE group_folder = ? ORDER BY seq',
+        folder,
+      )
+      .at(-1);
+  const usedBy = (folder: string) =>
+    home.row<{ tokens: number; usd: number }>(
+      'SELECT sum(input_tokens + output_tokens) AS tokens, sum(cost_usd) AS usd FROM usage_ledger WHERE group_folder = ?',
+      folder,
+    ) ?? { tokens: 0, usd: 0 };
+
+  it(
+    'stop a turn that goes on in the middle, one answer beyond at the most: tokens, and money at list prices',
+    async () => {
+      await api.ask(main, '/allowance all off');
+      for (const [folder, chat, allowance] of [
+        ['g0', chats[0] ?? 0, '150000tokens/day'],
+        ['g1', chats[1] ?? 0, `${(usedBy('g1').usd + 0.35).toFixed(4)}usd/day`],
+      ] as const) {
+        await api.ask(main, `/allowance ${folder} ${allowance}`);
+        endless();
+        const before = model.main().length;
+        const asked = api.answers(main).filter((text) => text.includes('Top it up?')).length;
+        api.sim.say({ chat, from: 'you', text: '@Nina work on and on' });
+        await api.until(
+          () => api.answers(chat).at(-1)?.includes('in the middle of it'),
+          'the chat to be told',
+          COLD_MS,
+        );
+        expect(lastOf(folder)).toMatchObject({ state: 'failed', error_code: 'allowance', attempt: 1 });
+        expect(model.main().length - before).toBeGreaterThan(1);
+        const used = usedBy(folder);
+        const [limit, one, total] =
+          folder === 'g0' ? [150_000, 31_500, used.tokens] : [parseFloat(allowance), 0.2, used.usd];
+        expect(total).toBeGreaterThanOrEqual(limit);
+        expect(total).toBeLessThan(limit + one);
+        await api.until(
+          () => api.answers(main).filter((text) => text.includes('Top it up?')).length > asked,
+          'main to be asked',
+        );
+      }
+      // The daemon's own count at list prices is what the SDK reports.
+      const turn = lastOf('g1');
+      expect(turn?.charged_usd).toBeCloseTo(turn?.cost_usd ?? 0, 4);
+      const refused = home.rows(
+        "SELECT detail FROM audit_log WHERE action = 'model_request' AND outcome = 'refused'",
+      );
+      expect(refused.length).toBeGreaterThan(0);
+
+      // What comes next waits at the gate, and is answered after a top-up.
+      model.use(() => 'Two.');
+      expect(await api.ask(chats[0] ?? 0, '@Nina one and one?')).toContain('is used up');
+      const asked = model.main().length;
+      const topups = await home.nanoclaw('allowance', 'list', '--json');
+      const { id } =
+        (JSON.parse(topups.stdout) as { id: number; for: string }[]).find((one) => one.for === 'g0') ?? {};
+      expect((await home.nanoclaw('allowance', 'topup', String(id))).code).toBe(0);
+      await api.until(() => api.answers(chats[0] ?? 0).at(-1) === 'Two.', 'the answer', COLD_MS);
+      expect(model.main().length - asked).toBe(1);
+    },
+    4 * COLD_MS,
+  );
 });

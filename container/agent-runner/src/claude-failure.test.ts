@@ -16,6 +16,14 @@ test.each([
   ['overload', { text: 'API Error: Unable to connect to API (ECONNREFUSED)' }],
   ['context_too_long', { category: 'invalid_request', text: 'Prompt is too long' }],
   ['context_too_long', { status: 413, text: 'request too large' }],
+  [
+    'allowance',
+    {
+      category: 'invalid_request',
+      status: 400,
+      text: 'API Error: 400 Refused by NanoClaw: the allowance is used up (allowance_used_up).',
+    },
+  ],
   ['agent', { category: 'invalid_request', status: 400, text: 'messages.1: something odd' }],
   ['agent', { text: '' }],
 ] as const)('%s: %j', (code, failure) => {

@@ -3,7 +3,7 @@
  * whose text is the error, so the code decides on the category where there is one, else on status and words.
  */
 import type { SDKAssistantMessageError } from '@anthropic-ai/claude-agent-sdk';
-import type { AgentErrorCode } from '../../../src/protocol.ts';
+import { type AgentErrorCode, ALLOWANCE_USED_UP } from '../../../src/protocol.ts';
 
 const BY_CATEGORY: Partial<Record<SDKAssistantMessageError, AgentErrorCode>> = {
   authentication_failed: 'credential',
@@ -59,6 +59,7 @@ export interface Failure {
 
 /** The code of a failure; `agent` when nothing more is known. */
 export function classifyFailure({ category, status, text }: Failure): AgentErrorCode {
+  if (text.includes(ALLOWANCE_USED_UP)) return 'allowance';
   // Too long a prompt comes as 400 or 413 and as `invalid_request`, which are no categories of ours.
   const byCategory = category === undefined ? undefined : BY_CATEGORY[category];
   if (byCategory) return byCategory;

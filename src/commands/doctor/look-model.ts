@@ -1,10 +1,10 @@
 /** Does the model's server take the credential, and has it the model? Asked with requests that cost nothing. */
 import { z } from 'zod';
 import type { OpenAiServer } from '../../config/openai.ts';
-import { type Config, CREDENTIALS, meansOf } from '../../config.ts';
+import { type Config, CREDENTIALS } from '../../config.ts';
 import { messageOf } from '../../errors.ts';
 import { requestHeaders } from '../../http/model-routes.ts';
-import { lackOf, thinksWith } from '../../policy/thinking.ts';
+import { lackOf, meansOf, thinksWith } from '../../policy/thinking.ts';
 import { ENGLISH } from '../../words.ts';
 import { type Check, some } from './check.ts';
 import { type Finding, fail, ok, warn } from './finding.ts';

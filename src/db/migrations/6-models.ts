@@ -15,4 +15,7 @@ ALTER TABLE containers ADD COLUMN provider TEXT;
 ALTER TABLE turns ADD COLUMN provider TEXT;
 ALTER TABLE turns ADD COLUMN model TEXT;
 ALTER TABLE turns ADD COLUMN price TEXT;
+-- What the proxy saw of it would cost by list prices (0 where nobody knows the model), and how much of that is in usage_ledger.
+ALTER TABLE model_usage ADD COLUMN seen_usd REAL NOT NULL DEFAULT 0;
+ALTER TABLE model_usage ADD COLUMN charged_seen_usd REAL NOT NULL DEFAULT 0;
 `;

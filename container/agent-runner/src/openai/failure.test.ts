@@ -27,6 +27,14 @@ test.each([
   ],
   ['context_too_long', 400, { object: 'error', message: 'maximum context length is 8192 tokens' }],
   ['context_too_long', 413, ''],
+  [
+    'allowance',
+    400,
+    {
+      type: 'error',
+      error: { message: 'Refused by NanoClaw: the allowance is used up (allowance_used_up).' },
+    },
+  ],
   ['model', 404, { error: 'model "qwen" not found, try pulling it first' }],
   ['model', 400, { error: { message: 'registry.ollama.ai/library/qwen does not support tools' } }],
   ['model', 400, { message: '"auto" tool choice requires --enable-auto-tool-choice to be set' }],

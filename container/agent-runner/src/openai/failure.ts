@@ -3,7 +3,7 @@
  * codes, and not at all on words, so status and code come first and words last.
  */
 import { APICallError } from '@ai-sdk/provider';
-import type { AgentErrorCode } from '../../../../src/protocol.ts';
+import { type AgentErrorCode, ALLOWANCE_USED_UP } from '../../../../src/protocol.ts';
 
 export interface Failure {
   code: AgentErrorCode;
@@ -44,6 +44,7 @@ export function failureOf(error: unknown, model: string, now: number): Failure {
   const says = (what: string): string => `${what}: ${text}`.slice(0, MESSAGE_LENGTH);
   const server = status === undefined ? 'the model server failed' : `the model server answered ${status}`;
 
+  if (text.includes(ALLOWANCE_USED_UP)) return { code: 'allowance', message: says(server) };
   if (status === 413 || ((status === undefined || status < 500) && TOO_LONG.test(`${kind} ${text}`)))
     return { code: 'context_too_long', message: says(server) };
   if (status === 401 || status === 403 || /invalid_api_key|authentication/.test(kind))
