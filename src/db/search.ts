@@ -48,6 +48,8 @@ export interface SearchResult {
 /** What is not looked at of a query. */
 export const MOST_QUERY = 500;
 const MOST_TERMS = 16;
+/** Of words that stand together, so many are looked up; the rest is compared in what that finds. */
+const MOST_PHRASE = 6;
 /** Newest hits that are ranked; of single words, of several in all; not indexed yet; counted. */
 const RANKED = 300;
 const RANKED_EACH = 100;
@@ -131,7 +133,7 @@ export function searchRepository(db: Sqlite) {
     };
     const matchOf = (asked: readonly Term[]): string => {
       const of = (column: string, all: readonly Term[]) =>
-        `${column} : (${all.map((term) => `"${salted(key ?? 0, term)}"`).join(' AND ')})`;
+        `${column} : (${all.map((term) => `"${salted(key ?? 0, term.slice(0, MOST_PHRASE))}"`).join(' AND ')})`;
       return [
         of('words', asked),
         ...(senders.length > 0

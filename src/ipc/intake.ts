@@ -236,7 +236,9 @@ export function createIntake(
     commands.use(1);
     bytes.use(read.bytes);
     options.reach?.('command.read');
+    const from = clock.monotonic();
     const result = execute(options, asker, read.value);
+    commands.use((clock.monotonic() - from) / QUOTA.commandMs);
     if (result !== null) answer(result);
     options.reach?.('command.answered');
     remove(directory, name);

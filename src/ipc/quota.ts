@@ -9,6 +9,8 @@ import type { Clock } from '../lib/clock.ts';
 export const QUOTA = {
   /** Commands a minute, and at once after a minute's rest. */
   commandsPerMinute: 120,
+  /** One that keeps the daemon busy for longer counts as several: as many as it has taken times so long, ms. */
+  commandMs: 100,
   /** Bytes of commands a minute, and at once. */
   bytesPerMinute: 8 * 1024 * 1024,
   /** Commands above the pace that may wait: half a minute's worth, while the agent waits a minute for its answer. */

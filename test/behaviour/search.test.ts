@@ -68,6 +68,20 @@ describe.each([
     expect(find(world.db, '"was repaired again"')[0]).toBe('the boiler was repaired again');
   });
 
+  it('a long run of words that stand together is compared to its end', () => {
+    const world = createWorld();
+    say(world, '我们下星期三在北京开会吧');
+    say(world, '我们下星期三在南京开会');
+    prepare(world.db);
+    const found = (query: string) =>
+      world.db.search.messages(HERE, { query, limit: 20 })?.found.map(({ content, all }) => [content, all]);
+    expect(found('我们下星期三在南京')).toEqual([
+      ['我们下星期三在南京开会', true],
+      ['我们下星期三在北京开会吧', false],
+    ]);
+    expect(found('我们下星期三在')?.map(([, all]) => all)).toEqual([true, true]);
+  });
+
   it('nothing of another chat, whatever is asked', () => {
     const world = createWorld();
     say(world, 'our own word');

@@ -56,6 +56,18 @@ it('a burst above the pace is only delayed, and the agent has its answers before
   expect(world.left('family')).toEqual([]);
 });
 
+it('what keeps the daemon busy counts for more: the others have most of its time, whatever one group asks', async () => {
+  const world = createMailboxWorld();
+  world.slow.ms = 2000;
+  leave(world, QUOTA.commandsPerMinute);
+  void world.ipc.drain(world.family.folder);
+  await world.clock.advance(3 * 60_000);
+  const busyMs = outboxRows(world.db).length * world.slow.ms;
+  expect(busyMs).toBeGreaterThan(10_000);
+  // Of a first minute's rest, and of the three themselves.
+  expect(busyMs).toBeLessThan(4 * QUOTA.commandsPerMinute * QUOTA.commandMs + 2 * world.slow.ms);
+});
+
 it('what waits longest is done first, whatever comes after it', async () => {
   const world = createMailboxWorld();
   leave(world, QUOTA.commandsPerMinute);

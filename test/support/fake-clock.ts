@@ -12,6 +12,8 @@ export interface FakeClock extends Clock {
   next(): Promise<boolean>;
   /** Lets everything happen that waits for nothing but promises. */
   settle(): Promise<void>;
+  /** What is being done just now takes so long: nothing falls due meanwhile. */
+  pass(ms: number): void;
   /** Sets the wall clock forward or back, as ntpd does; the monotonic one and the timers do not notice. */
   jump(ms: number): void;
   /** How many timers are armed. */
@@ -66,6 +68,9 @@ export function createFakeClock(startAt = '2026-11-02T08:00:00.000Z'): FakeClock
       return timer !== undefined;
     },
     settle,
+    pass(ms) {
+      elapsed += ms;
+    },
     jump(ms) {
       offset += ms;
     },

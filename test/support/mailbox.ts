@@ -16,6 +16,8 @@ import { createTestLog, createWorld, type LogLine, type World } from './world.ts
 export interface MailboxWorld extends World {
   ipc: Ipc;
   asked: AskedWaits;
+  /** How long the daemon is kept busy by each message that an agent sends. */
+  slow: { ms: number };
   /** Whether others wait for a place. */
   crowd: { is: boolean };
   main: Group;
@@ -71,7 +73,12 @@ export function createMailboxWorld(): MailboxWorld {
   const woken: string[] = [];
   const onEvent: MailboxWorld['onEvent'] = { take: () => true };
   const tasks = { db, now: () => clock.now(), defaultTimezone: 'UTC' };
-  const record = createOutgoing({ db, clock, home, random: systemRandom });
+  const slow = { ms: 0 };
+  const outgoing = createOutgoing({ db, clock, home, random: systemRandom });
+  const record: typeof outgoing = (reply) => {
+    clock.pass(slow.ms);
+    return outgoing(reply);
+  };
   const wakeDelivery = (jid: ChatJid) => void woken.push(`delivery ${jid}`);
   const crowd = { is: false };
   const asked = createAskedWaits({ db, clock, log, home, wakeDelivery, isCrowded: () => crowd.is });
@@ -115,6 +122,7 @@ export function createMailboxWorld(): MailboxWorld {
     ipc,
     asked,
     crowd,
+    slow,
     main,
     family,
     events: taken,
