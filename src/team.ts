@@ -9,6 +9,8 @@ import { editDistance, nameSlug } from './lib/name-slug.ts';
 import { namesBelow, readBelow } from './lib/read-below.ts';
 import { MAX_SPECIALIST_BYTES, readSpecialist, type SpecialistFile, stemOf } from './team/specialist.ts';
 
+/** The folder of what is for everybody, beside those of the groups. */
+export const GLOBAL = 'global';
 /** Below a group's folder and below the global one. */
 export const AGENTS = 'agents';
 /** Files of one folder that are read, and their bytes together. */

@@ -83,6 +83,44 @@ export function takeFrom(groupDir: string, name: string): void {
   }
 }
 
+/**
+ * Moves what is called `name` in a folder right below `root`, whatever it is, into the folder `into` in there, as `as`. False: it
+ * is not there, or one of the folders is none. Throws FILE_REFUSED where that name is taken, and what the file system throws.
+ */
+export function setAsideIn(root: string, folder: string, name: string, into: string, as: string): boolean {
+  const from = openFolder(root, folder, false);
+  if (from === null) return false;
+  const to = openInside(root, folder, from, into);
+  try {
+    if (to === null) return false;
+    if (lstatSync(path.join(to.path, as), { throwIfNoEntry: false }))
+      throw new NanoClawError('FILE_REFUSED', `${into}/${as} is there already`);
+    renameSync(path.join(from.path, name), path.join(to.path, as));
+    syncFolder(to.fd);
+    syncFolder(from.fd);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
+    throw error;
+  } finally {
+    closeSync(from.fd);
+    if (to !== null) closeSync(to.fd);
+  }
+}
+
+/** Makes it where it is missing. Null: there is a link or no folder. */
+function openInside(root: string, folder: string, from: OpenFolder, name: string): OpenFolder | null {
+  makeFolder(path.join(from.path, name), ownerOf(root));
+  try {
+    const fd = openBelow(root, [folder, name], true);
+    return { fd, path: process.platform === 'linux' ? `/proc/self/fd/${fd}` : path.join(root, folder, name) };
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ELOOP' || code === 'ENOTDIR') return null;
+    throw error;
+  }
+}
+
 interface OpenFolder {
   fd: number;
   /** By which its entries are named without asking again what leads there. */

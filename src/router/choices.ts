@@ -14,6 +14,7 @@ import type { ChatAnswer, ChatCommandContext } from './chat-commands.ts';
 import { FORGET_CHOICE } from './forget-command.ts';
 import { MAIN_COMMANDS, retried } from './main-commands.ts';
 import { MCP_CHOICE } from './mcp-commands.ts';
+import { DISMISS_CHOICE } from './team-remove.ts';
 
 export interface Option {
   /** At most 40 bytes: it is in the button. */
@@ -132,6 +133,7 @@ const CHOICES = {
   join: { ...register, no: (w) => w.notNow },
   /** The daemon asks it when an allowance is used up. */
   topup: TOP_UP,
+  dismiss: DISMISS_CHOICE,
   /** The daemon asks it when a group's file names a server that nobody has decided about. */
   mcp: MCP_CHOICE,
 } satisfies Record<string, Choice>;

@@ -15,11 +15,10 @@ import { readBelow } from '../lib/read-below.ts';
 import { placeIn } from '../mailbox/copy-in.ts';
 import { ATTACHMENT_COPIES, groupPaths } from '../mailbox/layout.ts';
 import { MAX_SPECIALIST_BYTES } from '../team/specialist.ts';
-import { AGENTS, readAgents, type Specialist } from '../team.ts';
+import { AGENTS, GLOBAL, readAgents, type Specialist } from '../team.ts';
 import { type ChatJid, iso } from '../types.ts';
 import type { Sentence, Words } from '../words.ts';
 import type { Reply } from './outgoing.ts';
-import { GLOBAL } from './team-commands.ts';
 
 export interface TeamAddOptions {
   db: Db;

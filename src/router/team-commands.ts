@@ -11,6 +11,7 @@ import {
   AGENTS,
   behindAsk,
   type FileNote,
+  GLOBAL,
   nearTo,
   readTeam,
   type Specialist,
@@ -20,9 +21,8 @@ import {
 import type { Group } from '../types.ts';
 import type { Words } from '../words.ts';
 import type { ChatAnswer, ChatCommandContext, Handler } from './chat-commands.ts';
+import { removeFromTeam } from './team-remove.ts';
 
-/** Where a specialist may be laid that is for everybody. */
-export const GLOBAL = 'global';
 const LISTED = 50;
 const MAX_LISTED_DESCRIPTION = 200;
 
@@ -45,6 +45,7 @@ function team(context: ChatCommandContext, args: string): ChatAnswer | string {
   const { db, group, registry, words } = context;
   const [verb = '', place = '', ...rest] = args.split(/\s+/);
   if (verb.toLowerCase() === 'add') return add(context, place, rest);
+  if (verb.toLowerCase() === 'remove') return removeFromTeam(context, [place, ...rest].join(' '));
   const other = verb !== '' && group.isMain ? db.groups.byFolder(verb) : null;
   return describeTeam(teamOf(registry.home, (other ?? group).folder), other ?? group, group.isMain, words);
 }
@@ -70,7 +71,7 @@ function describeTeam({ specialists, notes }: Team, group: Group, isMain: boolea
     ...(specialists.length === 0 ? [] : [w.howToAsk(group.requiresTrigger ? group.trigger : null)]),
     ...(bad.length === 0 ? [] : [w.bad, ...bad.slice(0, LISTED).map(fault)]),
     ...(otherwise.length === 0 ? [] : [w.otherwise, ...otherwise.slice(0, LISTED).map(fault)]),
-    ...(isMain ? [w.howToAdd] : []),
+    ...(isMain ? [w.howToAdd, ...(specialists.length + bad.length > 0 ? [w.howToRemove] : [])] : []),
   ].join('\n');
 }
 

@@ -222,6 +222,16 @@ export const DE: Words = {
       `Frag mit /ask NAME und deiner Frage${trigger === null ? '' : ` oder mit „${trigger} frag NAME …“`}.`,
     howToAdd:
       'Um jemanden hinzuzufügen, schick die Markdown-Datei mit der Beschriftung /team add GRUPPE (der Ordner einer Gruppe, oder global für alle).',
+    howToRemove: 'Um jemanden zur Seite zu legen: /team remove NAME [ORDNER].',
+    removeWhom:
+      'Wen? Schreib /team remove NAME, mit dem Ordner einer Gruppe oder global, wenn es nicht um diese Gruppe geht.',
+    noneToRemove: (name, folder, near) =>
+      `in ${folder}/agents ist niemand vom Fach namens „${name}“${near === null ? '' : `; ähnlich: ${near}`}`,
+    confirmRemove: (file) =>
+      `${file} zur Seite legen? Dann kann niemand mehr danach fragen; die Datei bleibt in agents/removed.`,
+    removeIt: 'Zur Seite legen',
+    removed: (file, to) => `Zur Seite gelegt: ${file}. Die Datei ist jetzt ${to}.`,
+    isGone: (file) => `${file} ist nicht mehr da. Es hat sich nichts geändert.`,
     bad: 'Dateien, die ich nicht verwenden kann:',
     otherwise: 'Anders verwendet als geschrieben:',
     askWhom: 'Wen? Schreib /ask NAME und deine Frage.',

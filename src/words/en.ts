@@ -199,6 +199,16 @@ export const EN = {
       `Ask one with /ask NAME and your question${trigger === null ? '' : `, or “${trigger} ask NAME …”`}.`,
     howToAdd:
       'To add one, send its Markdown file with the caption /team add GROUP (the folder of a group, or global for all).',
+    howToRemove: 'To lay one aside: /team remove NAME [FOLDER].',
+    removeWhom:
+      'Whom? Write /team remove NAME, with the folder of a group, or global, where it is not main’s own.',
+    noneToRemove: (name: string, folder: string, near: string | null) =>
+      `there is no specialist “${name}” in ${folder}/agents${near === null ? '' : `; near: ${near}`}`,
+    confirmRemove: (file: string) =>
+      `Lay ${file} aside? It can be asked no more; the file stays in agents/removed.`,
+    removeIt: 'Lay it aside',
+    removed: (file: string, to: string) => `Laid aside: ${file}. It is kept as ${to}.`,
+    isGone: (file: string) => `${file} is not there any more. Nothing was changed.`,
     bad: 'Files that I cannot use:',
     otherwise: 'Used otherwise than it is written:',
     askWhom: 'Whom? Write /ask NAME and your question.',

@@ -2,7 +2,7 @@
  * Faults of the daemon's work and of its service, planted one at a time; and what holds for all checks: a stable order, a line
  * for one that throws or does not end, and a documented list.
  */
-import { mkdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Check } from '../../src/commands/doctor/check.ts';
@@ -35,6 +35,40 @@ describe('work', () => {
     home.write(`UPDATE turns SET started_at = '${then.toISOString()}' WHERE id = '${turn}'`);
     utimesSync(home.file('data/logs/family', `${turn}.log`), then, then);
   }
+
+  it('files of specialists and skills that cannot be used, of every group: each with its line and why', async () => {
+    const put = (name: string, text: string) => {
+      mkdirSync(path.dirname(home.file('groups', name)), { recursive: true });
+      writeFileSync(home.file('groups', name), text);
+    };
+    put('family/agents/cook.md', 'You cook.');
+    put('global/agents/librarian.md', 'You find books.');
+    put('family/skills/bake/SKILL.md', '---\nname: bake\n---\nTake flour.');
+    const well = await doctor(home);
+    expect(well.of('specialists')).toMatchObject({ state: 'ok', seen: '2 specialists can be asked.' });
+    expect(well.of('skills').seen).toMatch(/^[4-9] skills can be used\.$/);
+
+    put('family/agents/bad.md', '---\nname: bad\ncolor: [\n---\nYou are bad.');
+    put('global/agents/empty.md', '---\nname: empty\n---\n');
+    put('family/skills/broken/SKILL.md', '---\nname: x\n');
+    symlinkSync('/etc/hostname', home.file('groups/global/agents/zz.md'));
+    const ill = await doctor(home);
+    expect(ill.of('specialists')).toMatchObject({
+      state: 'warn',
+      fix: expect.stringContaining('/team remove'),
+    });
+    const { seen } = ill.of('specialists');
+    expect(seen).toContain('2 specialists can be asked; cannot be used: ');
+    expect(seen).toMatch(/family\/agents\/bad\.md, line 3: the front matter is not YAML/);
+    expect(seen).toMatch(/global\/agents\/empty\.md, line \d: there are no instructions/);
+    expect(seen).toContain('global/agents/zz.md: it is a symbolic link');
+    expect(ill.of('skills')).toMatchObject({
+      state: 'warn',
+      seen: expect.stringMatching(
+        /family\/skills\/broken\/SKILL\.md, line 1: the front matter that begins here/,
+      ),
+    });
+  });
 
   it('a turn that a killed daemon left, until the next one goes on with it', async () => {
     const daemon = await home.start();

@@ -7,6 +7,7 @@ import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { attachmentRepository } from '../../src/db/attachments.ts';
 import { createTeamAdd } from '../../src/router/team-add.ts';
+import type { SimEvents } from '../../src/simulator/simulator.ts';
 import { iso } from '../../src/types.ts';
 import { type BotApi, startBotApi, TestHome } from '../support/daemon.ts';
 import { InnerDaemon } from '../support/inner-daemon.ts';
@@ -180,6 +181,78 @@ describe('with a real daemon', () => {
     ]);
     expect(home.rows('SELECT * FROM specialist_additions')).toEqual([]);
     expect(readdirSync(home.file('data/attachments'))).toEqual([]);
+  });
+
+  it('main lays one aside after it was asked; nothing is destroyed; nobody else may, and a link leads nowhere', async () => {
+    writeAgents(group(), {
+      'cook.md': 'You cook.',
+      'broken.md': '---\nname: [\n---\nx',
+      '🌱 odd name.md': 'You are odd.',
+    });
+    writeAgents(home.file('groups/global'), { 'cook.md': 'You cook for all.' });
+    await home.start();
+    const told: SimEvents['callback-answered'][] = [];
+    api.sim.on('callback-answered', (event) => told.push(event));
+    const press = async (label: string) => {
+      const id = api.press(main, label);
+      await api.until(() => told.some((each) => each.id === id), `the answer to "${label}"`);
+    };
+    const shows = (text: RegExp) =>
+      api.until(() => api.answers(main).find((said) => text.test(said)), `${text}`);
+    expect(await api.ask(main, '/team family')).toContain('/team remove NAME [FOLDER]');
+    expect(await api.ask(family, '/team')).not.toContain('/team remove');
+    expect(await api.ask(family, '/team remove cook')).toContain('works in the main group only');
+    expect(await api.ask(main, '/team remove')).toMatch(/^Whom\?/);
+    expect(await api.ask(main, '/team remove cook')).toContain(
+      'there is no specialist “cook” in main/agents',
+    );
+    expect(await api.ask(main, '/team remove cok family')).toContain('near: cook');
+    expect(await api.ask(main, '/team remove ../../main family')).toContain('there is no specialist');
+
+    expect(await api.ask(main, '/team remove cook family')).toBe(
+      'Lay family/agents/cook.md aside? It can be asked no more; the file stays in agents/removed.',
+    );
+    await press('Never mind');
+    await shows(/^Nothing was changed/);
+    expect(readdirSync(group('agents'))).not.toContain('removed');
+
+    await api.ask(main, '/team remove Cook family');
+    await press('Lay it aside');
+    const said = await shows(/^Laid aside: family\/agents\/cook\.md\. It is kept as agents\/removed\//);
+    const [, as = ''] = /agents\/removed\/(\S+)\.$/.exec(said) ?? [];
+    expect(as).toMatch(/^\d{4}-\d\d-\d\d-\d{6}-cook\.md$/);
+    expect(readFileSync(group('agents/removed', as), 'utf8')).toBe('You cook.');
+    // Now it is the one for all.
+    expect(await api.ask(family, '/team')).toContain('cook – You cook for all. (for all groups)');
+
+    for (const [name, file] of [
+      ['broken.md', 'broken.md'],
+      ['odd name', '🌱 odd name.md'],
+    ]) {
+      await api.ask(main, `/team remove ${name} family`);
+      await press('Lay it aside');
+      await home.until(() => !existsSync(group('agents', file ?? '')), `${file} to be laid aside`);
+    }
+    expect(readdirSync(group('agents'))).toEqual(['removed']);
+    expect(readdirSync(group('agents/removed'))).toHaveLength(3);
+
+    await api.ask(main, '/team remove cook global');
+    mkdirSync(home.file('elsewhere'));
+    symlinkSync(home.file('elsewhere'), home.file('groups/global/agents/removed'));
+    await press('Lay it aside');
+    await shows(/^global\/agents\/cook\.md is not there any more/);
+    expect(readdirSync(home.file('elsewhere'))).toEqual([]);
+    expect(existsSync(home.file('groups/global/agents/cook.md'))).toBe(true);
+    expect(
+      home.rows(
+        "SELECT group_folder, outcome, detail FROM audit_log WHERE action = 'remove_specialist' ORDER BY id",
+      ),
+    ).toEqual([
+      { group_folder: 'family', outcome: 'done', detail: 'family/agents/cook.md' },
+      { group_folder: 'family', outcome: 'done', detail: 'family/agents/broken.md' },
+      { group_folder: 'family', outcome: 'done', detail: 'family/agents/🌱 odd name.md' },
+      { group_folder: 'global', outcome: 'refused', detail: 'global/agents/cook.md' },
+    ]);
   });
 
   it('is not laid where a container has put a link', async () => {

@@ -1,5 +1,6 @@
 /** What `nanoclaw doctor` looks at, in the order in which it says it. docs/doctor.md describes each. */
 import type { Check } from './check.ts';
+import { AGENTS_CHECKS } from './look-agents.ts';
 import { CHAT_CHECKS } from './look-chats.ts';
 import { DATABASE_CHECKS } from './look-database.ts';
 import { ENGINE_CHECKS } from './look-engine.ts';
@@ -24,6 +25,7 @@ export const CHECKS: readonly Check[] = [
   ...MODEL_CHECKS,
   ...SERVICE_CHECKS,
   ...RULES_CHECKS,
+  ...AGENTS_CHECKS,
   ...MCP_CHECKS,
   ...WORK_CHECKS,
 ];
