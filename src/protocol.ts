@@ -287,7 +287,7 @@ export const eventFileName = (turn: string, n: number): string =>
 
 /**
  * What the agent runner is told at its start, as environment variables. Nothing here is a secret of the host:
- * ANTHROPIC_AUTH_TOKEN and OPENAI_API_KEY are the container's own, good only at the daemon's proxy and only while the
+ * NANOCLAW_DOOR_TOKEN, ANTHROPIC_AUTH_TOKEN and OPENAI_API_KEY are the container's own, good only at the daemon's proxy and only while the
  * container lives.
  */
 export const agentEnvironmentSchema = z.object({
@@ -305,6 +305,9 @@ export const agentEnvironmentSchema = z.object({
   /** How often the mailbox is looked at when no file event came (ms). */
   NANOCLAW_SWEEP_MS: z.coerce.number().int().min(50),
   HOME: z.string().min(1),
+  /** The daemon's door to MCP servers elsewhere, and the container's own token for it. */
+  NANOCLAW_DOOR_URL: z.url().optional(),
+  NANOCLAW_DOOR_TOKEN: z.string().optional(),
   ANTHROPIC_BASE_URL: z.url().optional(),
   ANTHROPIC_AUTH_TOKEN: z.string().optional(),
   OPENAI_BASE_URL: z.url().optional(),

@@ -9,6 +9,8 @@ import type { ModelServer } from '../http/model-proxy.ts';
 import type { TokenHolder } from '../http/proxy-token.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../log.ts';
+import type { McpDefinition } from '../mcp/definition.ts';
+import { mcpSecretsFile, readMcpSecrets } from '../mcp/secrets.ts';
 import { whyNotConnect } from '../policy/network.ts';
 import { ALLOWANCE_USED_UP } from '../protocol.ts';
 import { type Folder, iso, type ProviderName } from '../types.ts';
@@ -89,6 +91,17 @@ export function openProxies(options: OpenProxiesOptions): AgentProxies {
         return group === null ? 'this group is not registered' : whyNotConnect(group, host, port);
       },
       onRefused: ({ holder, host, port, reason }) => refused(holder, 'connect', `${host}:${port}: ${reason}`),
+      clock,
+    },
+    mcp: {
+      approved: (folder, name) => {
+        const json = db.sqlite.open ? db.mcp.approved(folder, name) : null;
+        const definition = json === null ? null : (JSON.parse(json) as McpDefinition);
+        return definition?.type === 'http' ? definition : null;
+      },
+      secrets: () => readMcpSecrets(mcpSecretsFile(config.configDir)),
+      network: (folder) => (db.sqlite.open ? db.groups.byFolder(folder) : null),
+      onRefused: ({ holder, reason }) => refused(holder, 'mcp_request', reason),
       clock,
     },
     ports: {

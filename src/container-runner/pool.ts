@@ -38,6 +38,8 @@ export interface AgentAccess {
   /** What the database keeps of the token. */
   tokenSha256: string | null;
   modelUrl: string | null;
+  /** For MCP servers elsewhere. */
+  doorUrl: string | null;
 }
 
 export interface PoolOptions {
@@ -147,7 +149,7 @@ export function createPool(options: PoolOptions): Pool {
     const name = `nanoclaw-${group.folder}-${Buffer.from(random.bytes(4)).toString('hex')}`;
     const runtime = options.runtime();
     const { provider } = options.thinks(group);
-    const { token, tokenSha256, modelUrl } = options.issueAccess(provider);
+    const { token, tokenSha256, modelUrl, doorUrl } = options.issueAccess(provider);
     const launch: AgentLaunch = {
       name,
       folder: group.folder,
@@ -161,6 +163,7 @@ export function createPool(options: PoolOptions): Pool {
       extraMounts: given.mounts,
       token,
       modelUrl,
+      doorUrl,
       openai: options.openai ?? null,
       timezone: options.timezoneOf(group),
     };

@@ -1,5 +1,5 @@
 /**
- * What agents may reach, behind the tokens of their containers: the model, and the internet as their policy allows it.
+ * What agents may reach, behind the tokens of their containers: the model, approved MCP servers, and the internet as their policy allows it.
  *
  * Each container has doors of its own: unix sockets in a folder that is mounted into it alone. Who asks is known twice,
  * by the door and by the token, and both must agree. Doors close with their container; the next daemon opens them anew at
@@ -11,13 +11,16 @@ import type { Logger } from '../log.ts';
 import type { Door } from './door.ts';
 import { createEgressProxy, type EgressProxyOptions } from './egress-proxy.ts';
 import type { TcpListening } from './listener.ts';
+import { createMcpDoor, type McpDoorOptions } from './mcp-door.ts';
 import { createModelProxy, type ModelProxyOptions } from './model-proxy.ts';
 import type { TokenHolder } from './proxy-token.ts';
 
 type Name = 'model' | 'egress';
 
 export interface AgentProxiesOptions {
-  model: Omit<ModelProxyOptions, 'log'>;
+  model: Omit<ModelProxyOptions, 'log' | 'other'>;
+  /** Without it no MCP server is reached. */
+  mcp?: Omit<McpDoorOptions, 'log'>;
   egress: Omit<EgressProxyOptions, 'log'>;
   log: Logger;
   /** The ports of last time, kept by the caller over restarts; 0 before the first. */
@@ -43,7 +46,8 @@ interface Shared {
 
 export function createAgentProxies(options: AgentProxiesOptions): AgentProxies {
   const { log, ports } = options;
-  const model = createModelProxy({ ...options.model, log });
+  const mcp = options.mcp ? createMcpDoor({ ...options.mcp, log }) : null;
+  const model = createModelProxy({ ...options.model, ...(mcp ? { other: mcp.handle } : {}), log });
   const egress = createEgressProxy({ ...options.egress, log });
   const doors = new Map<string, Promise<Door[]>>();
   let shared: Shared | null = null;
@@ -119,7 +123,10 @@ export function createAgentProxies(options: AgentProxiesOptions): AgentProxies {
       const { model: one, egress: other } = await shared.listening;
       return { modelPort: one.port, egressPort: other.port };
     },
-    recheck: () => egress.recheck(),
+    recheck() {
+      egress.recheck();
+      mcp?.recheck();
+    },
     async close() {
       await Promise.allSettled(doors.values());
       doors.clear();

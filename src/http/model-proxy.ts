@@ -63,6 +63,8 @@ export interface ModelProxyOptions {
   onRefused?(refusal: { holder: TokenHolder; reason: string }): void;
   /** Why this container may ask the model no more just now; null: it may. Must not throw. */
   whyNotAsk?(holder: TokenHolder): string | null;
+  /** What else is asked for at the same door, by a known container. False: nothing of its. Must not throw. */
+  other?(request: IncomingMessage, response: ServerResponse, holder: TokenHolder): boolean;
   clock?: Clock;
   doorLimits?: DoorLimits;
   /** Requests of one container. Default: 200 at once, then 20 a second. */
@@ -112,6 +114,8 @@ export function createModelProxy(options: ModelProxyOptions): ModelProxy {
     } else if (!mayAsk(holder)) {
       refused(holder, 'too many requests');
       fail(response, 429, 'rate_limit_error', 'NanoClaw: too many requests in a short time.');
+    } else if (options.other?.(request, response, holder)) {
+      // It answers itself.
     } else if (route.kind !== 'forward' || !server) {
       const reason = !server
         ? 'this container was started without a model'
@@ -245,7 +249,7 @@ export function createModelProxy(options: ModelProxyOptions): ModelProxy {
     to.writeHead(status, responseHeaders(from.headers, credential));
     let bytes = 0;
     await relayBody(from, to, {
-      secret: credential?.value ?? null,
+      secrets: credential ? [credential.value] : [],
       see: (piece) => {
         bytes += piece.length;
         sniffer?.push(piece);

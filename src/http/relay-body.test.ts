@@ -23,7 +23,12 @@ async function relayTo(port: number, secret: string | null = null) {
   const pass: RequestListener = (_request, response) => {
     http.get({ port, host: '127.0.0.1', agent: false }, (answer) => {
       response.writeHead(answer.statusCode ?? 0, { ...answer.headers });
-      over.push(relayBody(answer, response, { secret, see: (piece) => pieces.push(piece.length) }));
+      over.push(
+        relayBody(answer, response, {
+          secrets: secret === null ? [] : [secret],
+          see: (piece) => pieces.push(piece.length),
+        }),
+      );
     });
   };
   return { port: await listening(http.createServer(pass)), pieces, over };

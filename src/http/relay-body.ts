@@ -7,8 +7,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { SecretFilter } from './secret-filter.ts';
 
 export interface RelayOptions {
-  /** Blanked wherever it appears; null for nothing. */
-  secret: string | null;
+  /** Blanked wherever they appear. */
+  secrets: readonly string[];
   /** Shown each piece as it came, before it goes on. Must not throw or keep it. */
   see?: ((piece: Buffer) => void) | undefined;
 }
@@ -17,9 +17,9 @@ export interface RelayOptions {
 export function relayBody(
   from: IncomingMessage,
   to: ServerResponse,
-  { secret, see }: RelayOptions,
+  { secrets, see }: RelayOptions,
 ): Promise<void> {
-  const filter = secret ? new SecretFilter(secret) : null;
+  const filters = secrets.map((secret) => new SecretFilter(secret));
   let chunks: Buffer[] = [];
 
   const flush = (): void => {
@@ -27,7 +27,7 @@ export function relayBody(
     chunks = [];
     if (piece.length === 0 || to.destroyed) return;
     see?.(piece);
-    const clean = filter ? filter.push(piece) : piece;
+    const clean = filters.reduce((bytes, filter) => filter.push(bytes), piece);
     if (clean.length > 0 && !to.write(clean)) from.pause();
   };
 
@@ -45,8 +45,12 @@ export function relayBody(
     });
     from.once('end', () => {
       flush();
-      const rest = filter?.end();
-      to.end(rest && rest.length > 0 ? rest : undefined);
+      // What one holds back goes through those behind it.
+      const rest = filters.reduce(
+        (bytes, filter) => Buffer.concat([filter.push(bytes), filter.end()]),
+        Buffer.alloc(0),
+      );
+      to.end(rest.length > 0 ? rest : undefined);
     });
     from.once('close', () => {
       if (!from.complete) to.destroy();

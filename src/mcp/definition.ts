@@ -191,6 +191,10 @@ export const secretsOf = (definition: McpDefinition): string[] =>
         ),
       ];
 
+/** With secrets in the place of references. */
+export const withSecrets = (text: string, secret: (name: string) => string): string =>
+  text.replace(SECRET, (_, name: string) => secret(name));
+
 function isPlainUrl(text: string): boolean {
   if (!/^https?:\/\/[\x21-\x7e]+$/.test(text) || !URL.canParse(text)) return false;
   const url = new URL(text);

@@ -64,7 +64,7 @@ export function whyNotConnect(rules: NetworkRules, host: string, port: number): 
   if (rules.network === 'open') {
     return WEB_PORTS.has(port) ? null : refusal('open', `port ${port} is not allowed, only 80 and 443`);
   }
-  if (rules.networkAllow.some((entry) => matches(entry, host, port))) return null;
+  if (rules.networkAllow.some((entry) => hostMatches(entry, host, port))) return null;
   return refusal('allowlist', `${host}:${port} is not on its list`);
 }
 
@@ -86,7 +86,8 @@ export function refuseUnenforced({ network }: NetworkRules, { enforced, reason }
 
 const refusal = (policy: NetworkPolicy, why: string) => `this group's network policy is "${policy}": ${why}`;
 
-function matches(entry: string, host: string, port: number): boolean {
+/** Does an entry of a list mean this host (lower case) at this port? */
+export function hostMatches(entry: string, host: string, port: number): boolean {
   const colon = entry.lastIndexOf(':');
   const name = colon < 0 ? entry : entry.slice(0, colon);
   if (colon < 0 ? !WEB_PORTS.has(port) : Number(entry.slice(colon + 1)) !== port) return false;

@@ -14,7 +14,7 @@ export function protocolEnvironment(
   idleExitMs: number,
   sweepMs: number,
 ): Record<string, string> {
-  const { provider, modelUrl, openai } = launch;
+  const { provider, modelUrl, doorUrl = null, openai } = launch;
   const token = modelUrl === null ? undefined : (launch.token ?? undefined);
   const environment: Record<keyof AgentEnvironment, string | undefined> = {
     NANOCLAW_PROTOCOL: String(PROTOCOL_VERSION),
@@ -26,6 +26,8 @@ export function protocolEnvironment(
     NANOCLAW_IDLE_EXIT_MS: String(idleExitMs),
     NANOCLAW_SWEEP_MS: String(sweepMs),
     HOME: paths.homeDir,
+    NANOCLAW_DOOR_URL: doorUrl ?? undefined,
+    NANOCLAW_DOOR_TOKEN: doorUrl === null ? undefined : (launch.token ?? undefined),
     ...(provider === 'openai'
       ? {
           ANTHROPIC_BASE_URL: undefined,

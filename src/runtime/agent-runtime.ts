@@ -32,6 +32,8 @@ export interface AgentLaunch {
   token: string | null;
   /** The daemon's model endpoint; null for the offline provider. */
   modelUrl: string | null;
+  /** Where the daemon speaks to MCP servers for it; null where agents are plain processes. */
+  doorUrl?: string | null;
   /** For the provider `openai`: which model, and what the agent has to know of it. */
   openai?: Pick<OpenAiServer, 'model' | 'contextTokens'> | null;
   timezone: string;

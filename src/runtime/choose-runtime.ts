@@ -32,6 +32,7 @@ export interface ChosenRuntime {
     token: string | null;
     tokenSha256: string | null;
     modelUrl: string | null;
+    doorUrl: string | null;
   };
   /** After a failed prepare(): takes the other runtime if that is allowed. False: wait and try again. */
   fallBack(error: unknown): Promise<boolean>;
@@ -99,7 +100,8 @@ function withDocker(config: Config, parts: RuntimeParts, engine: Engine): Chosen
     issueAccess(provider) {
       if (current !== prepared) return NO_ACCESS;
       const { token, sha256 } = issueToken();
-      return { token, tokenSha256: sha256, modelUrl: provider === 'offline' ? null : modelUrl };
+      const own = provider === 'offline' ? null : modelUrl;
+      return { token, tokenSha256: sha256, modelUrl: own, doorUrl: modelUrl };
     },
     async fallBack(error) {
       const noImage =
@@ -121,7 +123,7 @@ function withDocker(config: Config, parts: RuntimeParts, engine: Engine): Chosen
   };
 }
 
-const NO_ACCESS = { token: null, tokenSha256: null, modelUrl: null };
+const NO_ACCESS = { token: null, tokenSha256: null, modelUrl: null, doorUrl: null };
 
 const processRuntime = (parts: RuntimeParts): AgentRuntime =>
   createProcessRuntime({

@@ -127,11 +127,8 @@ export function containerSpec(launch: AgentLaunch, context: SpecContext): Contai
 
 /** Exactly what the agent process of a container is told. */
 export function agentEnvironment(launch: AgentLaunch, context: SpecContext): Record<string, string> {
-  const direct = [
-    'localhost',
-    '127.0.0.1',
-    ...(launch.modelUrl ? [new URL(launch.modelUrl).hostname] : []),
-  ].join(',');
+  const door = launch.doorUrl ?? launch.modelUrl;
+  const direct = ['localhost', '127.0.0.1', ...(door ? [new URL(door).hostname] : [])].join(',');
   const proxy = context.proxyUrl;
   return {
     ...protocolEnvironment(launch, CONTAINER_PATHS, context.idleExitMs, context.sweepMs),

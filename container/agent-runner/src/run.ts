@@ -68,7 +68,7 @@ async function run(options: RunOptions): Promise<number> {
     allowed: isContainer,
     cwd: environment.NANOCLAW_GROUP_DIR,
     env: { ...inherited(variables), HOME: environment.HOME, ...(variables.TZ ? { TZ: variables.TZ } : {}) },
-    door: null,
+    door: doorOf(environment),
     log,
   });
   const loop = new TurnLoop({
@@ -115,6 +115,9 @@ async function run(options: RunOptions): Promise<number> {
   mailbox.close();
   return 0;
 }
+
+const doorOf = ({ NANOCLAW_DOOR_URL: url, NANOCLAW_DOOR_TOKEN: token }: AgentEnvironment) =>
+  url === undefined || token === undefined ? null : { url, token };
 
 /** Each loads what it needs, and nothing of the others: a start waits for it. */
 async function providerOf(
