@@ -46,7 +46,8 @@ export const mcpServerSchema = z.discriminatedUnion('type', [
     args: z.array(z.string()),
     env: z.record(z.string(), z.string()),
   }),
-  z.object({ type: z.literal('http'), name: z.string() }),
+  /** `problem`: why the daemon does not reach it now. */
+  z.object({ type: z.literal('http'), name: z.string(), problem: z.string().optional() }),
 ]);
 export type TurnMcpServer = z.infer<typeof mcpServerSchema>;
 

@@ -8,6 +8,7 @@ import type { TaskSnapshots } from '../ipc/snapshots.ts';
 import { createIpc, type Ipc } from '../ipc.ts';
 import type { FileEvents } from '../lib/file-events.ts';
 import type { Random } from '../lib/random.ts';
+import { mcpSecretsFile, readMcpSecrets } from '../mcp/secrets.ts';
 import { createExtraMounts, type ExtraMounts } from '../mounts/extra-mounts.ts';
 import { mountPlaces } from '../mounts/places.ts';
 import { type ChosenRuntime, chooseRuntime } from '../runtime/choose-runtime.ts';
@@ -107,6 +108,7 @@ export function wireAgents(parts: AgentsParts): Agents {
     zone: config.timezone,
     ...thinkingOf(config, () => need(late.runtime).runtime.name),
     aboutProvider,
+    mcpSecrets: () => readMcpSecrets(mcpSecretsFile(config.configDir)),
     record: router.record,
     askMain: router.askMain,
     wakeDelivery: delivery.wake,

@@ -2,6 +2,7 @@
 import type { RunResult } from '../group-queue.ts';
 import type { Ipc } from '../ipc.ts';
 import type { Reach } from '../lib/failpoint.ts';
+import type { ReadSecrets } from '../mcp/secrets.ts';
 import type { Lack, Thinks } from '../policy/thinking.ts';
 import type { Problems } from '../problems.ts';
 import type { AgentEvent } from '../protocol.ts';
@@ -28,6 +29,8 @@ export interface ContainerRunnerOptions
   priceOf: (thinks: Thinks) => string | null;
   /** The subject of a problem with this provider: empty for the one that the settings name. */
   aboutProvider: (provider: ProviderName | null) => string;
+  /** What the operator holds for MCP servers, as it is now. */
+  mcpSecrets: () => ReadSecrets;
   record: Router['record'];
   askMain: Router['askMain'];
   wakeDelivery: (jid: ChatJid) => void;

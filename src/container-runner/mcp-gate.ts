@@ -10,6 +10,7 @@ import type { Clock } from '../lib/clock.ts';
 import { oneLine } from '../lib/front-matter.ts';
 import type { Logger } from '../log.ts';
 import { askText } from '../mcp/ask.ts';
+import { type ReadSecrets, whyNotReach } from '../mcp/secrets.ts';
 import { type McpServer, readServers } from '../mcp.ts';
 import type { AgentEvent, TurnMcpServer } from '../protocol.ts';
 import type { Router } from '../router.ts';
@@ -22,6 +23,7 @@ export interface McpGateOptions {
   log: Logger;
   home: string;
   runtime: () => AgentRuntime;
+  mcpSecrets: () => ReadSecrets;
   record: Router['record'];
   askMain: Router['askMain'];
   wakeDelivery: (jid: ChatJid) => void;
@@ -91,7 +93,9 @@ export function createMcpGate(options: McpGateOptions): McpGate {
       if (options.runtime().name !== 'docker') return [];
       return servers.flatMap(({ definition, state }): TurnMcpServer[] => {
         if (state !== 'approved') return [];
-        return [definition.type === 'http' ? { type: 'http', name: definition.name } : definition];
+        if (definition.type === 'stdio') return [definition];
+        const problem = whyNotReach(definition, group.folder, group, options.mcpSecrets());
+        return [{ type: 'http', name: definition.name, ...(problem === null ? {} : { problem }) }];
       });
     },
     look(folder) {

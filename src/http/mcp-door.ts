@@ -12,8 +12,8 @@ import { type Clock, systemClock } from '../lib/clock.ts';
 import { http } from '../lib/node-http.ts';
 import type { Logger } from '../log.ts';
 import type { HttpDefinition } from '../mcp/definition.ts';
-import { fillHeaders, isLocalServer, type ReadSecrets } from '../mcp/secrets.ts';
-import { type NetworkRules, whyNotConnect } from '../policy/network.ts';
+import { fillHeaders, hostOf, isLocalServer, portOf, type ReadSecrets, whyNotReach } from '../mcp/secrets.ts';
+import type { NetworkRules } from '../policy/network.ts';
 import { dialFirst, interfaceAddresses } from './dial.ts';
 import type { TokenHolder } from './proxy-token.ts';
 import { ownNetworks, whyNotPublic } from './public-address.ts';
@@ -81,13 +81,9 @@ export function createMcpDoor(options: McpDoorOptions): McpDoor {
     return new Refused(status, reason);
   }
 
-  /** Why this group may not reach it by its policy, or null. */
-  function whyNot(folder: string, url: URL, isLocal: boolean): string | null {
+  function whyNot(folder: string, definition: HttpDefinition, held: ReadSecrets): string | null {
     const rules = options.network(folder);
-    if (rules === null) return 'this group is not registered';
-    // The operator has named it for this group; of a group that reaches only the model that is not enough.
-    if (isLocal && rules.network !== 'none') return null;
-    return whyNotConnect(rules, hostOf(url), portOf(url));
+    return rules === null ? 'this group is not registered' : whyNotReach(definition, folder, rules, held);
   }
 
   async function addressesOf(holder: TokenHolder, url: URL, isLocal: boolean): Promise<string[]> {
@@ -126,7 +122,7 @@ export function createMcpDoor(options: McpDoorOptions): McpDoor {
     const url = new URL(definition.url);
     const held = options.secrets();
     const isLocal = isLocalServer(held, url, folder);
-    const denied = whyNot(folder, url, isLocal);
+    const denied = whyNot(folder, definition, held);
     if (denied !== null) throw refuse(holder, 403, denied);
     const filled = fillHeaders(held, definition, folder);
     if ('refused' in filled) throw refuse(holder, 403, filled.refused);
@@ -217,23 +213,15 @@ export function createMcpDoor(options: McpDoorOptions): McpDoor {
       const held = options.secrets();
       for (const [response, { holder, name, key }] of open) {
         const definition = options.approved(holder.folder, name);
-        const url = definition && new URL(definition.url);
         const isAllowed =
-          url !== null &&
+          definition !== null &&
           JSON.stringify(definition) === key &&
-          whyNot(holder.folder, url, isLocalServer(held, url, holder.folder)) === null;
+          whyNot(holder.folder, definition, held) === null;
         if (!isAllowed) response.destroy();
       }
     },
   };
 }
-
-const hostOf = ({ hostname }: URL): string =>
-  hostname
-    .replace(/^\[(.*)\]$/, '$1')
-    .replace(/\.$/, '')
-    .toLowerCase();
-const portOf = ({ port, protocol }: URL): number => Number(port || (protocol === 'https:' ? 443 : 80));
 
 /** To the first address that answers, and with TLS where the address says so, for the name that it says. */
 async function connected(url: URL, addresses: readonly string[]): Promise<Socket> {

@@ -7,7 +7,7 @@ import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs
 import path from 'node:path';
 import { z } from 'zod';
 import { messageOf } from '../errors.ts';
-import { allowEntry, hostMatches } from '../policy/network.ts';
+import { allowEntry, hostMatches, type NetworkRules, whyNotConnect } from '../policy/network.ts';
 import { FOLDER_PATTERN } from '../types.ts';
 import { describeIssues, type HttpDefinition, secretsOf, withSecrets } from './definition.ts';
 
@@ -106,6 +106,29 @@ export const isLocalServer = (held: ReadSecrets, url: URL, folder: string): bool
   held.ok &&
   held.localServers.some((each) => new URL(each.origin).origin === url.origin && isFor(each.groups, folder));
 
+/** Why this group's agent may not reach this server now: its policy, or a secret; null when it may try. */
+export function whyNotReach(
+  definition: HttpDefinition,
+  folder: string,
+  rules: NetworkRules,
+  held: ReadSecrets,
+): string | null {
+  const url = new URL(definition.url);
+  // The operator has named it for this group; for one that is to reach only the model that is not enough.
+  const isNamed = rules.network !== 'none' && isLocalServer(held, url, folder);
+  const denied = isNamed ? null : whyNotConnect(rules, hostOf(url), portOf(url));
+  if (denied !== null) return denied;
+  const filled = fillHeaders(held, definition, folder);
+  return 'refused' in filled ? filled.refused : null;
+}
+
+export const hostOf = ({ hostname }: URL): string =>
+  hostname
+    .replace(/^\[(.*)\]$/, '$1')
+    .replace(/\.$/, '')
+    .toLowerCase();
+export const portOf = ({ port, protocol }: URL): number => Number(port || (protocol === 'https:' ? 443 : 80));
+
 /** The headers with secrets in their places, and those secrets; or why there is none. A value never stands in `refused`. */
 export function fillHeaders(
   held: ReadSecrets,
@@ -119,7 +142,7 @@ export function fillHeaders(
       refused: 'the file with the secrets cannot be used; the operator finds the reason with nanoclaw doctor',
     };
   const url = new URL(definition.url);
-  const port = Number(url.port || (url.protocol === 'https:' ? 443 : 80));
+  const port = portOf(url);
   const values = new Map<string, string>();
   for (const name of names) {
     const secret = Object.hasOwn(held.secrets, name) ? held.secrets[name] : undefined;

@@ -55,11 +55,13 @@ export class Connection {
   readonly #client = new Client({ name: 'nanoclaw', version: '1.0.0' }, { capabilities: {} });
   readonly #transport: StdioTransport | StreamableHTTPClientTransport | null;
   readonly #callMs: number;
+  readonly #why: string;
   #listAgain = false;
 
   constructor(server: TurnMcpServer, place: Place) {
     this.name = server.name;
     this.#callMs = place.callMs ?? CALL_MS;
+    this.#why = (server.type === 'http' ? server.problem : undefined) ?? 'there is no way to it from here';
     this.#transport = transportOf(server, place);
     this.#client.onclose = () => this.#over('it has ended');
     this.#client.setNotificationHandler(ToolListChangedNotificationSchema, () => {
@@ -99,7 +101,7 @@ export class Connection {
   }
 
   async #connect(limitMs: number): Promise<void> {
-    if (this.#transport === null) return this.#over('it cannot run here');
+    if (this.#transport === null) return this.#over(this.#why);
     const until = performance.now() + limitMs;
     const left = () => Math.max(1, Math.round(until - performance.now()));
     let timer: NodeJS.Timeout | undefined;
@@ -168,7 +170,7 @@ function transportOf(
     const { command, args } = server;
     return new StdioTransport({ command, args, cwd, env: { ...env, ...server.env } });
   }
-  if (door === null) return null;
+  if (door === null || server.problem !== undefined) return null;
   return new StreamableHTTPClientTransport(new URL(`${door.url}/mcp/${server.name}`), {
     requestInit: { headers: { authorization: `Bearer ${door.token}` } },
   });
