@@ -122,7 +122,9 @@ export function chooseThinking(
   asked: ThinkingAsked,
   { defaults, means }: ThinkingGround,
 ): Thinking {
-  const chosen: Thinking = { ...before };
+  // Not all of a group, which may hold other changes than these.
+  const { provider, model, effort, maxTurns, maxThinking } = before;
+  const chosen: Thinking = { provider, model, effort, maxTurns, maxThinking };
   if (asked.provider !== undefined) {
     chosen.provider = read(asked.provider, providerOf);
     if ((chosen.provider ?? defaults.provider) !== (before.provider ?? defaults.provider))
