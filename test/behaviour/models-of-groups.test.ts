@@ -59,7 +59,7 @@ class Offices extends InnerDaemon {
   containers(group: Group) {
     return this.db.sqlite
       .prepare<[string], { provider: string | null; ended: number }>(
-        'SELECT provider, ended_at IS NOT NULL AS ended FROM containers WHERE group_folder = ? ORDER BY started_at, name',
+        'SELECT provider, ended_at IS NOT NULL AS ended FROM containers WHERE group_folder = ? ORDER BY ended_at IS NULL, name',
       )
       .all(group.folder);
   }
