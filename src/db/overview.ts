@@ -19,6 +19,9 @@ export interface GroupLine {
   /** How full it is, as its agent said last. */
   contextTokens: number | null;
   contextWindow: number | null;
+  /** What it chose to think with; null: as the settings say. */
+  provider: string | null;
+  model: string | null;
   /** When the next of its tasks is due; null when none is. */
   nextRun: Iso | null;
   /** Why the bot may not write there: removed, blocked, restricted, gone; null while it may. */
@@ -67,7 +70,7 @@ export function overviewRepository(db: Sqlite) {
     `SELECT registered_groups.chat_jid AS chatJid, folder, registered_groups.name, is_main AS isMain,
        chats.last_activity AS lastActivity, sessions.session_id AS sessionId, sessions.updated_at AS sessionAt,
        sessions.began_at AS sessionBegan, sessions.turns AS sessionTurns,
-       sessions.context_tokens AS contextTokens, sessions.context_window AS contextWindow,
+       sessions.context_tokens AS contextTokens, sessions.context_window AS contextWindow, registered_groups.provider, registered_groups.model,
        (SELECT min(next_run) FROM scheduled_tasks
           WHERE group_folder = registered_groups.folder AND status = 'active') AS nextRun,
        registered_groups.paused AS paused

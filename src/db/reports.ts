@@ -37,6 +37,9 @@ export interface ListedTurn {
   input_tokens: number | null;
   output_tokens: number | null;
   cost_usd: number | null;
+  /** What it was thought with; model null: the provider's own choice. */
+  provider: string | null;
+  model: string | null;
 }
 
 export interface Listing {
@@ -62,7 +65,8 @@ export function reportRepository(db: Sqlite) {
   );
   const turns = db.prepare<[Record<string, string | number | null>], ListedTurn>(
     `SELECT seq, id, chat_jid, group_folder, kind, state, attempt, container_id, queued_at, started_at, finished_at,
-       first_output_at, agent_started_at, asked_at, error_code, error, input_tokens, output_tokens, cost_usd
+       first_output_at, agent_started_at, asked_at, error_code, error, input_tokens, output_tokens, cost_usd,
+       provider, model
      FROM turns WHERE seq > @afterSeq AND (@folder IS NULL OR group_folder = @folder)
        AND (@state IS NULL OR state = @state) AND queued_at >= coalesce(@since, '')
      ORDER BY seq DESC LIMIT @limit`,

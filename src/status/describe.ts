@@ -133,12 +133,18 @@ function describeOverview(o: Overview, now: number): string[] {
         group.lastActivity === null ? 'silent' : `${age(now - Date.parse(group.lastActivity))} ago`,
         ...(group.openMessages > 0 ? [`${group.openMessages} unanswered`] : []),
         ...describeSession(group),
+        ...describeModel(group),
         ...(group.paused === null ? [] : [`PAUSED (${group.paused})`]),
       ];
       return `${group.folder}${group.isMain ? ' (main)' : ''}: ${parts.join(', ')}`;
     }),
   ];
 }
+
+const describeModel = ({ provider, model }: Overview['perGroup'][number]): string[] => {
+  const chosen = [provider, model].filter((one) => one !== null);
+  return chosen.length === 0 ? [] : [`thinks with ${chosen.join(' ')}`];
+};
 
 function describeSession({
   sessionId,

@@ -92,6 +92,7 @@ describe('a choice', () => {
     expect(await daemon.ask(daemon.main, '/groups')).toContain(
       'family: family (-1002), claude, opus, at most 60 turns, at most 8000 tokens of thinking',
     );
+    expect(await daemon.ask(daemon.main, '/status')).toMatch(/• family: .*thinks with opus/);
     await daemon.ask(daemon.main, '/model family default');
     expect(daemon.db.groups.byFolder('family')).toMatchObject(NOTHING_CHOSEN);
     expect(await daemon.ask(daemon.main, '/model')).toContain(

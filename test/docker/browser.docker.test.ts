@@ -9,6 +9,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { createOpenAiApi } from '../support/openai-api.ts';
 import { useClaudeAgent, whyNoAgentImage } from './agent-container.ts';
 
 const IMAGE = 'nanoclaw-browser-test:latest';
@@ -61,5 +62,37 @@ describe.skipIf(unavailable !== null)(`a browser${unavailable ? ` (${unavailable
     expect([...hosts]).toEqual(['tides.example']);
     const saved = readdirSync(join(mailbox().groupDir, 'browser'));
     expect(saved.some((name) => name.endsWith('.png'))).toBe(true);
+  });
+
+  test('is there for a model of one’s own, too, under the same names', async () => {
+    const chat = await createOpenAiApi({ key: 'token-of-this-container', host: gateway() });
+    const found: string[] = [];
+    chat.use(({ toolResults, body }) => {
+      found.push(...toolResults);
+      const names = body.tools?.map(({ function: { name } }) => name) ?? [];
+      expect(names).toEqual(
+        expect.arrayContaining(['mcp__browser__browser_navigate', 'Bash', 'send_message']),
+      );
+      const url = 'data:text/html,<title>Tides</title><h1>High water at 14:20</h1>';
+      if (found.length === 0)
+        return { text: 'I look.', calls: [{ name: 'mcp__browser__browser_navigate', input: { url } }] };
+      if (found.length === 1)
+        return { text: 'I read.', calls: [{ name: 'mcp__browser__browser_snapshot', input: {} }] };
+      return 'seen';
+    });
+    start(undefined, {
+      NANOCLAW_PROVIDER: 'openai',
+      OPENAI_BASE_URL: chat.url,
+      OPENAI_API_KEY: 'token-of-this-container',
+      OPENAI_MODEL: 'scripted',
+    });
+    const { end, text } = await turn('when is high water?');
+    await chat.close();
+    expect({ status: end.status, text, refusals: chat.refusals }).toEqual({
+      status: 'ok',
+      text: 'seen',
+      refusals: [],
+    });
+    expect(found[1]).toContain('High water at 14:20');
   });
 });

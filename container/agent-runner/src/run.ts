@@ -8,6 +8,7 @@ import {
   agentEnvironmentSchema,
   EXIT_WORKSPACE_UNWRITABLE,
   PROTOCOL_VERSION,
+  type TurnMcpServer,
 } from '../../../src/protocol.ts';
 import { CommandClient } from './commands.ts';
 import { inherited } from './inherited.ts';
@@ -66,6 +67,7 @@ async function run(options: RunOptions): Promise<number> {
   const isContainer = environment.NANOCLAW_GROUP_DIR === options.scriptFolder;
   const mcp = mcpServers({
     allowed: isContainer,
+    own: await ownServers(environment, variables),
     cwd: environment.NANOCLAW_GROUP_DIR,
     env: { ...inherited(variables), HOME: environment.HOME, ...(variables.TZ ? { TZ: variables.TZ } : {}) },
     door: doorOf(environment),
@@ -142,6 +144,17 @@ async function providerOf(
       });
     }
   }
+}
+
+/** What the image brings along for who thinks here. Claude Code starts its browser itself. */
+async function ownServers(
+  { NANOCLAW_PROVIDER: provider, NANOCLAW_GROUP_DIR: groupDir }: AgentEnvironment,
+  variables: NodeJS.ProcessEnv,
+): Promise<TurnMcpServer[]> {
+  if (provider !== 'openai') return [];
+  const { browserServer } = await import('./browser.ts');
+  const browser = browserServer(variables, groupDir);
+  return browser === null ? [] : [{ ...browser, name: 'browser', env: {} }];
 }
 
 function die(error: unknown): never {

@@ -1,5 +1,5 @@
 /** The door to the hub, for the turn loop: what MCP needs is loaded with the first turn that has a server, and not before. */
-import type { TurnFile } from '../../../../src/protocol.ts';
+import type { TurnFile, TurnMcpServer } from '../../../../src/protocol.ts';
 import type { HubOptions, McpHub, Prepared, ServerReport } from './hub.ts';
 
 export interface McpServers {
@@ -11,16 +11,24 @@ export interface McpServers {
   close(): void;
 }
 
-/** `allowed`: false where this process runs outside of a container, and starts no programs for anybody. */
-export function mcpServers(options: HubOptions & { allowed: boolean }): McpServers {
+export interface ServersOptions extends HubOptions {
+  /** False where this process runs outside of a container, and starts no programs for anybody. */
+  allowed: boolean;
+  /** Those that the image brings along, in every turn; the host hears nothing of them. */
+  own?: readonly TurnMcpServer[];
+}
+
+export function mcpServers({ allowed, own = [], ...options }: ServersOptions): McpServers {
   let hub: McpHub | null = null;
+  const isOwn = (name: string): boolean => own.some((server) => server.name === name);
   return {
     async prepare({ mcp = [], session_id: session }, signal) {
-      if (!options.allowed || (mcp.length === 0 && hub === null)) return { tools: [], notes: [] };
+      const servers = [...own, ...mcp];
+      if (!allowed || (servers.length === 0 && hub === null)) return { tools: [], notes: [] };
       hub ??= new (await import('./hub.ts')).McpHub(options);
-      return hub.prepare(mcp, session, signal);
+      return hub.prepare(servers, session, signal);
     },
-    reports: () => hub?.reports() ?? [],
+    reports: () => (hub?.reports() ?? []).filter(({ name }) => !isOwn(name)),
     close: () => hub?.close(),
   };
 }
