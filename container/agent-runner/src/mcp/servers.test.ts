@@ -1,11 +1,17 @@
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, expect, it } from 'vitest';
+import type { TurnMcpServer } from '../../../../src/protocol.ts';
 import { type McpServers, mcpServers, type ServersOptions } from './servers.ts';
 
 const PROGRAM = path.resolve(import.meta.dirname, '../../../../test/support/mcp-server.mjs');
-const named = (name: string, ...args: string[]) =>
-  ({ type: 'stdio', name, command: process.execPath, args: [PROGRAM, ...args], env: {} }) as const;
+const named = (name: string, ...args: string[]): TurnMcpServer => ({
+  type: 'stdio',
+  name,
+  command: process.execPath,
+  args: [PROGRAM, ...args],
+  env: {},
+});
 
 let servers: McpServers | undefined;
 afterEach(() => servers?.close());
