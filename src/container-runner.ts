@@ -11,6 +11,7 @@
  * never talks to Telegram.
  */
 import { type ActiveTurn, createActiveTurns } from './container-runner/active-turns.ts';
+import type { Agent } from './container-runner/agent.ts';
 import { createAllowanceGate } from './container-runner/allowance-gate.ts';
 import type { ContainerRunner, ContainerRunnerOptions } from './container-runner/contract.ts';
 import { type Failure, failureOfExit } from './container-runner/failure.ts';
@@ -18,7 +19,7 @@ import { createHandOver } from './container-runner/hand-over.ts';
 import { createLastWords } from './container-runner/last-words.ts';
 import { createMcpGate } from './container-runner/mcp-gate.ts';
 import { createNextTurn } from './container-runner/next-turn.ts';
-import { type Agent, createPool } from './container-runner/pool.ts';
+import { createPool } from './container-runner/pool.ts';
 import { createReconciler } from './container-runner/reconcile.ts';
 import { recoverTurns } from './container-runner/recover.ts';
 import { createSettlement } from './container-runner/settlement.ts';

@@ -12,9 +12,10 @@ import { writeControl } from '../mailbox/write.ts';
 import type { AgentEvent } from '../protocol.ts';
 import type { Shown } from '../router/presence.ts';
 import type { TurnId } from '../types.ts';
+import type { Agent } from './agent.ts';
 import type { Failure } from './failure.ts';
 import type { LastWords } from './last-words.ts';
-import type { Agent, Pool } from './pool.ts';
+import type { Pool } from './pool.ts';
 
 export interface ActiveTurn {
   turn: Turn;

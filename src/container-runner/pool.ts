@@ -6,7 +6,7 @@
  */
 import type { Db } from '../db.ts';
 import { messageOf, NanoClawError } from '../errors.ts';
-import { type Clock, sleep, type Timer } from '../lib/clock.ts';
+import { type Clock, sleep } from '../lib/clock.ts';
 import type { Random } from '../lib/random.ts';
 import type { Logger } from '../log.ts';
 import { ensureGroupFolders } from '../mailbox/layout.ts';
@@ -14,24 +14,9 @@ import type { ExtraMounts, Given } from '../mounts/extra-mounts.ts';
 import type { Thinks } from '../policy/thinking.ts';
 import type { AgentContainer, AgentExit, AgentLaunch, AgentRuntime } from '../runtime/agent-runtime.ts';
 import { type Folder, type Group, iso, type ProviderName } from '../types.ts';
-import type { Leave, StartGate } from './start-gate.ts';
+import type { Agent } from './agent.ts';
+import type { StartGate } from './start-gate.ts';
 import { createWarmBudget } from './warm-budget.ts';
-
-export interface Agent {
-  readonly container: AgentContainer;
-  readonly folder: Folder;
-  state: 'busy' | 'idle' | 'closing';
-  idleSince: number;
-  idleTimer?: Timer;
-  /** Which extra mounts it has; it is not given another turn when they are not the group's any more. */
-  readonly mounts: string;
-  /** What it can think with; null: nobody has noted it. Another needs another agent. */
-  readonly provider: ProviderName | null;
-  /** For its first turn. */
-  notes: readonly string[];
-  /** It has shown that it works: another one may start. */
-  begun: Leave;
-}
 
 export interface AgentAccess {
   token: string | null;
@@ -167,8 +152,10 @@ export function createPool(options: PoolOptions): Pool {
       openai: options.openai ?? null,
       timezone: options.timezoneOf(group),
     };
-    db.agents.containerStarted(name, group.folder, runtime.name, tokenSha256, iso(clock.now()), provider);
-    db.mounts.setGiven(name, given.key);
+    db.transaction(() => {
+      db.agents.containerStarted(name, group.folder, runtime.name, tokenSha256, iso(clock.now()), provider);
+      db.mounts.setGiven(name, given.key);
+    });
     options.extraMounts.tell(group, given);
     options.onStarted(group.folder);
     launchingNames.add(name);
@@ -176,7 +163,9 @@ export function createPool(options: PoolOptions): Pool {
       const startedAt = clock.monotonic();
       const agent = adopt(await runtime.launch(launch), 'busy');
       agent.notes = given.notes;
-      await noteStarted(agent, Math.round(clock.monotonic() - startedAt));
+      agent.isNoted = false;
+      const ms = Math.round(clock.monotonic() - startedAt);
+      log.info({ event: 'agent_started', group: agent.folder, container: name, ms });
       return agent;
     } catch (error) {
       if (error instanceof NanoClawError && error.code === 'MOUNT_REFUSED')
@@ -185,18 +174,6 @@ export function createPool(options: PoolOptions): Pool {
       throw error;
     } finally {
       launchingNames.delete(name);
-    }
-  }
-
-  /** One that cannot be noted, on a full disk say, is gone before the next attempt starts another. */
-  async function noteStarted(agent: Agent, ms: number): Promise<void> {
-    const { name, id } = agent.container;
-    try {
-      db.agents.setEngineId(name, id);
-      log.info({ event: 'agent_started', group: agent.folder, container: name, ms });
-    } catch (error) {
-      await close(agent);
-      throw error;
     }
   }
 
@@ -209,6 +186,7 @@ export function createPool(options: PoolOptions): Pool {
       mounts: db.mounts.given(container.name),
       provider: db.agents.providerOf(container.name),
       notes: [],
+      isNoted: true,
       begun() {},
     };
     agents.set(agent.folder, agent);

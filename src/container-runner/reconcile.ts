@@ -12,7 +12,8 @@ import { repeat } from '../lib/repeat.ts';
 import type { Logger } from '../log.ts';
 import type { AgentRuntime } from '../runtime/agent-runtime.ts';
 import type { ChatJid } from '../types.ts';
-import type { Agent, Pool } from './pool.ts';
+import type { Agent } from './agent.ts';
+import type { Pool } from './pool.ts';
 import { removeOrphan } from './recover.ts';
 
 export const RECONCILE_MS = 60_000;

@@ -15,8 +15,9 @@ import { groupPaths } from '../mailbox/layout.ts';
 import { turnFileExists } from '../mailbox/write.ts';
 import type { AgentContainer, AgentRuntime } from '../runtime/agent-runtime.ts';
 import type { Folder, Iso } from '../types.ts';
+import type { Agent } from './agent.ts';
 import type { Failure } from './failure.ts';
-import type { Agent, Pool } from './pool.ts';
+import type { Pool } from './pool.ts';
 
 export interface RecoverOptions {
   db: Db;

@@ -8,9 +8,9 @@ import { groupPaths } from '../mailbox/layout.ts';
 import { stageTurn } from '../mailbox/write.ts';
 import type { TurnFile } from '../protocol.ts';
 import { type Group, iso } from '../types.ts';
+import type { Agent } from './agent.ts';
 import type { ContainerRunnerOptions } from './contract.ts';
 import type { McpGate } from './mcp-gate.ts';
-import type { Agent } from './pool.ts';
 
 export interface StageOptions extends Pick<ContainerRunnerOptions, 'db' | 'clock' | 'home' | 'reach'> {
   mcp: Pick<McpGate, 'forTurn'>;
@@ -24,12 +24,18 @@ export function stageFor(
   turn: Turn,
   file: Omit<TurnFile, 'container'>,
 ): boolean {
-  const container = agent.container.name;
+  const { name: container, id: engineId } = agent.container;
   const servers = mcp.forTurn(group);
   const withServers = servers.length === 0 ? file : { ...file, mcp: servers };
   stageTurn(groupPaths(home, group.folder), { ...withNotes(withServers, agent), container });
   reach?.('turn.staged');
-  return db.turns.markRunning(turn.id, container, iso(clock.now()));
+  return db.transaction(() => {
+    if (!agent.isNoted) db.agents.setEngineId(container, engineId);
+    db.afterCommit(() => {
+      agent.isNoted = true;
+    });
+    return db.turns.markRunning(turn.id, container, iso(clock.now()));
+  });
 }
 
 /** What a new agent should know about its container comes with its first turn. */

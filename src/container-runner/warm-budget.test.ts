@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { silentLogger } from '../log.ts';
 import type { Folder } from '../types.ts';
-import type { Agent } from './pool.ts';
+import type { Agent } from './agent.ts';
 import { createWarmBudget } from './warm-budget.ts';
 
 const MB = 1024 * 1024;
@@ -46,7 +46,7 @@ function pool(options: { cap: number; warmMb: number; launching?: number }) {
 
   function addAgent(folder: string, state: Agent['state'], idleSince: number): Agent {
     const container = { name: `nanoclaw-${folder}` } as Agent['container'];
-    const common = { mounts: '', provider: null, notes: [], begun() {} };
+    const common = { mounts: '', provider: null, notes: [], isNoted: true, begun() {} };
     const agent: Agent = { container, folder: folder as Folder, state, idleSince, ...common };
     living.push(agent);
     return agent;

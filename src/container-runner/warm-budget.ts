@@ -4,7 +4,7 @@
  * it the least recently used goes first.
  */
 import type { Logger } from '../log.ts';
-import type { Agent } from './pool.ts';
+import type { Agent } from './agent.ts';
 
 export interface WarmBudgetOptions {
   log: Logger;

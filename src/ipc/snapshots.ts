@@ -40,8 +40,9 @@ const inSnapshot = (t: Task): CurrentTasks['tasks'][number] => ({
 
 /** Changes of so long a time are one file: with thousands of tasks each is megabytes. */
 const SOON_MS = 500;
-/** Between two of many: a task that falls due meanwhile must not wait for all of them. */
+/** Between two of many at least, and so many times what the last one took: a task that falls due meanwhile must not wait for them. */
 const NEXT_MS = 20;
+const REST_FACTOR = 10;
 /** So many of main's tasks are read in one go, a few milliseconds; then others have their turn. */
 export const TASKS_AT_ONCE = 250;
 
@@ -155,9 +156,10 @@ export function createTaskSnapshots({ db, home, clock, log }: TaskSnapshotsOptio
       return;
     }
     const group = db.groups.byJid(next);
+    const from = clock.monotonic();
     if (group) writeAtOnce(group);
     dirty.delete(next);
-    timer = clock.after(NEXT_MS, flush);
+    timer = clock.after(Math.max(NEXT_MS, REST_FACTOR * (clock.monotonic() - from)), flush);
   }
 
   return {

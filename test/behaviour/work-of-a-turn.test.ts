@@ -47,6 +47,27 @@ it('the message is one commit, the turn for a warm agent another; its events and
   expect(commits()).toBe(4);
 });
 
+it('a new agent costs two commits more: the turn that it is started for, and that it is started', async () => {
+  const daemon = new InnerDaemon();
+  const group = daemon.register('family', { requiresTrigger: false });
+  await daemon.start();
+  let shown = 0;
+  const before = commitsIn(databaseFile(daemon.home));
+  daemon.agent.answer = () => {
+    shown = commitsIn(databaseFile(daemon.home)) - before;
+    return { text: 'here' };
+  };
+  await daemon.say(group, 'hello');
+  await settled(daemon, 1);
+  // Stored; claimed; the container's row with its mounts; running, with the engine's own name of it.
+  expect(shown).toBe(4);
+  const row = daemon.db.sqlite.prepare('SELECT name, engine_id FROM containers').get() as Record<
+    string,
+    string
+  >;
+  expect(row.engine_id).toBe(row.name);
+});
+
 it('a snapshot that says the same is not written again', async () => {
   const { daemon, group } = await warmGroup();
   const file = snapshotOf(daemon, group);
