@@ -89,10 +89,11 @@ describe('UsageSniffer', () => {
       ]);
       const rest =
         '"stop_reason":null,"usage":{"input_tokens":3,"cache_creation":{"a":1},"output_tokens":64000}}';
-      const whole = Buffer.from(`{"type":"message","content":${content},${rest}`);
+      const whole = Buffer.from(`{"type":"message","model":"claude-opus-4-8","content":${content},${rest}`);
       for (let at = 0; at < whole.length; at += 50_000) sniffer.push(whole.subarray(at, at + 50_000));
       expect(sniffer.usage()).toEqual({ inputTokens: 3, outputTokens: 64_000 });
       expect(sniffer.isFinal).toBe(true);
+      expect(sniffer.cost()).toBeGreaterThan(0.1);
     }
   });
 

@@ -15,6 +15,8 @@ const LONGEST_DOCUMENT = 4 * LONGEST_LINE;
 const NEWLINE = 10;
 const USAGE = '"usage"';
 const NO_TOKENS: ClaudeTokens = { input: 0, output: 0, write5m: 0, write1h: 0, read: 0 };
+const BEGINNING = 1024;
+const MODEL = /"model"\s*:\s*"([^"\\]{1,200})"/;
 const NONE = /^"usage"\s*:\s*null/;
 
 export class UsageSniffer {
@@ -38,6 +40,8 @@ export class UsageSniffer {
     if (!this.#sse) {
       this.#line = Buffer.concat([this.#line, chunk]);
       if (this.#line.length <= LONGEST_DOCUMENT) return;
+      // Which model it was stands at the beginning, before all that it has written.
+      if (!this.#skipping) this.#model = MODEL.exec(this.#line.toString('latin1', 0, BEGINNING))?.[1] ?? '';
       this.#line = Buffer.from(this.#line.subarray(-LONGEST_LINE));
       this.#skipping = true;
       return;
