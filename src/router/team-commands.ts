@@ -95,7 +95,8 @@ export function misspeltAsk(team: () => Team, request: string, words: Words): st
   const all = team();
   const asked = whoIsAsked(all, behind);
   if (asked === null || asked.specialist !== null || all.specialists.length === 0) return null;
-  const looksLikeName = /^[\p{L}\p{N}]+(?:[-_][\p{L}\p{N}]+)+$/u.test(asked.name);
+  // Anna-Lena is a person.
+  const looksLikeName = /^[\p{Ll}\p{Lo}\p{N}]+(?:[-_][\p{Ll}\p{Lo}\p{N}]+)+$/u.test(asked.name);
   return looksLikeName || nearTo(all, asked.name).length > 0 ? unknown(all, asked.name, words) : null;
 }
 

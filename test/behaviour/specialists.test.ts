@@ -97,7 +97,10 @@ describe('with a real daemon', () => {
     );
     expect(turns()).toBe(0);
     expect(await api.ask(family, '@Nina ask me a riddle')).toContain('You said: “ask me a riddle”');
-    expect(turns()).toBe(1);
+    expect(await api.ask(family, '@Nina ask Anna-Lena whether she comes')).toContain(
+      'You said: “ask Anna-Lena',
+    );
+    expect(turns()).toBe(2);
     expect(talks()).toEqual([]);
   });
 
