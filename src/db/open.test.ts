@@ -118,6 +118,7 @@ describe('the pragmas', () => {
       expect(pragma('foreign_keys')).toBe(1);
       expect(pragma('busy_timeout')).toBe(5000);
       expect(pragma('mmap_size')).toBe(0);
+      expect(pragma('cache_size')).toBe(-4000);
       db.close();
     }
   });

@@ -98,6 +98,8 @@ function configure(db: Sqlite): void {
   db.pragma(`busy_timeout = ${BUSY_TIMEOUT_MS}`);
   db.pragma(`journal_size_limit = ${WAL_LIMIT_BYTES}`);
   db.pragma('mmap_size = 0');
+  // SQLite's own copy of pages that the system holds, too: 4 MB instead of 16, for the same time a message.
+  db.pragma('cache_size = -4000');
   // What was deleted is not to be read out of the file: /forget promises it.
   db.pragma('secure_delete = ON');
   db.exec(

@@ -1,9 +1,12 @@
 /** What a command that only reads, and the daemon at its start, do not do before it is needed. Work is counted, not time. */
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
 import Database from 'better-sqlite3';
 import { expect, it, onTestFinished } from 'vitest';
 import { createProgram } from '../../src/commands/all.ts';
 import { databaseFile } from '../../src/db/open.ts';
 import { createDb } from '../../src/db.ts';
+import { projectRoot } from '../../src/lib/project-root.ts';
 import { runCli } from '../support/cli.ts';
 import { TestHome } from '../support/daemon.ts';
 import { createWorld } from '../support/world.ts';
@@ -47,4 +50,15 @@ it('loads no undici to list groups', async () => {
   expect(code).toBe(0);
   expect(stderr).toContain('NativeModule fs');
   expect(stderr).not.toContain('undici');
+});
+
+it('keeps its programs at a byte a character: one beyond Latin-1 would make two of each in memory', () => {
+  const dist = path.join(projectRoot(), 'dist');
+  // Those of the build before may lie there, too.
+  const { files } = JSON.parse(readFileSync(path.join(dist, '.stamp'), 'utf8')) as { files: string[] };
+  const programs = files.filter((file) => /^(?:chunks\/)?[^/]+\.js$/.test(file));
+  expect(programs).toContain('index.js');
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: all that is one byte
+  const wide = programs.filter((file) => /[^\x00-\xff]/.test(readFileSync(path.join(dist, file), 'utf8')));
+  expect(wide).toEqual([]);
 });
