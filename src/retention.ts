@@ -125,9 +125,18 @@ export function createRetention(options: RetentionOptions): Retention {
     for (let folder = db.attachments.nextFolder(''); folder; folder = db.attachments.nextFolder(folder)) {
       const of = folder;
       for (let removed = 1; removed > 0; yield removed)
-        removed =
-          (at === null ? 0 : expireAttachments(db, options.home, of, at)) +
-          trimAttachments(db, options.home, of, options.groupMaxBytes);
+        try {
+          removed =
+            (at === null ? 0 : expireAttachments(db, options.home, of, at)) +
+            trimAttachments(db, options.home, of, options.groupMaxBytes);
+        } catch (error) {
+          // An agent that has taken the right to write away keeps its own files, and nobody else's.
+          removed = 0;
+          log.warn(
+            { event: 'retention_failed', kind: 'attachments', group: of, err: error },
+            messageOf(error),
+          );
+        }
     }
   }
 

@@ -84,6 +84,35 @@ it('by age: the file goes, its row says so, and the agent’s own files stay', a
   });
 });
 
+it('a group whose files cannot be removed keeps its own, and nobody else’s', async () => {
+  const { add, states, clock, retention, register, db, events, home } = createHarness(
+    { attachmentsMs: 10 * DAY },
+    null,
+  );
+  add(10);
+  // Before the other one by its name; its file's name is none that can be.
+  const other = register({ chatJid: '-77', name: 'A', folder: 'aaa' });
+  mkdirSync(groupPaths(home, other.folder).groupDir, { recursive: true });
+  mkdirSync(path.join(groupPaths(home, other.folder).groupDir, 'attachments'), { recursive: true });
+  const at = iso(clock.now());
+  const seq = storeMessage(db, other.chatJid, 99, { disposition: 'not_for_nina', timestamp: at });
+  const file = { kind: 'document', fileId: 'f', uniqueId: 'u', name: null, mime: null, size: 1 } as const;
+  db.attachments.insert({
+    folder: other.folder,
+    seq,
+    ofReply: false,
+    ...file,
+    state: 'pending',
+    error: null,
+    at,
+  });
+  db.attachments.markStored(2, `attachments/${'x'.repeat(300)}`, 1, at);
+  retention.start();
+  await clock.advance(12 * DAY);
+  expect(states()).toEqual(['gone', 'stored']);
+  expect(events('retention_failed')[0]).toMatchObject({ kind: 'attachments', group: 'aaa' });
+});
+
 it('by size: the oldest of the group first', () => {
   const { add, states, files, db, home, group } = createHarness({ attachmentsMs: null }, null);
   for (const bytes of [40, 40, 40]) add(bytes);
