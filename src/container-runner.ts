@@ -263,6 +263,10 @@ export function createContainerRunner(options: ContainerRunnerOptions): Containe
       closeIdle((folder) => db.groups.byFolder(folder) === null);
       void pool.closeOutdated();
     },
+    rest(folder) {
+      closeIdle((each) => each === folder);
+      return !pool.agents().some((agent) => agent.folder === folder);
+    },
     status: () => ({
       agents: pool.agents().map((a) => ({ group: a.folder, container: a.container.name, state: a.state })),
       turns: active.all().length,

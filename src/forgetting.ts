@@ -1,12 +1,12 @@
 /**
  * Forgets what somebody wanted forgotten (db/forgettings.ts holds what that is), a few messages at a time.
  *
- *   woken, or at the start → lines in archives → files and logs, then rows, BATCH by BATCH → updates as they came
- *     → a small database is written anew → receipt → the write-ahead log is emptied
+ *   woken, or at the start → lines in archives and notes → conversations with the model → files and logs, then rows, BATCH by BATCH
+ *     → updates as they came → a small database is written anew → receipt → the write-ahead log is emptied
  *
  * Invariants: files go before the rows that know of them, so a kill in between leaves nothing behind: the next start goes on from
  * the cursor; a receipt is stored with the end of its forgetting, once. A failure (a full disk) is tried again later.
- * It never touches a session, a memory file of the agent, or a backup: the receipt says so.
+ * It never touches a backup, nor what people or the agent have written around what is forgotten: the receipt names those.
  */
 import { rmSync } from 'node:fs';
 import path from 'node:path';
@@ -14,13 +14,15 @@ import { emptyWal, rewriteSmall } from './db/checkpoint.ts';
 import type { Done, Forgetting } from './db/forgettings.ts';
 import type { Db } from './db.ts';
 import { messageOf } from './errors.ts';
+import { copiesSince } from './forgetting/backups.ts';
+import { forgetInFiles } from './forgetting/in-files.ts';
 import type { Clock, Timer } from './lib/clock.ts';
 import type { Logger } from './log.ts';
 import { takeFrom } from './mailbox/copy-in.ts';
-import { addLines, forgetLines, type Gone, type Wanted } from './mailbox/forget-lines.ts';
 import { groupPaths } from './mailbox/layout.ts';
 import { MAILBOX } from './protocol.ts';
 import { type ChatJid, type Folder, type Iso, iso, type Seq, type TurnId } from './types.ts';
+import { ENGLISH, type Words } from './words.ts';
 
 /** To remove an entry of the index without a trace costs about a millisecond. */
 const BATCH = 20;
@@ -34,8 +36,22 @@ export interface ForgettingOptions {
   home: string;
   clock: Clock;
   log: Logger;
+  /** Ends the folder's agent where it only waits; true: none runs. Without it, none does. */
+  rest?: (folder: Folder) => boolean;
+  /** Backups by the daemon, as far as they go again by themselves; null: they do not. */
+  backups?: { everyMs: number; keep: number } | null;
+  /** Where a group has no zone of its own. */
+  timezone?: string;
   /** There is a receipt to send. */
   wakeDelivery: (jid: ChatJid) => void;
+}
+
+type Held = NonNullable<Parameters<Words['forgotten']>[1]>;
+
+/** What went, and where it is still. */
+export interface Forgotten {
+  done: Done;
+  held: Held | null;
 }
 
 export interface Forgetter {
@@ -48,7 +64,7 @@ export interface Forgetter {
 export function createForgetter(options: ForgettingOptions): Forgetter {
   const { db, clock, log } = options;
   let timer: Timer | undefined;
-  let running: Iterator<void, Done | null> | undefined;
+  let running: Iterator<void, Forgotten | null> | undefined;
   let isOver = false;
   let isWalFull = false;
 
@@ -89,8 +105,8 @@ export function createForgetter(options: ForgettingOptions): Forgetter {
 }
 
 /** All that is to be forgotten, without a pause: where no daemon runs that others would wait for. What went in the end. */
-export function forgetNow(options: ForgettingOptions): Done | null {
-  let last: Done | null = null;
+export function forgetNow(options: ForgettingOptions): Forgotten | null {
+  let last: Forgotten | null = null;
   while (options.db.forgettings.next() !== null) {
     const running = work(options);
     let step = running.next();
@@ -102,21 +118,17 @@ export function forgetNow(options: ForgettingOptions): Done | null {
 }
 
 /** One forgetting, from where it stands; yields where others may have their turn. */
-function* work(options: ForgettingOptions): Generator<void, Done | null> {
+function* work(options: ForgettingOptions): Generator<void, Forgotten | null> {
   const { db } = options;
   const job = db.forgettings.next();
   if (job === null) return null;
   const done = { ...job.done };
+  const from = speakFrom(options, job);
   if (job.cursor === null) {
-    for (const { lines, left } of inArchives(options, job)) {
-      done.lines += lines;
-      done.left += left;
-      yield;
-    }
+    yield* forgetInFiles({ ...options, sinceMs: Date.parse(from) }, job, done);
     job.cursor = (job.fromSeq - 1) as Seq;
     db.forgettings.progress(job.id, job.cursor, done);
   }
-  const from = speakFrom(options, job);
   for (let cursor: Seq | null = job.cursor; cursor !== null; yield) {
     const { next, meant } = db.forgettings.window(job, cursor, WINDOW);
     const batch = meant.slice(0, BATCH);
@@ -134,8 +146,8 @@ function* work(options: ForgettingOptions): Generator<void, Done | null> {
     db.forgettings.emptyUpdates(job.chatJid, from);
     if (job.sender === null && job.fromSeq !== job.toSeq) db.forgettings.dropOwnReplies(job.chatJid, from);
   });
-  finish(options, job, done, rewriteSmall(db.sqlite));
-  return done;
+  finish(options, job, done, from, rewriteSmall(db.sqlite));
+  return { done, held: heldIn(options, job, from, ENGLISH) };
 }
 
 /** Of the old turns, their logs may say what was asked. */
@@ -183,18 +195,6 @@ function removeTraces(home: string, { id, folder }: { id: TurnId; folder: string
     rmSync(file, { force: true });
 }
 
-function* inArchives({ db, home }: ForgettingOptions, job: Forgetting): Generator<Gone, void> {
-  const folder = db.groups.byJid(job.chatJid)?.folder;
-  if (folder === undefined) return;
-  const wanted: Wanted = { whole: new Set(), starts: new Set() };
-  for (let cursor: Seq | null = (job.fromSeq - 1) as Seq; cursor !== null; yield { lines: 0, left: 0 }) {
-    const { next, meant } = db.forgettings.window(job, cursor, WINDOW);
-    for (const { texts } of meant) for (const text of texts) addLines(wanted, text);
-    cursor = next;
-  }
-  yield* forgetLines(groupPaths(home, folder).groupDir, wanted);
-}
-
 /** Updates of before do not speak of any of them. An update is noted a moment before its message. */
 function speakFrom({ db }: ForgettingOptions, job: Forgetting): Iso {
   const first = job.fromSeq === job.toSeq ? db.forgettings.cameAt(job.fromSeq) : null;
@@ -202,12 +202,26 @@ function speakFrom({ db }: ForgettingOptions, job: Forgetting): Iso {
   return iso(Number.isNaN(at) ? 0 : at - MINUTE_MS);
 }
 
+/** Copies that hold it still, in words. */
+function heldIn(options: ForgettingOptions, job: Forgetting, from: Iso, words: Words): Held | null {
+  const { db, home, clock, backups = null } = options;
+  const held = copiesSince(home, Date.parse(from));
+  if (held === null) return null;
+  const zone = db.groups.byJid(job.chatJid)?.timezone ?? options.timezone ?? 'UTC';
+  const said = (ms: number) => words.minute(ms, zone);
+  const goesMs = backups === null || backups.keep === 0 ? null : clock.now() + backups.everyMs * backups.keep;
+  const until = goesMs === null ? null : said(goesMs);
+  return { count: held.count, first: said(held.first), last: said(held.last), until };
+}
+
 function finish(
-  { db, clock, wakeDelivery, log }: ForgettingOptions,
+  options: ForgettingOptions,
   job: Forgetting,
   done: Done,
+  from: Iso,
   rewritten: boolean,
 ): void {
+  const { db, clock, wakeDelivery, log } = options;
   const at = iso(clock.now());
   const group = db.groups.byJid(job.chatJid);
   db.transaction(() => {
@@ -218,10 +232,11 @@ function finish(
       group: group?.folder ?? null,
       action: 'forget',
       outcome: 'done',
-      detail: `${done.messages} messages, ${done.answers} answers, ${done.files} files, ${done.lines} lines`,
+      detail: `${done.messages} messages, ${done.answers} answers, ${done.files} files, ${done.lines} lines, ${done.conversations} conversations`,
     });
     if (job.toldJid === null) return;
-    const text = db.languages.wordsFor(job.toldJid).forgotten(done);
+    const words = db.languages.wordsFor(job.toldJid);
+    const text = words.forgotten(done, heldIn(options, job, from, words));
     db.outbox.add({ chatJid: job.toldJid, threadId: job.threadId, turnId: null, replyTo: null, text, at });
   });
   log.info(

@@ -43,7 +43,24 @@ const SAMPLES: Record<string, unknown[]> = {
   gaveUpMeanwhile: [3],
   forgetHow: [true],
   confirmForget: [{ count: 3, more: true, mine: false, who: '«name»', group: '«group»', since: '«since»' }],
-  forgotten: [{ messages: 3, entries: 4, answers: 5, files: 6, lines: 7, kept: 8, left: 9 }],
+  forgotten: [
+    {
+      ...{
+        messages: 3,
+        entries: 4,
+        answers: 5,
+        files: 6,
+        lines: 7,
+        kept: 8,
+        left: 9,
+        conversations: 2,
+        renewed: 1,
+        busy: 1,
+      },
+      notes: ['«note»'],
+    },
+    { count: 3, first: '«first»', last: '«last»', until: '«until»' },
+  ],
   'team.refusedFile': ['«file»', 7, '«reason»'],
   'refused.taskIsOver': ['«id»', 'done'],
 };

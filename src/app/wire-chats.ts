@@ -1,5 +1,6 @@
 /** The side of the daemon that faces Telegram: updates in, replies out, files that people send. Nothing is started here. */
 import type { Attachments } from '../attachments.ts';
+import { goingBackups } from '../config.ts';
 import { messageOf } from '../errors.ts';
 import { createForgetter, type Forgetter } from '../forgetting.ts';
 import { oncePerTick } from '../lib/once-per-tick.ts';
@@ -136,6 +137,9 @@ export function wireChats(parts: ChatsParts): Chats {
     home: config.home,
     clock,
     log: child('forgetting'),
+    timezone: config.timezone,
+    backups: goingBackups(config.backup),
+    rest: (folder) => links.late.runner?.rest(folder) ?? true,
     wakeDelivery: delivery.wake,
   });
   releasers.add(() => forgetter.stop());

@@ -1,9 +1,10 @@
 /** nanoclaw forget <chat>: has messages forgotten, as /forget in main does; by the daemon, or here while none runs. */
 import type { Command } from 'commander';
-import type { Done, Scope } from '../db/forgettings.ts';
+import { type Config, goingBackups } from '../config.ts';
+import type { Scope } from '../db/forgettings.ts';
 import type { Db } from '../db.ts';
 import { NanoClawError } from '../errors.ts';
-import { forgetNow } from '../forgetting.ts';
+import { type Forgotten, forgetNow } from '../forgetting.ts';
 import { systemClock } from '../lib/clock.ts';
 import { lockHome } from '../lib/home-lock.ts';
 import { silentLogger } from '../log.ts';
@@ -44,10 +45,15 @@ export function forgetCommand(program: Command): void {
         }
         const by = { askedBy: 'cli', toldJid: null, threadId: null, at: iso(Date.now()) };
         db.forgettings.add(scope, by);
-        const done = doHere(db, config.home);
+        const done = doHere(db, config);
         if (done === null)
           print(options, { meant: count, state: 'begun' }, `The daemon forgets them now: ${meant}.`);
-        else print(options, { meant: count, state: 'done', done }, ENGLISH.forgotten(done));
+        else
+          print(
+            options,
+            { meant: count, state: 'done', done: done.done, backups: done.held },
+            ENGLISH.forgotten(done.done, done.held),
+          );
       }),
     );
 }
@@ -62,7 +68,7 @@ function scopeOf(db: Db, { chatJid }: Group, { person, since, message }: ForgetF
 }
 
 /** Null: a daemon runs, and does it. */
-function doHere(db: Db, home: string): Done | null {
+function doHere(db: Db, { home, backup, timezone }: Config): Forgotten | null {
   let lock: ReturnType<typeof lockHome>;
   try {
     lock = lockHome(home);
@@ -71,7 +77,10 @@ function doHere(db: Db, home: string): Done | null {
     throw error;
   }
   try {
-    return forgetNow({ db, home, clock: systemClock, log: silentLogger(), wakeDelivery: () => {} });
+    return forgetNow({
+      ...{ db, home, timezone, clock: systemClock, log: silentLogger(), wakeDelivery: () => {} },
+      backups: goingBackups(backup),
+    });
   } finally {
     lock.release();
   }

@@ -77,6 +77,8 @@ export interface ContainerRunner {
   back(): void;
   /** A group was unregistered, or its extra mounts have changed: its warm agent is not kept. */
   closeUnwanted(): void;
+  /** Ends the folder's agent where it only waits. True: none runs there. */
+  rest(folder: Folder): boolean;
   status(): { agents: { group: string; container: string; state: string }[]; turns: number };
   /** What the turn's agent said last that it does, a tool's name or a plain word; null when it said nothing. */
   activityOf(turn: TurnId): string | null;

@@ -27,6 +27,14 @@ export interface Done {
   kept: number;
   /** Files that could not be looked through, changed or removed. */
   left: number;
+  /** Conversations with the model that held it. */
+  conversations: number;
+  /** Those of them that went on until now. */
+  renewed: number;
+  /** A turn ran meanwhile: what it still writes down was not looked for. */
+  busy: number;
+  /** Where notes quote it still. */
+  notes: string[];
 }
 
 export interface Forgetting extends Scope {
@@ -56,6 +64,10 @@ export const NOTHING_DONE: Done = {
   lines: 0,
   kept: 0,
   left: 0,
+  conversations: 0,
+  renewed: 0,
+  busy: 0,
+  notes: [],
 };
 /** Of a chat, the newest so many are counted, and looked through for a name. */
 const LOOKED_AT = 20_000;
@@ -87,9 +99,16 @@ export function forgettingRepository(db: Sqlite) {
   );
   const window = db.prepare<
     [string, number, number, number],
-    { seq: number; sender: string; timestamp: string; content: string; edited: string | null }
+    {
+      seq: number;
+      messageId: number;
+      sender: string;
+      timestamp: string;
+      content: string;
+      edited: string | null;
+    }
   >(
-    `SELECT seq, sender, timestamp, content, edited_content AS edited FROM messages
+    `SELECT seq, message_id AS messageId, sender, timestamp, content, edited_content AS edited FROM messages
      WHERE chat_jid = ? AND seq > ? AND seq <= ? ORDER BY seq LIMIT ?`,
   );
   const leaving = db.prepare<[number], { messageId: number; chatJid: string; turnId: string | null }>(
@@ -201,12 +220,13 @@ export function forgettingRepository(db: Sqlite) {
       scope: Scope,
       cursor: Seq,
       limit: number,
-    ): { next: Seq | null; meant: { seq: Seq; texts: string[] }[] } {
+    ): { next: Seq | null; meant: { seq: Seq; messageId: number; texts: string[] }[] } {
       const rows = window.all(scope.chatJid, cursor, scope.toSeq, limit);
       const meant = rows
         .filter((row) => isMeant(scope, row))
         .map((row) => ({
           seq: row.seq as Seq,
+          messageId: row.messageId,
           texts: [row.content, ...(row.edited === null ? [] : [row.edited])],
         }));
       return { next: rows.length < limit ? null : ((rows.at(-1)?.seq ?? null) as Seq | null), meant };

@@ -1,5 +1,5 @@
 /**
- * Takes what messages say out of a group's archives (conversations/, Markdown, one folder deep): each line that quotes the
+ * Takes what messages say out of a group's archives (conversations/, Markdown, one folder deep) and its agent's notes (MEMORY.md, memory/): each line that quotes the
  * beginning of a line of theirs (START words), or is all of a shorter one, bare or behind who said it ("**Anna**: …"). The agent can
  * write there at any moment, and whatever it likes: no link is followed, a file is replaced whole or stays, what cannot be looked
  * through or changed is counted and holds up nothing, and a pause comes after a slice of work.
@@ -26,6 +26,9 @@ import { fold } from '../lib/fold.ts';
 import { openBelow } from '../lib/open-below.ts';
 
 const ARCHIVES = 'conversations';
+/** What the agent notes by itself; CLAUDE.md is people's as well. */
+const NOTES = ['MEMORY.md'];
+const DAYS = 'memory';
 /** Files and folders that are looked at; of one file, and of all together, that many bytes. */
 const MOST_ENTRIES = 5000;
 const MOST_BYTES = 32 * 1024 * 1024;
@@ -66,19 +69,21 @@ export interface Gone {
 const NOTHING: Gone = { lines: 0, left: 0 };
 const LEFT: Gone = { lines: 0, left: 1 };
 
-/** Removes these lines from one archive after the other, in small steps. Throws only what ends by itself, such as ENOSPC. */
+/** Removes these lines from one file after the other, in small steps. Throws only what ends by itself, such as ENOSPC. */
 export function* forgetLines(groupDir: string, wanted: Wanted): Generator<Gone, void> {
   if (wanted.whole.size + wanted.starts.size === 0) return;
   let entries = 0;
   let bytes = 0;
-  const folders: string[][] = [[ARCHIVES]];
+  for (const name of NOTES) bytes += yield* forgetIn(groupDir, [], name, wanted, MOST_BYTES_IN_ALL - bytes);
+  const folders: string[][] = [[ARCHIVES], [DAYS]];
   for (const folder of folders) {
     const found = list(groupDir, folder, MOST_ENTRIES - entries);
     if (found === null) yield LEFT;
     if (found?.more) yield LEFT;
     for (const entry of found?.entries ?? []) {
       entries += 1;
-      if (entry.isDirectory() && folder.length === 1) folders.push([ARCHIVES, entry.name]);
+      if (entry.isDirectory() && folder.length === 1 && folder[0] === ARCHIVES)
+        folders.push([ARCHIVES, entry.name]);
       if (!entry.isFile() || !entry.name.endsWith('.md')) continue;
       bytes += yield* forgetIn(groupDir, folder, entry.name, wanted, MOST_BYTES_IN_ALL - bytes);
     }

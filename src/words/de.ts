@@ -319,9 +319,9 @@ export const DE: Words = {
     const since = about.since === null ? '' : ` seit ${about.since}`;
     return `${what}${whose} ${where}${since} vergessen, mit ihren Dateien und meinen Antworten darauf? Das lässt sich nicht rückgängig machen.`;
   },
-  forgotten: (done) =>
+  forgotten: (done, held) =>
     [
-      `Vergessen: ${counted(done.messages, 'Nachricht', 'Nachrichten')}, ${counted(done.answers, 'Antwort', 'Antworten')} von mir darauf, ${counted(done.entries, 'Eintrag', 'Einträge')} des Suchindex, ${counted(done.files, 'Datei', 'Dateien')}, ${counted(done.lines, 'Zeile', 'Zeilen')} in Archiven.`,
+      `Vergessen: ${counted(done.messages, 'Nachricht', 'Nachrichten')}, ${counted(done.answers, 'Antwort', 'Antworten')} von mir darauf, ${counted(done.entries, 'Eintrag', 'Einträge')} des Suchindex, ${counted(done.files, 'Datei', 'Dateien')}, ${counted(done.lines, 'Zeile', 'Zeilen')} in Archiven und Notizen, ${counted(done.conversations, 'Gespräch', 'Gespräche')} mit dem Modell${done.renewed > 0 ? ': Mit der nächsten Nachricht beginnt ein neues' : ''}.`,
       ...(done.kept > 0
         ? [
             `Noch nicht: ${counted(done.kept, 'Nachricht', 'Nachrichten')}, an denen ich noch arbeite; sag es später noch einmal.`,
@@ -332,7 +332,22 @@ export const DE: Words = {
             `Nicht entfernt: ${counted(done.left, 'Datei oder Archiv', 'Dateien oder Archive')} im Ordner der Gruppe: zu groß, zu viele, oder ich darf sie nicht ändern. Wer mich betreibt, kann dort nachsehen.`,
           ]
         : []),
-      'Nicht entfernen kann ich: was Telegram selbst hier zeigt, frühere Sicherungen, meine Notizen und was das Gespräch mit dem Modell noch weiß; /new beginnt ein neues.',
+      ...(done.busy > 0
+        ? [
+            'Gerade lief eine Runde: Was sie noch aufschreibt, bleibt. Sag es noch einmal, wenn sie vorbei ist.',
+          ]
+        : []),
+      ...(done.notes.length > 0
+        ? [
+            `Notizen, die es noch wörtlich enthalten: ${done.notes.join(', ')}. Ändere diese Zeilen, oder lass mich es tun.`,
+          ]
+        : []),
+      ...(held === null
+        ? []
+        : [
+            `Sicherungen, in denen es noch steht: ${held.count}, von ${held.first} bis ${held.last}; ${held.until === null ? 'sie bleiben, bis jemand sie entfernt' : `die letzte verschwindet etwa am ${held.until}, wenn neuere gemacht werden`}.`,
+          ]),
+      'Nicht entfernen kann ich: was Telegram selbst hier zeigt, was der Server des Modells aufbewahrt und Kopien, die anderswo liegen.',
     ].join('\n'),
 
   // Während eine Runde läuft

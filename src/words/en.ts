@@ -300,17 +300,24 @@ export const EN = {
     const since = about.since === null ? '' : ` since ${about.since}`;
     return `Forget ${what}${whose} ${where}${since}, with their files and my answers to them? This cannot be undone.`;
   },
-  forgotten: (done: {
-    messages: number;
-    entries: number;
-    answers: number;
-    files: number;
-    lines: number;
-    kept: number;
-    left: number;
-  }) =>
+  forgotten: (
+    done: {
+      messages: number;
+      entries: number;
+      answers: number;
+      files: number;
+      lines: number;
+      kept: number;
+      left: number;
+      conversations: number;
+      renewed: number;
+      busy: number;
+      notes: string[];
+    },
+    held: { count: number; first: string; last: string; until: string | null } | null,
+  ) =>
     [
-      `Forgotten: ${counted(done.messages, 'message', 'messages')}, ${counted(done.answers, 'answer', 'answers')} of mine to them, ${counted(done.entries, 'entry', 'entries')} of the search index, ${counted(done.files, 'file', 'files')}, ${counted(done.lines, 'line', 'lines')} of archives.`,
+      `Forgotten: ${counted(done.messages, 'message', 'messages')}, ${counted(done.answers, 'answer', 'answers')} of mine to them, ${counted(done.entries, 'entry', 'entries')} of the search index, ${counted(done.files, 'file', 'files')}, ${counted(done.lines, 'line', 'lines')} of archives and notes, ${counted(done.conversations, 'conversation', 'conversations')} with the model${done.renewed > 0 ? ': the next message begins a fresh one' : ''}.`,
       ...(done.kept > 0
         ? [
             `Not yet: ${counted(done.kept, 'message', 'messages')} that I am still working on; say it again later.`,
@@ -321,7 +328,18 @@ export const EN = {
             `Not removed: ${counted(done.left, 'file or archive', 'files or archives')} in the group’s folder: too large, too many, or I may not change them. Whoever runs me can look there.`,
           ]
         : []),
-      'What I cannot remove: what Telegram itself shows here, backups made before, my notes, and what the conversation with the model still knows; /new begins a fresh one.',
+      ...(done.busy > 0
+        ? ['A turn was running: what it still writes down stays. Say it again when it is over.']
+        : []),
+      ...(done.notes.length > 0
+        ? [`Notes that still quote it: ${done.notes.join(', ')}. Change those lines, or have me change them.`]
+        : []),
+      ...(held === null
+        ? []
+        : [
+            `Backups that still hold it: ${held.count}, made from ${held.first} to ${held.last}; ${held.until === null ? 'they stay until somebody removes them' : `the last of them goes about ${held.until}, as newer ones are made`}.`,
+          ]),
+      'What I cannot remove: what Telegram itself shows here, what a model’s server keeps, and copies that were made elsewhere.',
     ].join('\n'),
 
   // While a turn runs

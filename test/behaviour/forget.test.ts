@@ -2,6 +2,7 @@
  * /forget with a real daemon: what was said is gone from every file of the home, as one who looks with `strings` would find it; the
  * receipt is true; nobody has anything of others forgotten, but for main.
  */
+import { randomUUID } from 'node:crypto';
 import {
   chmodSync,
   existsSync,
@@ -47,12 +48,12 @@ afterEach(async () => {
   await api.close();
 });
 
-/** Files of the home that hold these bytes, but for the agent's sessions, which the receipt names. */
+/** Files of the home that hold these bytes. */
 function holding(text: string, from = home.dir): string[] {
   const needle = Buffer.from(text);
   return readdirSync(from, { withFileTypes: true }).flatMap((entry) => {
     const file = path.join(from, entry.name);
-    if (entry.isDirectory()) return file === home.file('data/sessions') ? [] : holding(text, file);
+    if (entry.isDirectory()) return holding(text, file);
     if (!entry.isFile()) return [];
     return readFileSync(file).includes(needle) || entry.name.includes(text)
       ? [path.relative(home.dir, file)]
@@ -121,7 +122,7 @@ describe('as a reply to a message of one’s own', () => {
 
     api.sim.say({ chat: family, from: 'anna', text: '/forget', replyTo: said.message_id });
     expect(await says(family, 'Forgotten')).toMatch(
-      /^Forgotten: 1 message, 1 answer of mine to them, \d+ entr(y|ies) of the search index, 1 file, 2 lines of archives\.\nWhat I cannot remove/,
+      /^Forgotten: 1 message, 1 answer of mine to them, \d+ entr(y|ies) of the search index, 1 file, 2 lines of archives and notes, 1 conversation with the model: the next message begins a fresh one\.\nWhat I cannot remove/,
     );
     await gone('marzipanquelle');
     await gone('MARZIPANQUELLE');
@@ -134,7 +135,7 @@ describe('as a reply to a message of one’s own', () => {
     expect(await api.ask(family, '@Nina find stairs')).not.toContain('marzipan');
     expect(home.row("SELECT actor, detail FROM audit_log WHERE action = 'forget'")).toEqual({
       actor: expect.stringContaining('telegram:'),
-      detail: '1 messages, 1 answers, 1 files, 2 lines',
+      detail: '1 messages, 1 answers, 1 files, 2 lines, 1 conversations',
     });
   }, 60_000);
 
@@ -282,4 +283,104 @@ it('goes on after a kill, and tells it once', async () => {
   await gone('birnenbrot');
   expect(api.answers(family).filter((text) => text.startsWith('Forgotten'))).toHaveLength(1);
   expect(existsSync(home.file('data/nanoclaw.db'))).toBe(true);
+});
+
+describe('what lies outside of the database', () => {
+  const SECRET = 'the spare key lies under the blue flowerpot';
+  /** As Claude Code keeps a conversation, with what a tool has printed. */
+  const transcript = (folder: string, lines: readonly unknown[]): { id: string; files: string[] } => {
+    const id = randomUUID();
+    const project = home.file('data/sessions', folder, '.claude/projects/-workspace-group');
+    mkdirSync(path.join(project, id, 'tool-results'), { recursive: true });
+    const files = [path.join(project, `${id}.jsonl`), path.join(project, id, 'tool-results/b1.txt')];
+    writeFileSync(files[0] ?? '', lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
+    writeFileSync(files[1] ?? '', 'something else');
+    return { id, files };
+  };
+  const said = (text: string) => ({ type: 'user', message: { role: 'user', content: text } });
+  const session = (folder: string, id: string) =>
+    home.write(
+      `INSERT OR REPLACE INTO sessions (group_folder, thread_id, session_id, updated_at) VALUES ('${folder}', 9, '${id}', '2026-01-01T00:00:00.000Z')`,
+    );
+
+  it('conversations that hold it go and are begun anew, by the message’s id or its words, also main’s; others stay', async () => {
+    const { message_id: id } = api.sim.say({ chat: family, from: 'anna', text: SECRET });
+    await stored(SECRET);
+    const long = {
+      type: 'assistant',
+      message: { content: [{ type: 'text', text: 'so it is. '.repeat(20_000) }] },
+    };
+    const byId = transcript('family', [
+      said(`<messages>\n<message id="${id}" from="Anna">other words</message>`),
+    ]);
+    const byWords = transcript('family', [long, said(`Anna says: &quot;${SECRET}&quot; there`), long]);
+    const mains = transcript('main', [said(`search_history found: ${SECRET}`)]);
+    const others = [
+      transcript('family', [said('<message id="999999" from="Ben">the weather is fine</message>')]),
+      transcript('main', [said(`<message id="${id}" from="You">hello</message>`)]),
+    ];
+    session('family', byWords.id);
+    session('main', others[1]?.id ?? '');
+    api.sim.say({ chat: family, from: 'anna', text: '/forget', replyTo: id });
+    expect(await says(family, 'Forgotten')).toContain(
+      '3 conversations with the model: the next message begins a fresh one.',
+    );
+    await gone('flowerpot');
+    expect([byId, byWords, mains].flatMap(({ files }) => files).filter((file) => existsSync(file))).toEqual(
+      [],
+    );
+    expect(others.flatMap(({ files }) => files).filter((file) => !existsSync(file))).toEqual([]);
+    expect(home.rows('SELECT group_folder FROM sessions WHERE thread_id = 9')).toEqual([
+      { group_folder: 'main' },
+    ]);
+  });
+
+  it('notes lose the lines that quote it; what stands in other words, or in CLAUDE.md, is named with file and line', async () => {
+    const { message_id: id } = api.sim.say({ chat: family, from: 'anna', text: SECRET });
+    await stored(SECRET);
+    mkdirSync(home.file('groups/family/memory'), { recursive: true });
+    writeFileSync(
+      home.file('groups/family/MEMORY.md'),
+      `# Memory\n- ${SECRET}\n- The cat is called Minka\n- Anna: key lies under the blue flowerpot\n`,
+    );
+    writeFileSync(home.file('groups/family/memory/2026-11-20.md'), `- 09:00 ${SECRET}\n- 10:00 rain\n`);
+    writeFileSync(home.file('groups/family/CLAUDE.md'), `Be kind.\n\nRemember: ${SECRET}.\n`);
+    api.sim.say({ chat: family, from: 'anna', text: '/forget', replyTo: id });
+    const receipt = await says(family, 'Forgotten');
+    expect(receipt).toContain('2 lines of archives and notes');
+    expect(receipt).toContain('Notes that still quote it: CLAUDE.md:3, MEMORY.md:3.');
+    expect(readFileSync(home.file('groups/family/MEMORY.md'), 'utf8')).toBe(
+      '# Memory\n- The cat is called Minka\n- Anna: key lies under the blue flowerpot\n',
+    );
+    expect(readFileSync(home.file('groups/family/memory/2026-11-20.md'), 'utf8')).toBe('- 10:00 rain\n');
+    expect(holding('flowerpot').sort()).toEqual(['groups/family/CLAUDE.md', 'groups/family/MEMORY.md']);
+  });
+
+  it('backups that were made since are named, with when they go; those of before are not', async () => {
+    mkdirSync(home.file('data/backups'), { recursive: true });
+    writeFileSync(home.file('data/backups/nanoclaw-20200101T000000000Z.tar.gz'), 'old');
+    const { message_id: id } = api.sim.say({ chat: family, from: 'anna', text: SECRET });
+    await stored(SECRET);
+    expect((await home.nanoclaw('backup')).code).toBe(0);
+    api.sim.say({ chat: family, from: 'anna', text: '/forget', replyTo: id });
+    expect(await says(family, 'Forgotten')).toMatch(
+      /Backups that still hold it: 1, made from .* to .*; they stay until somebody removes them\./,
+    );
+  });
+
+  it('what the offline agent has noted of the conversation is gone as well, and the conversation begins afresh', async () => {
+    api.sim.say({ chat: family, from: 'ben', text: '@Nina what did I say before?' });
+    await says(family, 'You have said nothing');
+    const asked = api.sim.say({ chat: family, from: 'anna', text: '@Nina my code is marzipanquelle' });
+    await says(family, /You said: .*marzipanquelle/);
+    expect(holding('marzipanquelle').some((file) => file.startsWith('data/sessions/family'))).toBe(true);
+    api.sim.say({ chat: family, from: 'anna', text: '/forget', replyTo: asked.message_id });
+    await says(family, 'Forgotten');
+    await gone('marzipanquelle');
+    api.sim.say({ chat: family, from: 'ben', text: '@Nina what did I say before?' });
+    await api.until(
+      () => api.answers(family).filter((text) => text.startsWith('You have said nothing')).length === 2,
+      'a fresh conversation',
+    );
+  });
 });
