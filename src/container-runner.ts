@@ -26,7 +26,7 @@ import { createSettlement } from './container-runner/settlement.ts';
 import { createStandstill } from './container-runner/standstill.ts';
 import { createStartGate } from './container-runner/start-gate.ts';
 import { appendTurnLog } from './container-runner/turn-log.ts';
-import type { Turn } from './db/turns.ts';
+import type { Turn } from './db/turn-row.ts';
 import { messageOf } from './errors.ts';
 import type { RunResult } from './group-queue.ts';
 import { sleep } from './lib/clock.ts';

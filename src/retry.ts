@@ -5,7 +5,7 @@
  * answered, stopped or tried again already is refused (RETRY_REFUSED, GROUP_UNKNOWN), and then nothing has changed.
  * It wakes nobody: whoever calls it wakes the chat's queue after the commit.
  */
-import type { Turn } from './db/turns.ts';
+import type { Turn } from './db/turn-row.ts';
 import type { Db } from './db.ts';
 import { NanoClawError } from './errors.ts';
 import { runTaskNow, type TaskRules, titleOf } from './tasks.ts';

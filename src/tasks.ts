@@ -19,8 +19,9 @@ import {
   ScheduleError,
   type ScheduleLimits,
 } from './next-run.ts';
+import { checkedMisfire, checkedPrompt, checkedWork, guarded, invalid, newId, open } from './tasks/checks.ts';
 import { type Group, type Iso, iso } from './types.ts';
-import { ENGLISH, inWords, type Sentence, type Words } from './words.ts';
+import { ENGLISH, inWords, type Words } from './words.ts';
 
 export interface TaskRules {
   db: Db;
@@ -46,7 +47,6 @@ export interface TaskInput {
 }
 
 const MAX_TASKS_PER_GROUP = 500;
-export const MAX_PROMPT_LENGTH = 8000;
 
 export function scheduleTask(
   rules: TaskRules,
@@ -260,49 +260,3 @@ function firstRun(rules: TaskRules, task: Task, now: number): Iso {
     return iso(next);
   });
 }
-
-function guarded<T>(work: () => T): T {
-  try {
-    return work();
-  } catch (error) {
-    throw error instanceof ScheduleError ? invalid(error.said ?? error.message) : error;
-  }
-}
-
-function checkedPrompt(prompt: string): string {
-  const text = prompt.trim();
-  if (text.length > MAX_PROMPT_LENGTH) {
-    throw invalid(
-      `what to do has ${text.length} characters; expected at most ${MAX_PROMPT_LENGTH} (put long texts into a file)`,
-    );
-  }
-  return text;
-}
-
-function checkedWork({ prompt, script }: Task): void {
-  if (prompt === '' && script === null)
-    throw invalid('a task needs words that say what to do, or a script whose output is posted');
-}
-
-function checkedMisfire(misfire: string): string {
-  if (misfire === 'run_once' || misfire === 'skip') return misfire;
-  const within = /^within:(.+)$/.exec(misfire)?.[1];
-  if (within !== undefined && (parseDuration(within) ?? 0) > 0) return misfire;
-  throw invalid(
-    `"${misfire.slice(0, 40)}" is no choice for missed runs; expected run_once, skip or within:<duration>, like within:2h`,
-  );
-}
-
-function open({ id, status }: Task): void {
-  if (status === 'done' || status === 'cancelled') throw invalid((w) => w.refused.taskIsOver(id, status));
-}
-
-/** Short enough to type: t and five of 32 characters that are not easily mistaken for one another. */
-function newId(db: Db, random: Random): string {
-  for (;;) {
-    const id = `t${[...random.bytes(5)].map((byte) => '23456789abcdefghjkmnpqrstuvwxyz0'[byte % 32]).join('')}`;
-    if (db.tasks.byId(id) === null) return id;
-  }
-}
-
-const invalid = (why: string | Sentence) => new NanoClawError('TASK_INVALID', why);

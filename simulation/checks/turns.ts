@@ -1,5 +1,5 @@
 /** The ledger of turns against what the agents know: one at a time, each ends, and what an agent finished counts. */
-import type { TurnState } from '../../src/db/turns.ts';
+import type { TurnState } from '../../src/db/turn-row.ts';
 import type { Db } from '../../src/db.ts';
 import { stripInternal } from '../../src/format/reply-text.ts';
 import { formatReply } from '../../src/format.ts';

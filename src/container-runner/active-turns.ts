@@ -3,7 +3,7 @@
  * somebody wants it to stop. The agent's end, which both bring about, settles the turn; what the agent wrote in the
  * last moment counts.
  */
-import type { Turn } from '../db/turns.ts';
+import type { Turn } from '../db/turn-row.ts';
 import type { RunResult } from '../group-queue.ts';
 import type { Clock, Timer } from '../lib/clock.ts';
 import type { Random } from '../lib/random.ts';

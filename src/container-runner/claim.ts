@@ -4,7 +4,7 @@
  */
 import type { Payer } from '../db/charges.ts';
 import type { TaskRun } from '../db/task-runs.ts';
-import type { Turn } from '../db/turns.ts';
+import type { Turn } from '../db/turn-row.ts';
 import type { Db } from '../db.ts';
 import { lazily } from '../lib/lazily.ts';
 import type { Random } from '../lib/random.ts';

@@ -3,7 +3,7 @@
  * What was claimed for a warm agent (next-turn.ts) only has to be shown. Dying in between is safe at every step (docs/durability.md). Whatever fails here gives the messages back.
  */
 
-import type { Turn } from '../db/turns.ts';
+import type { Turn } from '../db/turn-row.ts';
 import { messageOf } from '../errors.ts';
 import type { RunResult } from '../group-queue.ts';
 import { groupPaths } from '../mailbox/layout.ts';

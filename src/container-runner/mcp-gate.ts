@@ -3,7 +3,7 @@
  * work. A file that an agent rewrites without end asks main about one server once at a time, and MOST_ASKED times a day in all.
  */
 import { MCP_QUESTION, type McpAsked } from '../db/mcp.ts';
-import type { Turn } from '../db/turns.ts';
+import type { Turn } from '../db/turn-row.ts';
 import type { Db } from '../db.ts';
 import { messageOf } from '../errors.ts';
 import type { Clock } from '../lib/clock.ts';

@@ -5,7 +5,7 @@
  * Nothing is counted before it.
  */
 import type { TaskRun } from '../db/task-runs.ts';
-import type { Turn } from '../db/turns.ts';
+import type { Turn } from '../db/turn-row.ts';
 import { messageOf, NanoClawError } from '../errors.ts';
 import type { RunResult } from '../group-queue.ts';
 import { groupPaths } from '../mailbox/layout.ts';

@@ -6,7 +6,7 @@
  *   an agent without a turn         → kept warm when its group still wants it, else removed
  */
 
-import type { Turn } from '../db/turns.ts';
+import type { Turn } from '../db/turn-row.ts';
 import type { Db } from '../db.ts';
 import { messageOf } from '../errors.ts';
 import type { Reach } from '../lib/failpoint.ts';

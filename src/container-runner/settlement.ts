@@ -4,7 +4,7 @@
  */
 
 import { sayAgain, turnWaitsNoMore } from '../asked.ts';
-import type { Turn } from '../db/turns.ts';
+import type { Turn } from '../db/turn-row.ts';
 import type { Db } from '../db.ts';
 import type { RunResult } from '../group-queue.ts';
 import type { Clock } from '../lib/clock.ts';

@@ -3,7 +3,7 @@
  * container. The file is shown only behind the commit, so an agent never works on a turn that is not its own.
  */
 
-import type { Turn } from '../db/turns.ts';
+import type { Turn } from '../db/turn-row.ts';
 import { groupPaths } from '../mailbox/layout.ts';
 import { stageTurn } from '../mailbox/write.ts';
 import type { TurnFile } from '../protocol.ts';

@@ -6,7 +6,7 @@
 
 import type { TaskRun } from '../db/task-runs.ts';
 import type { Task } from '../db/tasks.ts';
-import type { Turn } from '../db/turns.ts';
+import type { Turn } from '../db/turn-row.ts';
 import type { Db } from '../db.ts';
 import type { Usage } from '../protocol.ts';
 import type { Router } from '../router.ts';

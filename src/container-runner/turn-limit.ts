@@ -4,7 +4,7 @@
  * are not limited. Everything is read from the database, so a restart changes nothing.
  */
 import { turnLimitKey } from '../db/group-move.ts';
-import type { Turn } from '../db/turns.ts';
+import type { Turn } from '../db/turn-row.ts';
 import type { Db } from '../db.ts';
 import type { Router } from '../router.ts';
 import { type ChatJid, type Group, iso } from '../types.ts';

@@ -2,7 +2,7 @@
  * Whose turn is it within a chat? Where each topic is a conversation, the topic that had its last turn longest ago comes first, so
  * that a long backlog in one starves no other. Where the group is one conversation, what was asked first is answered first.
  */
-import type { Turn } from '../db/turns.ts';
+import type { Turn } from '../db/turn-row.ts';
 import type { Db } from '../db.ts';
 import { type Conversation, conversationOf, type Group, type Seq } from '../types.ts';
 

@@ -15,7 +15,7 @@ import type {
 import { MESSAGE as COLUMNS, type MessageRow as Row, toMessage } from './message-row.ts';
 import type { Sqlite } from './open.ts';
 import { NOT_SHOWN, topicRepository } from './topics.ts';
-import type { Turn } from './turns.ts';
+import type { Turn } from './turn-row.ts';
 
 /** As messages have it in their column. */
 const threadOf = (conversation: number): number | null => (conversation === 0 ? null : conversation);

@@ -1,7 +1,8 @@
 /** Everything that is known about one message: itself, its turns, what was sent for it. */
 import type { ChatJid, Disposition } from '../types.ts';
 import type { Sqlite } from './open.ts';
-import { type Turn, turnRepository } from './turns.ts';
+import type { Turn } from './turn-row.ts';
+import { turnRepository } from './turns.ts';
 
 export interface Trace {
   message: {

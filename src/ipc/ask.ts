@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto';
 import { askedKeyboard, MOST_ASKED, notYet } from '../asked.ts';
 import type { AgentQuestion } from '../db/agent-questions.ts';
-import type { Turn } from '../db/turns.ts';
+import type { Turn } from '../db/turn-row.ts';
 import type { Db } from '../db.ts';
 import { NanoClawError } from '../errors.ts';
 import { stripInternal } from '../format/reply-text.ts';

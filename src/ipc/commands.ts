@@ -5,7 +5,7 @@
  */
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
-import type { Turn } from '../db/turns.ts';
+import type { Turn } from '../db/turn-row.ts';
 import type { Db } from '../db.ts';
 import { NanoClawError } from '../errors.ts';
 import type { Random } from '../lib/random.ts';

@@ -4,7 +4,7 @@
  * twice in one attempt is meant twice. Pure but for the look-up.
  */
 import { createHash } from 'node:crypto';
-import type { Turn } from '../db/turns.ts';
+import type { Turn } from '../db/turn-row.ts';
 import type { Db } from '../db.ts';
 import type { Command, CommandType } from '../protocol/commands.ts';
 

@@ -6,7 +6,7 @@
  * there is one request at a time; that the turn has ended is told by `ended`, not by `Shown.end`, which only says that this
  * process shows nothing more of it. It never shows what a tool was given or has returned.
  */
-import type { Turn } from '../db/turns.ts';
+import type { Turn } from '../db/turn-row.ts';
 import type { Db } from '../db.ts';
 import { messageOf } from '../errors.ts';
 import { type Clock, sleep } from '../lib/clock.ts';

@@ -8,7 +8,7 @@
  * again later and later. If we die between the request and its answer nobody knows the message's id: it is then not sent again,
  * and goes when its button is pressed.
  */
-import type { Turn } from '../db/turns.ts';
+import type { Turn } from '../db/turn-row.ts';
 import type { Db } from '../db.ts';
 import { messageOf } from '../errors.ts';
 import { type Clock, sleep } from '../lib/clock.ts';

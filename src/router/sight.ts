@@ -1,5 +1,5 @@
 /** What is known of a running turn for those who show it: since when, what its agent does, and what it has written so far. */
-import type { Turn } from '../db/turns.ts';
+import type { Turn } from '../db/turn-row.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { AgentEvent } from '../protocol.ts';
 

@@ -4,7 +4,7 @@
  * press it; it ends that turn alone, while /stop also ends what waits.
  */
 import type { InlineKeyboardMarkup } from 'grammy/types';
-import type { Turn } from '../db/turns.ts';
+import type { Turn } from '../db/turn-row.ts';
 import type { Db } from '../db.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Press } from '../telegram/update.ts';

@@ -4,7 +4,7 @@
  */
 import { expect, it } from 'vitest';
 import { claimNext } from '../../src/container-runner/claim.ts';
-import type { Turn } from '../../src/db/turns.ts';
+import type { Turn } from '../../src/db/turn-row.ts';
 import { systemRandom } from '../../src/lib/random.ts';
 import { scheduleTask } from '../../src/tasks.ts';
 import { type Group, iso } from '../../src/types.ts';

@@ -2,7 +2,7 @@
 import { statSync } from 'node:fs';
 import path from 'node:path';
 import type { Task } from '../../db/tasks.ts';
-import type { Turn } from '../../db/turns.ts';
+import type { Turn } from '../../db/turn-row.ts';
 import { age } from '../../lib/duration.ts';
 import { groupPaths } from '../../mailbox/layout.ts';
 import { type Check, some } from './check.ts';
