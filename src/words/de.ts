@@ -279,7 +279,8 @@ export const DE: Words = {
     noContainers: 'Agenten laufen hier als bloße Prozesse: ohne Docker wird keiner davon gestartet.',
     ask: (group: string, folder: string, shown: string, about: string) =>
       `In „${group}“ (${folder}) nennt mcp.json einen MCP-Server, den noch niemand freigegeben hat. Genau diesen (was kein schlichtes ASCII ist, steht als \\u und Nummer):\n\n${shown}\n\n${about}\nDarf ihr Agent ihn benutzen?`,
-    isStdio: 'Er würde im Container der Gruppe gestartet, mit den Rechten und dem Netz ihres Agenten.',
+    isStdio:
+      'Er würde im Container der Gruppe gestartet, mit den Rechten und dem Netz ihres Agenten. Freigegeben ist dieser Befehl, nicht was er holt oder was in den Dateien steht, die er startet.',
     isHttp: (host: string) =>
       `Ich würde für den Agenten mit ${host} sprechen und ihm sagen, was die Antwort ist.`,
     title1: 'Der MCP-Server',

@@ -254,7 +254,8 @@ export const EN = {
     /** `shown` is the definition, word for word. */
     ask: (group: string, folder: string, shown: string, about: string) =>
       `In “${group}” (${folder}), mcp.json names an MCP server that nobody has approved yet. Exactly this (what is not plain ASCII stands as \\u and its number):\n\n${shown}\n\n${about}\nMay its agent use it?`,
-    isStdio: 'It would be started in the group’s container, with the rights and the network of its agent.',
+    isStdio:
+      'It would be started in the group’s container, with the rights and the network of its agent. Approved is this command, not what it fetches or what stands in the files that it starts.',
     isHttp: (host: string) => `I would talk to ${host} for the agent, and tell it what that answers.`,
     title1: 'The MCP server',
     approve: 'Approve',

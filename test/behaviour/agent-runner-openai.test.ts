@@ -1,5 +1,5 @@
 /** The provider for chat completions in the runner as it is delivered in the image: a process, a mailbox, a strict scripted server. */
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
@@ -131,4 +131,37 @@ test('without a server or a model it ends at once, and says why', async () => {
   start({ OPENAI_MODEL: '' });
   expect(await agent.exited).toBe(1);
   expect(agent.stderr).toMatch(/OPENAI_MODEL/);
+});
+
+test('the tools of an MCP server are offered with their arguments and called; one that is not there is told', async () => {
+  copyFileSync(new URL('../support/mcp-server.mjs', import.meta.url), join(mailbox.groupDir, 'server.mjs'));
+  api.use(({ toolResults }) =>
+    toolResults.length > 0
+      ? toolResults.join(' | ')
+      : {
+          calls: [
+            { name: 'mcp__weather__echo', input: { text: 'hello' } },
+            { name: 'mcp__weather__picture', input: {} },
+          ],
+        },
+  );
+  start();
+  const server = (name: string, ...args: string[]) => ({
+    type: 'stdio' as const,
+    name,
+    command: process.execPath,
+    args: ['server.mjs', ...args],
+    env: {},
+  });
+  const mcp = [server('weather'), server('crash', 'crash')];
+  const { text, end } = await mailbox.finished(mailbox.turn('say it', { mcp }), 30_000);
+  expect(text).toBe('echo: hello | (image, image/png)');
+  expect(end.mcp).toContainEqual({ name: 'crash', problem: 'it ended with code 3: no such database' });
+  const body = JSON.stringify(api.requests[0]?.body);
+  expect(body).toContain('"name":"mcp__weather__echo","description":"Says it again."');
+  expect(body).toContain('"parameters":{"type":"object","properties":{"text":{"type":"string"}}}');
+  expect(body).toContain('The MCP server “crash” is not there');
+  // By itself, so that it takes its servers along.
+  mailbox.closeAgent();
+  await agent.exited;
 });

@@ -146,7 +146,7 @@ export class Connection {
     this.note =
       left === 0
         ? null
-        : `${left} of its tools are left out: too many, or with names or schemas that cannot be used`;
+        : `${left} tools are left out: too many, or with names or schemas that cannot be used`;
   }
 
   #over(why: string): void {

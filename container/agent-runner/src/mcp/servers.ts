@@ -25,8 +25,13 @@ export function mcpServers({ allowed, own = [], ...options }: ServersOptions): M
     async prepare({ mcp = [], session_id: session }, signal) {
       const servers = [...own, ...mcp];
       if (!allowed || (servers.length === 0 && hub === null)) return { tools: [], notes: [] };
-      hub ??= new (await import('./hub.ts')).McpHub(options);
-      return hub.prepare(servers, session, signal);
+      try {
+        hub ??= new (await import('./hub.ts')).McpHub(options);
+        return await hub.prepare(servers, session, signal);
+      } catch (error) {
+        options.log(`MCP servers could not be prepared: ${error instanceof Error ? error.stack : error}`);
+        return { tools: [], notes: ['No MCP server could be started in this turn; do without their tools.'] };
+      }
     },
     reports: () => (hub?.reports() ?? []).filter(({ name }) => !isOwn(name)),
     close: () => hub?.close(),
