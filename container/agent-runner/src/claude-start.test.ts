@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Options, query, type SpawnOptions } from '@anthropic-ai/claude-agent-sdk';
 import { afterEach, describe, expect, test } from 'vitest';
+import type { TurnFile } from '../../../src/protocol.ts';
 import type { Skill } from '../../../src/skills.ts';
 import { claudeOptions } from './claude-options.ts';
 import { EarlyClaude, expectedStart, type Start } from './claude-start.ts';
@@ -26,10 +27,17 @@ const skill = (name: string): Skill => ({
   ...{ name, description: 'what', instructions: 'how', scope: 'group', folder: `skills/${name}` },
 });
 
-function optionsFor(dir: string, skills: readonly Skill[]): Options {
+function optionsFor(dir: string, skills: readonly Skill[], more: Partial<TurnFile> = {}): Options {
   const environment = { HOME: dir, NANOCLAW_GROUP_DIR: dir, ANTHROPIC_BASE_URL: 'http://127.0.0.1:1' };
   const variables = { PATH: process.env.PATH, HTTPS_PROXY: 'http://agent:token@127.0.0.1:2' };
-  const parts = { environment, variables, turn, memory: 'what is known', team: [], skills };
+  const parts = {
+    environment,
+    variables,
+    turn: { ...turn, ...more },
+    memory: 'what is known',
+    team: [],
+    skills,
+  };
   return claudeOptions(parts as unknown as Parameters<typeof claudeOptions>[0]);
 }
 
@@ -70,6 +78,12 @@ describe('what is started before the SDK is there is what the SDK would start', 
       'one that is resumed',
       (dir) => ({ ...optionsFor(dir, []), resume: 'a1b2c3d4-0000-4000-8000-000000000000' }),
     ],
+    [
+      'a model, an effort and a bound for its thoughts',
+      (dir) =>
+        optionsFor(dir, [], { model: 'claude-opus-4-5', effort: 'high', max_thinking: 4000, max_turns: 7 }),
+    ],
+    ['no thoughts', (dir) => optionsFor(dir, [], { max_thinking: 0 })],
     [
       'one with skills',
       (dir) => ({

@@ -26,7 +26,10 @@ export function expectedStart(options: Options): Start | null {
   if (command === null || !Array.isArray(tools) || !env || cwd === undefined) return null;
   const args = [
     ...['--output-format', 'stream-json', '--verbose', '--input-format', 'stream-json'],
+    ...thinkingArguments(options.thinking),
+    ...(options.effort === undefined ? [] : [`--effort=${options.effort}`]),
     `--max-turns=${options.maxTurns}`,
+    ...(options.model === undefined ? [] : [`--model=${options.model}`]),
     ...(resume === undefined ? [] : [`--resume=${resume}`]),
     ...(skills.length === 0 ? [] : [`--allowedTools=${skills.map((name) => `Skill(${name})`).join(',')}`]),
     `--tools=${tools.join(',')}`,
@@ -44,6 +47,14 @@ export function expectedStart(options: Options): Start | null {
     CLAUDE_CODE_SDK_READS_SESSION_STATE: '1',
   };
   return { command, args, cwd, env: { ...env, ...sdk } };
+}
+
+function thinkingArguments(thinking: Options['thinking']): string[] {
+  if (thinking === undefined) return [];
+  if (thinking.type === 'disabled') return ['--thinking=disabled'];
+  return thinking.type === 'enabled' && thinking.budgetTokens !== undefined
+    ? [`--max-thinking-tokens=${thinking.budgetTokens}`]
+    : ['--thinking=adaptive'];
 }
 
 function claudeProgram(): string | null {
