@@ -157,6 +157,7 @@ export function createApp(config: Config, log: Logger, overrides: Overrides = {}
       reach,
     });
     const pageView = createPageView({
+      timezone: config.timezone,
       db,
       clock,
       status: wired.status,

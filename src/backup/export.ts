@@ -5,7 +5,7 @@
  *   group.json            the registration        messages.jsonl   every message, one JSON object a line, oldest first
  *   tasks.json            tasks with their runs   messages.md      the same to read
  *   groups/<folder>/      its workspace           turns.jsonl      what the agent did
- *   data/sessions/<folder>/  its conversations
+ *   data/sessions/<folder>/  its conversations    usage.jsonl      what it has used, by day, person and task
  */
 import { randomUUID } from 'node:crypto';
 import {
@@ -84,13 +84,14 @@ async function write({ db, home, group, timezone }: ExportOptions, working: stri
   const { messages, turns, tasks } = db.savepoint(() => ({
     messages: writeMessages(everyMessage(db, group), group, timezone, file),
     turns: writeLines(file('turns.jsonl'), exports.turns(group.chatJid, group.folder)),
+    usage: writeLines(file('usage.jsonl'), exports.usage(group.folder)),
     tasks: exports.tasks(group.folder),
   }));
   const packed: Packed = { files: {}, skipped: [] };
   await writeArchive(archive, async (tar) => {
     addText(tar, packed, 'group.json', `${JSON.stringify(groupRecord(group), null, 2)}\n`);
     addText(tar, packed, 'tasks.json', `${JSON.stringify(tasks, null, 2)}\n`);
-    for (const name of ['messages.jsonl', 'messages.md', 'turns.jsonl'])
+    for (const name of ['messages.jsonl', 'messages.md', 'turns.jsonl', 'usage.jsonl'])
       await addFile(tar, packed, name, openSync(file(name), 'r'), 0o644);
     for (const parts of [
       ['groups', group.folder],

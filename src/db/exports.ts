@@ -39,10 +39,16 @@ export function exportRepository(db: Sqlite) {
     `SELECT due, state, outcome, reason, origin, attempt, turn_id, started_at, finished_at, error, delivered
      FROM task_runs WHERE task_id = ? ORDER BY due`,
   );
+  const usage = db.prepare<[string], Row>(
+    `SELECT day, person, task_id, turns, input_tokens, output_tokens, cost_usd FROM usage_ledger
+     WHERE group_folder = ? ORDER BY day, person, task_id`,
+  );
   return {
     messages: (jid: ChatJid): Iterable<ExportedMessage> => messages.iterate(jid),
     /** Those over messages first, then those of tasks. */
     turns: (jid: ChatJid, folder: Folder): Iterable<Row> => turns.iterate(jid, folder),
+    /** By day, person and task. */
+    usage: (folder: Folder): Iterable<Row> => usage.iterate(folder),
     tasks: (folder: Folder) => tasks.all(folder).map((task) => ({ ...task, runs: runs.all(task.id) })),
   };
 }

@@ -10,7 +10,12 @@ export interface PageSections {
   tasks: { total: number; shown: TaskLine[] };
   messages: MessageLine[];
   errors: ErrorLine[];
-  usage: { days: UsageDay[]; groups: { group: string; tokens: number; costUsd: number }[] };
+  usage: {
+    days: UsageDay[];
+    groups: { group: string; tokens: number; costUsd: number }[];
+    /** What turns were charged with since the first of the month, in the daemon's zone: the most first, and how many groups there are. */
+    month: { from: string; total: number; shown: UsedByGroup[] };
+  };
   groups: { total: number; shown: GroupLine[] };
 }
 
@@ -101,6 +106,14 @@ export interface ErrorLine {
   attempt: number;
   code: string | null;
   message: string | null;
+}
+
+export interface UsedByGroup {
+  group: string;
+  turns: number;
+  inputTokens: number;
+  outputTokens: number;
+  costUsd: number;
 }
 
 export interface UsageDay {

@@ -15,7 +15,7 @@ function sectionsWith(error: string): PageSections {
     tasks: { total: 0, shown: [] },
     messages: [],
     errors: [{ at: '', group: 'family', turn: 't', attempt: 1, code: null, message: error }],
-    usage: { days: [], groups: [] },
+    usage: { days: [], groups: [], month: { from: '2026-11-01', total: 0, shown: [] } },
     groups: { total: 0, shown: [] },
   };
 }

@@ -3,6 +3,7 @@
  * so many of each list, and how many there are. Reads only. What is the same for a while (the runs of a schedule, the use of
  * past days) is remembered, since a page that is open asks every second.
  */
+import { dayIn, daysOf } from '../allowances.ts';
 import type { PageTask } from '../db/page.ts';
 import { phaseDurations } from '../db/turn-phases.ts';
 import type { Db } from '../db.ts';
@@ -26,6 +27,8 @@ export interface PageViewParts {
   clock: Clock;
   status: () => DaemonStatus;
   assistantName: string;
+  /** The zone in which a day of usage begins. */
+  timezone: string;
   /** The built-in simulator runs at the same address. */
   simulator: boolean;
 }
@@ -49,8 +52,10 @@ export function createPageView({
   status,
   assistantName,
   simulator,
+  timezone,
 }: PageViewParts): () => PageSections {
   const runsOf = new BoundedMap<string, string[]>(4 * TASKS);
+  let month: { at: number; value: PageSections['usage']['month'] } | null = null;
   let days: { at: number; value: PageSections['usage']['days'] } | null = null;
 
   function usageDays(now: number): PageSections['usage']['days'] {
@@ -65,6 +70,21 @@ export function createPageView({
     });
     days = { at: now, value };
     return value;
+  }
+
+  function usageMonth(now: number): PageSections['usage']['month'] {
+    if (month && Math.abs(now - month.at) < USAGE_FRESH_MS) return month.value;
+    const [from, to] = daysOf('month', dayIn(now, timezone));
+    const used = db.allowances.usedBy('group', null, [from, to]);
+    const shown = used
+      .map(({ key, turns, input_tokens, output_tokens, cost_usd }) => ({
+        ...{ group: key, turns },
+        ...{ inputTokens: input_tokens, outputTokens: output_tokens, costUsd: cost_usd },
+      }))
+      .sort((a, b) => b.inputTokens + b.outputTokens - a.inputTokens - a.outputTokens || b.turns - a.turns)
+      .slice(0, GROUPS);
+    month = { at: now, value: { from, total: used.length, shown } };
+    return month.value;
   }
 
   function upcoming(task: PageTask, now: number): string[] {
@@ -108,6 +128,7 @@ export function createPageView({
       })),
       usage: {
         days: usageDays(now),
+        month: usageMonth(now),
         groups: s.usageToday.groups
           .map(({ group, inputTokens, outputTokens, costUsd }) => ({
             group,

@@ -98,13 +98,17 @@ it('holds what is the group’s own, while the daemon runs, and nothing of anoth
   );
   expect(JSON.parse(content('tasks.json'))).toMatchObject([{ prompt: 'water the plants', runs: [] }]);
   expect(JSON.parse(content('turns.jsonl'))).toMatchObject({ kind: 'messages', state: 'done' });
+  expect(JSON.parse(content('usage.jsonl'))).toMatchObject({
+    day: expect.stringMatching(/^\d{4}-/),
+    turns: 1,
+  });
   expect(content('groups/family/notes.md')).toBe('tea');
   expect(entries.get('groups/family/inside')?.link).toBe('notes.md');
   expect([...entries.keys()].some((name) => name.startsWith('data/sessions/family/'))).toBe(true);
 
   for (const [name, { content: held }] of entries) {
     expect(name).toMatch(
-      /^(group\.json|tasks\.json|turns\.jsonl|messages\.(jsonl|md)|groups\/family|data\/sessions\/family)(\/|$)/,
+      /^(group\.json|tasks\.json|(?:turns|usage)\.jsonl|messages\.(jsonl|md)|groups\/family|data\/sessions\/family)(\/|$)/,
     );
     for (const foreign of [OTHER, SECRET, api.sim.token, String(other), 'root:x:'])
       expect({ name, held }).not.toEqual({ name, held: expect.stringContaining(foreign) });

@@ -30,7 +30,14 @@ function createView() {
     ...readOverview(db, clock.now()),
     groups: db.groups.all().length,
   });
-  const view = createPageView({ db, clock, status, assistantName: 'Nina', simulator: false });
+  const view = createPageView({
+    db,
+    clock,
+    status,
+    assistantName: 'Nina',
+    simulator: false,
+    timezone: 'UTC',
+  });
   return { ...world, view };
 }
 
@@ -95,6 +102,24 @@ it('tells the runs of a week, an hour ahead of their being asked for, and none o
   expect(runs().often).toHaveLength(60);
   await clock.advance(86_400_000);
   expect(runs().daily?.at(-1)).toBe('2026-11-10T08:00:00.000Z');
+});
+
+it('tells what each group has used since the first of the month, in the daemon’s zone, the most first', () => {
+  const { db, clock, register, view } = createView();
+  register();
+  expect(view().usage.month).toEqual({ from: '2026-11-01', total: 0, shown: [] });
+  const rows = Array.from(
+    { length: 25 },
+    (_, i) => `('g${i}', '2026-11-01', '', 't', ${i}, ${i * 10}, ${i}, ${i / 100})`,
+  );
+  db.sqlite.exec(`INSERT INTO usage_ledger VALUES ${rows.join(', ')}, ('family', '2026-11-02', '1001', '', 2, 5000, 50, 0.5),
+    ('family', '2026-11-01', '1002', '', 1, 1000, 10, 0.25), ('family', '2026-10-31', '1001', '', 9, 9000, 90, 9)`);
+  clock.jump(20_000);
+  const { total, shown } = view().usage.month;
+  expect(total).toBe(26);
+  expect(shown).toHaveLength(20);
+  expect(shown[0]).toEqual({ group: 'family', turns: 3, inputTokens: 6000, outputTokens: 60, costUsd: 0.75 });
+  expect(shown[1]).toMatchObject({ group: 'g24', turns: 24 });
 });
 
 it('sums up fourteen days, those without use too', () => {

@@ -1,10 +1,15 @@
 /** Conversations with the real SDK in the real image: how full they are, as Claude Code counts it. */
+import { spawnSync } from 'node:child_process';
 import { appendFileSync, globSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import type { Context } from '../../src/protocol.ts';
+import { type Settings, startBotApi, TestHome } from '../support/daemon.ts';
+import { createMessagesApi } from '../support/messages-api.ts';
 import { docker, sessionOf, useClaudeAgent, whyNoAgentImage } from './agent-container.ts';
+import { removeAll } from './docker-home.ts';
 
+const COLD_MS = 60_000;
 const unavailable = await whyNoAgentImage();
 
 describe.skipIf(unavailable !== null)(
@@ -143,5 +148,86 @@ describe.skipIf(unavailable !== null)(
       expect(archives()).toEqual([expect.stringContaining('The heron is grey.')]);
       expect(api().main().at(-1)?.raw).not.toContain('heron');
     });
+  },
+);
+
+describe.skipIf(unavailable !== null)(
+  `conversations in their container${unavailable ? ` (${unavailable})` : ''}, with the daemon`,
+  () => {
+    test(
+      'how full it is, that it is renewed once and said so, and that what is forgotten is in no byte of the home',
+      async () => {
+        const model = await createMessagesApi({ script: () => 'unscripted' });
+        const api = await startBotApi();
+        const engine: Settings = process.env.DOCKER_HOST ? { DOCKER_HOST: process.env.DOCKER_HOST } : {};
+        const home = new TestHome({ ...api.settings, ...engine });
+        onTestFinished(async () => {
+          await removeAll(home);
+          await api.close();
+          await model.close();
+        });
+        writeFileSync(
+          home.file('.env'),
+          `ANTHROPIC_API_KEY=sk-ant-made-up\nANTHROPIC_BASE_URL=${model.url}\n`,
+        );
+        const family = api.group('Family', 'you');
+        await home.start();
+        await home.addGroup(family, 'family', '--no-trigger');
+        const seq = { name: 'Bash', input: { command: 'seq 1 40000', description: 'count' } };
+        model.use((request) => {
+          if (request.userText.includes('marzipanquelle') && request.toolResults.length === 0)
+            return { content: [{ toolUse: seq }] };
+          return { content: [{ text: `answer ${request.main}` }], usage: { input: 50_000, output: 100 } };
+        });
+        const secret = api.sim.say({
+          chat: family,
+          from: 'you',
+          text: 'the marzipanquelle hides below the stairs',
+        });
+        await api.until(() => api.answers(family).length === 1, 'an answer', COLD_MS);
+        expect(await api.ask(family, '/context')).toMatch(
+          /: 1 turn\.\nFull to 5 %: 50,100 of 1,000,000 tokens\./,
+        );
+        expect(await api.ask(family, 'and below the attic?', COLD_MS)).toMatch(/^answer/);
+
+        const holding = () => {
+          const found = spawnSync('grep', ['-rl', 'marzipanquelle', home.dir], { encoding: 'utf8' });
+          return found.stdout.trim().split('\n').filter(Boolean);
+        };
+        expect(holding().some((file) => file.includes('/.claude/projects/'))).toBe(true);
+        api.sim.say({ chat: family, from: 'you', text: '/forget', replyTo: secret.message_id });
+        const receipt = await api.until(
+          () => api.answers(family).find((text) => text.startsWith('Forgotten')),
+          'the receipt',
+          COLD_MS,
+        );
+        expect(receipt).toContain('1 conversation with the model: the next message begins a fresh one');
+        await home.until(() => holding().length === 0, `no file with it, not ${holding()}`, COLD_MS);
+        expect(await api.ask(family, '/context')).toBe(
+          'There is no conversation here: your next message begins one.',
+        );
+        expect(await api.ask(family, 'hello again', COLD_MS)).toMatch(/^answer/);
+        expect(model.main().at(-1)?.raw).not.toMatch(/marzipanquelle|attic/);
+
+        // Refused from here on, whatever is sent with it: once, then answered in a fresh one.
+        model.use((request) =>
+          request.raw.includes('hello again')
+            ? { status: 400, message: 'messages.1.content.0: Invalid `signature` in `thinking` block' }
+            : 'well again',
+        );
+        const before = api.answers(family).length;
+        api.sim.say({ chat: family, from: 'you', text: 'are you there?' });
+        await api.until(() => api.answers(family).length === before + 2, 'two answers', COLD_MS);
+        expect(api.answers(family).slice(before)).toEqual([
+          'I could not go on with our earlier conversation, so I began a fresh one. Files and notes stay.',
+          'well again',
+        ]);
+        const [archive = ''] = readdirSync(home.file('groups/family/conversations'));
+        expect(readFileSync(home.file('groups/family/conversations', archive), 'utf8')).toContain(
+          'hello again',
+        );
+      },
+      4 * COLD_MS,
+    );
   },
 );

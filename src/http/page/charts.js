@@ -55,6 +55,25 @@ export function showUsage(usage) {
       return line;
     }),
   );
+  showMonth(usage.month);
+}
+
+/** @param {Usage['month']} month */
+function showMonth({ from, total, shown }) {
+  const more = total > shown.length ? `, ${total - shown.length} more groups` : '';
+  byId('month-of', HTMLElement).textContent = `since ${from}${more}`;
+  fillTable(
+    'month',
+    shown.map(({ group, turns, inputTokens, outputTokens, costUsd }) =>
+      row([
+        group,
+        NUMBER.format(turns),
+        NUMBER.format(inputTokens),
+        NUMBER.format(outputTokens),
+        MONEY.format(costUsd),
+      ]),
+    ),
+  );
 }
 
 /**
