@@ -39,6 +39,9 @@ const ARGUMENTS: Record<string, readonly string[]> = {
   'allowance set': ['person:1', '1usd/day'],
   'allowance remove': ['person:1'],
   'allowance topup': ['1'],
+  'mcp approve': ['family', 'nosuchserver', '0123456789abcdef'],
+  'mcp refuse': ['family', 'nosuchserver', '0123456789abcdef'],
+  'mcp remove': ['family', 'nosuchserver'],
 };
 
 /** Left out where commands are run, because they act outside the home. Their help and usage are tested all the same. */
