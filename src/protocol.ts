@@ -257,6 +257,8 @@ export const eventSchema = z.discriminatedUnion('type', [
     ...eventBase,
     type: z.literal('turn_finished'),
     status: z.enum(['ok', 'error', 'interrupted']),
+    /** How long the reply is, its parts joined by an empty line (UTF-16): one that is shorter has lost words in a power cut. */
+    words: z.int().nonnegative().optional(),
     /** The gate script said that there is nothing to do: the agent was not woken. */
     gated: z.boolean().optional(),
     /** The task was only a script: its output came as text, and no agent was woken. */

@@ -86,11 +86,22 @@ export function createSettlement(options: SettlementOptions): Settlement {
       if (event.context) db.sessions.noteTurn(turn.folder, turn.conversation, event.context, now());
       const usage = event.usage ?? null;
       if (event.mcp) options.mcp.report(turn, event.mcp);
+      if (event.status === 'ok' && lacksWords(turn, event.words))
+        return fail(
+          turn,
+          { code: 'crash', message: 'the end of the turn is there, not all of its words' },
+          usage,
+        );
       if (event.status === 'ok') return succeed(turn, usage, event);
       if (event.status === 'interrupted') return stop(turn, usage);
       const { code = 'agent', message = 'no reason given', resets_at: at } = event.error ?? {};
       return fail(turn, { code, message, resetsAt: at === undefined ? undefined : Date.parse(at) }, usage);
     });
+  }
+
+  /** A power cut can leave an end without the words before it: nobody waits for those to be on the disk. */
+  function lacksWords({ id }: Turn, words = 0): boolean {
+    return words > 0 && (db.turns.byId(id)?.reply.length ?? 0) < Math.min(words, MAX_REPLY_LENGTH);
   }
 
   function noteSession(turn: Turn, sessionId: string, fresh: boolean): void {

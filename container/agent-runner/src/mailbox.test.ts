@@ -35,16 +35,16 @@ test('the prompt waits for no disk: that a turn has begun, and that it waits, is
   await turn.finished({ status: 'ok' });
 });
 
-test('an answer is three files and one sync, that of its words', async () => {
+test('an answer is three files and no sync: its end says how many words there must be', async () => {
   const turn = new TurnEvents(mailbox, TURN);
   await turn.started();
   await turn.finished({ status: 'ok', text: 'Yes.' });
   expect(events()).toMatchObject([
     { n: 1, type: 'turn_started' },
     { n: 2, type: 'text', text: 'Yes.' },
-    { n: 3, type: 'turn_finished', status: 'ok' },
+    { n: 3, type: 'turn_finished', status: 'ok', words: 4 },
   ]);
-  expect(syncs).toBe(1);
+  expect(syncs).toBe(0);
   expect(readdirSync(join(dir, MAILBOX.staging))).toEqual([]);
 });
 

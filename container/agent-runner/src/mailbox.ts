@@ -68,8 +68,8 @@ export class Mailbox {
 
   /**
    * Puts events, all or none, so that the host finds them together. A power cut ends the agent, too, and what it had said is said
-   * again by the next attempt: an event need not survive one, but an end must not survive without the words that came
-   * before it. So those are marked `sync`, and names in one directory reach the disk in the order in which they were given.
+   * again by the next attempt: an event need not survive one, but an end must not survive without what came before it. So that
+   * is marked `sync`, or counted in the end; names in one directory reach the disk in the order in which they were given.
    */
   putEvents(events: readonly { name: string; value: unknown; sync: boolean }[]): void {
     this.#putAll('events', events);

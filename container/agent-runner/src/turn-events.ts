@@ -24,8 +24,8 @@ const PROGRESS_REPEAT_MS = 8_000;
 const TEXT_PART_LENGTH = MAX_TEXT_LENGTH / 2;
 const RETRY_MS = 1_000;
 const RETRY_LIMIT_MS = 5 * 60_000;
-/** What an end must not be found without, also after a power cut (mailbox.ts). */
-const KEPT: ReadonlySet<AgentEvent['type']> = new Set<AgentEvent['type']>(['text', 'session']);
+/** What an end must not be found without, also after a power cut (mailbox.ts). The words of the reply it counts itself. */
+const KEPT: ReadonlySet<AgentEvent['type']> = new Set<AgentEvent['type']>(['session']);
 const TRANSIENT = new Set(['ENOSPC', 'EDQUOT', 'EIO', 'EMFILE', 'ENFILE']);
 
 type Body<E> = E extends AgentEvent ? Omit<E, 'protocol' | 'turn' | 'n'> : never;
@@ -82,8 +82,12 @@ export class TurnEvents implements TurnReport {
   async finished(outcome: TurnOutcome, servers: readonly ServerReport[] = []): Promise<void> {
     clearTimeout(this.#timer);
     const text = outcome.status === 'ok' ? (outcome.text ?? '') : '';
-    const words = parts(visible(text)).map((part): EventBody => ({ type: 'text', text: part }));
-    await this.#write([...words, { ...finishedBody(outcome), ...mcpBody(servers) }]);
+    const said = parts(visible(text));
+    const words = said.length > 0 ? { words: said.join('\n\n').length } : {};
+    await this.#write([
+      ...said.map((part): EventBody => ({ type: 'text', text: part })),
+      { ...finishedBody(outcome), ...words, ...mcpBody(servers) },
+    ]);
     this.#finished = true;
   }
 
