@@ -1,20 +1,10 @@
 /** nanoclaw tasks list | add | pause | resume | cancel | run | runs | preview */
 import type { Command } from 'commander';
-import { loadConfig } from '../config.ts';
-import type { TaskRun } from '../db/task-runs.ts';
 import type { Task } from '../db/tasks.ts';
 import type { Db } from '../db.ts';
 import { NanoClawError } from '../errors.ts';
 import { localTime } from '../lib/local-time.ts';
-import {
-  checkSchedule,
-  DEFAULT_LIMITS,
-  nextRun,
-  previewSchedule,
-  ScheduleError,
-  type ScheduleLimits,
-  scheduleTypeOf,
-} from '../next-run.ts';
+import { scheduleTypeOf } from '../next-run.ts';
 import {
   cancelTask,
   describeNext,
@@ -27,7 +17,6 @@ import {
   runTaskNow,
   scheduleTask,
   type TaskRules,
-  taskRecord,
   titleOf,
 } from '../tasks.ts';
 import { iso } from '../types.ts';
@@ -35,6 +24,8 @@ import { REASONS } from '../words.ts';
 import { findGroup, type Output, print, readDb, withDb } from './context.ts';
 import { limitOf, oneOf } from './listing.ts';
 import { oneLine, table } from './table.ts';
+import { previewCommand } from './tasks/preview.ts';
+import { runToJson, toJson } from './tasks/records.ts';
 
 const TASK_HELP = 'id of the task, as tasks list shows it';
 const STATUSES = ['active', 'paused', 'done', 'cancelled'] as const;
@@ -208,57 +199,6 @@ function changeCommands(tasks: Command): void {
   });
 }
 
-/** Needs no daemon, no settings and no home. */
-function previewCommand(tasks: Command): void {
-  tasks
-    .command('preview')
-    .description('the next runs of a schedule; needs no daemon and no settings')
-    .argument('<schedule>', '"30 2 * * 0", "2h" or "2026-12-24T18:00"')
-    .option('--tz <zone>', 'IANA zone', Intl.DateTimeFormat().resolvedOptions().timeZone)
-    .option('--from <iso>', 'as if it were this instant')
-    .option('--count <n>', 'how many', '5')
-    .option('--json', 'machine-readable')
-    .action((value: string, options: Output & { tz: string; from?: string; count: string }) => {
-      const from = options.from === undefined ? Date.now() : fromOf(options.from, options.tz);
-      const count = Number(options.count);
-      if (!Number.isInteger(count) || count < 1 || count > 1000)
-        throw usage('--count: expected a whole number from 1 to 1000');
-      try {
-        const schedule = { type: scheduleTypeOf(value), value, timezone: options.tz, anchor: from };
-        checkSchedule(schedule, from, previewLimits());
-        const preview = previewSchedule(schedule, from, count);
-        const lines = preview.next.map(
-          (at) => `${at}  ${localTime(Date.parse(at), preview.timezone)} ${preview.timezone}`,
-        );
-        print(options, preview, [...lines, ...preview.notes].join('\n'));
-      } catch (error) {
-        throw error instanceof ScheduleError ? new NanoClawError('TASK_INVALID', error.message) : error;
-      }
-    });
-}
-
-/** An instant; without an offset on the zone's clock, as everywhere, and not on that of this process. */
-function fromOf(text: string, timezone: string): number {
-  try {
-    const at = nextRun({ type: 'once', value: text, timezone, anchor: 0 }, -Infinity);
-    if (at !== null) return at;
-  } catch (error) {
-    if (!(error instanceof ScheduleError || error instanceof RangeError)) throw error;
-  }
-  throw usage(
-    '--from: expected an instant like 2026-03-28T12:00:00Z, or a time in the zone like 2026-03-28T12:00',
-  );
-}
-
-/** As they will be judged when it is saved; settings that cannot be read are no reason to say nothing. */
-function previewLimits(): ScheduleLimits {
-  try {
-    return { minIntervalMs: loadConfig().minTaskIntervalMs };
-  } catch {
-    return DEFAULT_LIMITS;
-  }
-}
-
 /** With the daemon running or stopped; a running one notices at once. */
 function change(work: (db: Db, rules: TaskRules) => void): Promise<void> {
   return withDb((db, config) => {
@@ -276,31 +216,3 @@ function audit(db: Db, task: Task, action: string): void {
   const at = iso(Date.now());
   db.audit.note({ at, actor: 'operator', group: task.folder, action, outcome: 'done', detail: task.id });
 }
-
-const usage = (message: string) => new NanoClawError('COMMAND_INVALID', message);
-
-const toJson = (t: Task) => ({
-  ...taskRecord(t),
-  status_reason: t.statusReason,
-  created_by: t.createdBy,
-  created_at: t.createdAt,
-});
-
-const runToJson = (r: TaskRun) => ({
-  due: r.due,
-  state: r.state,
-  outcome: r.outcome,
-  reason: r.reason,
-  origin: r.origin,
-  attempts: r.attempt,
-  missed: r.missed,
-  turn_id: r.turnId,
-  started_at: r.startedAt,
-  finished_at: r.finishedAt,
-  lateness_ms: r.latenessMs,
-  error: r.error,
-  input_tokens: r.usage?.input_tokens ?? null,
-  output_tokens: r.usage?.output_tokens ?? null,
-  cost_usd: r.usage?.cost_usd ?? null,
-  delivered: r.delivered,
-});
