@@ -109,13 +109,6 @@ export const SECRET_SETTINGS = [
   'STATUS_TOKEN',
 ] as const satisfies readonly (keyof Settings)[];
 
-/** Backups by the daemon that go again as newer ones are made; null: there are none. */
-export const goingBackups = ({
-  everyMs,
-  keep,
-}: Config['backup']): { everyMs: number; keep: number } | null =>
-  everyMs === null || keep === 0 ? null : { everyMs, keep };
-
 /** Which setting holds which kind of credential; the first that is set wins. */
 export const CREDENTIALS = {
   apiKey: 'ANTHROPIC_API_KEY',

@@ -1,7 +1,7 @@
 /** The side of the daemon that faces Telegram: updates in, replies out, files that people send. Nothing is started here. */
 import type { Attachments } from '../attachments.ts';
-import { goingBackups } from '../config.ts';
 import { messageOf } from '../errors.ts';
+import { goingBackups } from '../forgetting/backups.ts';
 import { createForgetter, type Forgetter } from '../forgetting.ts';
 import { oncePerTick } from '../lib/once-per-tick.ts';
 import type { Random } from '../lib/random.ts';

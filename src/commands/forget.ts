@@ -1,9 +1,10 @@
 /** nanoclaw forget <chat>: has messages forgotten, as /forget in main does; by the daemon, or here while none runs. */
 import type { Command } from 'commander';
-import { type Config, goingBackups } from '../config.ts';
+import type { Config } from '../config.ts';
 import type { Scope } from '../db/forgettings.ts';
 import type { Db } from '../db.ts';
 import { NanoClawError } from '../errors.ts';
+import { goingBackups } from '../forgetting/backups.ts';
 import { type Forgotten, forgetNow } from '../forgetting.ts';
 import { systemClock } from '../lib/clock.ts';
 import { lockHome } from '../lib/home-lock.ts';

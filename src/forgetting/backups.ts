@@ -11,6 +11,13 @@ export interface HeldIn {
   last: number;
 }
 
+/** How backups by the daemon go again as newer ones are made; null: they do not. */
+export const goingBackups = (plan: {
+  everyMs: number | null;
+  keep: number;
+}): { everyMs: number; keep: number } | null =>
+  plan.everyMs === null || plan.keep === 0 ? null : { everyMs: plan.everyMs, keep: plan.keep };
+
 /** Backups, and copies from before an upgrade, that were made since then. Null: there are none. */
 export function copiesSince(home: string, sinceMs: number): HeldIn | null {
   const folder = path.join(home, 'data', 'backups');

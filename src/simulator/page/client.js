@@ -3,31 +3,29 @@ import { get, listen, post } from './api.js';
 import { bubble, dayOf, paintAvatar } from './bubble.js';
 import { byId, Composer } from './composer.js';
 import { aboutChat, chatRows, welcome } from './list.js';
+import { Live } from './live.js';
 import { menuItems } from './menu.js';
 import { Model } from './model.js';
+import { answered, press } from './presses.js';
 import { StickToEnd } from './stick-to-end.js';
-import { formatted, make } from './text.js';
+import { make } from './text.js';
+import { topicButtons } from './topics.js';
 
 /** @typedef {import('./api.js').Chat} Chat */
 /** @typedef {import('./api.js').Message} Message */
-
-const TYPING_MS = 5500;
-const DRAFT_MS = 30_000;
 
 const model = new Model();
 const $chats = byId('chats', HTMLElement);
 const $messages = byId('messages', HTMLElement);
 const $scroll = byId('scroll', HTMLElement);
-const $live = byId('live', HTMLElement);
-const end = new StickToEnd($scroll, [$messages, $live]);
+const live = new Live(model, $scroll);
+const end = new StickToEnd($scroll, [$messages, live.place]);
 const $empty = byId('empty', HTMLElement);
 const $earlier = byId('earlier', HTMLButtonElement);
 const $menu = byId('menu', HTMLDetailsElement);
 const $toast = byId('toast', HTMLElement);
 const composer = new Composer(model, { changed: () => showChat(), say: (error) => toast(messageOf(error)) });
 let isLive = false;
-/** @type {Map<number, {text: string | undefined, until: number}>} chat → what the bot is at */
-const busy = new Map();
 
 /** @param {unknown} error */
 function messageOf(error) {
@@ -75,33 +73,13 @@ function showChat() {
       quietly(work);
     }),
   );
-  showTopics(chat);
+  byId('topics', HTMLElement).replaceChildren(...topicButtons(chat, model, showChat));
   composer.show();
   const moved = chat.migratedTo !== null;
   byId('composer', HTMLElement).hidden = moved;
   byId('closed', HTMLElement).hidden = !moved;
   byId('closed', HTMLElement).textContent = 'This group became a supergroup. Go on there.';
   showMessages();
-}
-
-/** @param {Chat} chat */
-function showTopics(chat) {
-  const list = chat.is_forum
-    ? [{ threadId: undefined, name: 'All' }, { threadId: 0, name: 'General' }, ...chat.topics]
-    : [];
-  byId('topics', HTMLElement).replaceChildren(
-    ...list.map(({ threadId, name, ...more }) => {
-      const isClosed = 'isClosed' in more && more.isClosed === true;
-      const button = make('button', '', isClosed ? `${name} (closed)` : name);
-      button.type = 'button';
-      button.setAttribute('aria-pressed', String(model.topicId === threadId));
-      button.addEventListener('click', () => {
-        model.topicId = threadId;
-        showChat();
-      });
-      return button;
-    }),
-  );
 }
 
 function showMessages() {
@@ -132,7 +110,7 @@ function showMessages() {
         isFollowUp,
         act,
         react: (m, emoji) => quietly(react(chat, m, emoji)),
-        press: (m, data) => quietly(press(m, speaker?.key ?? '', data)),
+        press: (m, data) => quietly(press({ ...ref(m), from: speaker?.key ?? '', data })),
       }),
     );
     above = bubbleStarts(message) ? message : undefined;
@@ -141,7 +119,7 @@ function showMessages() {
   $earlier.hidden = !model.loaded.get(chat.id)?.more;
   $empty.hidden = !model.shown().every((m) => m.forum_topic_created);
   if (!$empty.hidden) $empty.replaceChildren(...welcome(model, chat, (text) => composer.fill(text)));
-  showLive();
+  live.show();
   const again = focused ? $messages.querySelector(`[data-id="${focused}"] .bubble`) : undefined;
   if (again instanceof HTMLElement) again.focus({ preventScroll: true });
   end.keep();
@@ -151,53 +129,8 @@ function showMessages() {
 const bubbleStarts = (m) =>
   !m.new_chat_members && !m.left_chat_member && !m.new_chat_title && !m.forum_topic_created;
 
-function showLive() {
-  const state = model.openId === undefined ? undefined : busy.get(model.openId);
-  if (!state || state.until < Date.now()) {
-    $live.replaceChildren();
-    return;
-  }
-  if (state.text) {
-    const draft = make('div', 'draft');
-    draft.append(formatted(state.text));
-    $live.replaceChildren(draft);
-    return;
-  }
-  if ($live.firstElementChild?.className === 'typing') return;
-  const line = make('p', 'typing');
-  const dots = make('span');
-  dots.append(make('i'), make('i'), make('i'));
-  line.append(dots, `${model.bot.first_name} is typing…`);
-  $live.replaceChildren(line);
-  if ($scroll.scrollHeight - $scroll.scrollTop - $scroll.clientHeight < 140)
-    $scroll.scrollTop = $scroll.scrollHeight;
-}
-
 /** @param {Message} m */
 const ref = (m) => ({ chat: m.chat.id, messageId: m.message_id });
-
-/** Presses of this page that the bot has not answered yet. @type {Set<string>} */
-const presses = new Set();
-/** Those whose ids are not known yet; the bot may be quicker. @type {Set<Promise<void>>} */
-const pressing = new Set();
-
-/** @param {Message} m @param {string} from @param {string} data */
-async function press(m, from, data) {
-  const known = post('press', { ...ref(m), from, data }).then(({ id }) => void presses.add(id));
-  pressing.add(known);
-  await known.finally(() => pressing.delete(known));
-}
-
-/** @param {{id: string, text: string, showAlert: boolean}} event */
-async function answered({ id, text, showAlert }) {
-  await Promise.allSettled(pressing);
-  const isOwn = presses.delete(id);
-  if (text === '') return;
-  if (!showAlert || !isOwn) return toast(text);
-  byId('alert-text', HTMLElement).textContent = text;
-  const dialog = byId('alert', HTMLDialogElement);
-  if (!dialog.open) dialog.showModal();
-}
 
 /** @param {'reply' | 'edit' | 'delete' | 'jump'} action @param {Message} m */
 function act(action, m) {
@@ -294,7 +227,7 @@ function take(event) {
     case 'hello':
       return quietly(refresh());
     case 'message':
-      if (event.message.from.is_bot) busy.delete(chatId);
+      if (event.message.from.is_bot) live.over(chatId);
       if (model.open && model.speaker(model.open)?.user.id === event.message.from.id) end.stick();
       if (chatId === model.openId) readOut(event.message);
       model.put(event.message, true, chatId === model.openId && document.visibilityState === 'visible');
@@ -313,15 +246,11 @@ function take(event) {
       if (chatId === model.openId) showChat();
       break;
     case 'typing':
-      busy.set(chatId, { text: undefined, until: Date.now() + TYPING_MS });
-      setTimeout(showLive, TYPING_MS + 50);
-      return showLive();
+      return live.typing(chatId);
     case 'draft':
-      busy.set(chatId, { text: event.text, until: Date.now() + DRAFT_MS });
-      setTimeout(showLive, DRAFT_MS + 50);
-      return showLive();
+      return live.draft(chatId, event.text);
     case 'callback-answered':
-      return answered(event);
+      return quietly(answered(event, toast));
     case 'poll':
       model.botPolledAt = event.at;
       return showConnection();
@@ -361,8 +290,8 @@ $earlier.addEventListener('click', () => {
     }),
   );
 });
-listen(take, (live) => {
-  isLive = live;
+listen(take, (isThere) => {
+  isLive = isThere;
   showConnection();
 });
 setInterval(showConnection, 5000);
