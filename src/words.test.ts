@@ -57,6 +57,7 @@ const SAMPLES: Record<string, unknown[]> = {
         renewed: 1,
         busy: 1,
       },
+      mains: false,
       notes: ['«note»'],
     },
     { count: 3, first: '«first»', last: '«last»', until: '«until»' },

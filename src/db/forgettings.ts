@@ -35,6 +35,8 @@ export interface Done {
   busy: number;
   /** Where notes quote it still. */
   notes: string[];
+  /** Main's conversations were looked through, too. */
+  mains: boolean;
 }
 
 export interface Forgetting extends Scope {
@@ -68,6 +70,7 @@ export const NOTHING_DONE: Done = {
   renewed: 0,
   busy: 0,
   notes: [],
+  mains: false,
 };
 /** Of a chat, the newest so many are counted, and looked through for a name. */
 const LOOKED_AT = 20_000;

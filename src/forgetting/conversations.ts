@@ -24,6 +24,7 @@ export function* conversationsWith(
   for (const file of conversationFiles(homeDir)) {
     looked += 1;
     if (looked % 50 === 0) yield;
+    if (file === null) continue;
     // What was written last before they were said does not hold them.
     if (found.has(file.id) || file.changedMs < sinceMs) continue;
     if ((ids && file.components[0] === OFFLINE) || (yield* holds(homeDir, file, sought, ids)))
@@ -71,7 +72,7 @@ function names(raw: string, ids: ReadonlySet<number>): boolean {
 /** What a prompt in a JSON text says, near enough to tell its words. */
 const plain = (raw: string): string =>
   raw
-    .replace(/\\+[nrt]/g, ' ')
-    .replace(/\\+/g, '')
+    .replace(/\\[nrt]/g, ' ')
+    .replace(/\\/g, '')
     .replace(/&#x[0-9a-f]{1,6};/gi, '')
     .replace(/&(?:amp|lt|gt|quot|apos);/g, ' ');

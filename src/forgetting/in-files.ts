@@ -5,7 +5,11 @@
 import type { Done, Forgetting } from '../db/forgettings.ts';
 import type { Db } from '../db.ts';
 import type { Clock } from '../lib/clock.ts';
-import { conversationFiles, removeConversationFile } from '../mailbox/conversation-files.ts';
+import {
+  type ConversationFile,
+  conversationFiles,
+  removeConversationFile,
+} from '../mailbox/conversation-files.ts';
 import { addLines, forgetLines, type Wanted } from '../mailbox/forget-lines.ts';
 import { groupPaths } from '../mailbox/layout.ts';
 import type { Folder, Seq } from '../types.ts';
@@ -50,13 +54,14 @@ export function* forgetInFiles(options: InFiles, job: Forgetting, done: Done): G
     yield;
   }
   yield* inConversations(options, group.folder, sought, done);
-  // Main may have looked into the group.
+  // Main may have looked into the group. Nobody else ends its conversations, or learns by a receipt what is said in them.
   const main = db.groups.main();
-  if (main && main.folder !== group.folder)
+  done.mains = main === null || job.toldJid === null || job.toldJid === main.chatJid;
+  if (done.mains && main && main.folder !== group.folder)
     yield* inConversations(options, main.folder, { ...sought, ids: new Set() }, done);
   done.notes = [
-    ...placesIn(groupDir, '', sought),
-    ...(group.isMain ? placesIn(globalDir, 'global/', sought) : []),
+    ...(yield* placesIn(groupDir, '', sought)),
+    ...(group.isMain ? yield* placesIn(globalDir, 'global/', sought) : []),
   ];
 }
 
@@ -79,8 +84,14 @@ function* inConversations(options: InFiles, folder: Folder, sought: Sought, done
     }
     yield;
   }
-  for (const file of [...conversationFiles(homeDir)]) {
-    if (!found.has(file.id)) continue;
+  const going: ConversationFile[] = [];
+  let looked = 0;
+  for (const file of conversationFiles(homeDir)) {
+    looked += 1;
+    if (looked % 50 === 0) yield;
+    if (file !== null && found.has(file.id)) going.push(file);
+  }
+  for (const file of going) {
     removeConversationFile(homeDir, file);
     yield;
   }

@@ -3,7 +3,7 @@
  * belongs to them, and those of the other providers. Each bears its session's id at the beginning of its name, or lies in a folder
  * that does. The agent can write there at any moment: no link is followed, and only so much is looked at.
  */
-import { closeSync, type Dirent, lstatSync, readdirSync, rmdirSync, unlinkSync } from 'node:fs';
+import { closeSync, type Dirent, lstatSync, opendirSync, rmdirSync, unlinkSync } from 'node:fs';
 import path from 'node:path';
 import { openBelow } from '../lib/open-below.ts';
 
@@ -22,18 +22,27 @@ const PROJECTS = 'projects';
 const OTHERS = ['.nanoclaw-openai', '.nanoclaw-offline'];
 /** In one home. */
 const MOST_FILES = 20_000;
+/** Names that are looked at, and what it counts to open a folder. */
+const MOST_NAMES = 200_000;
+const FOLDER_NAMES = 10;
 const DEEPEST = 6;
 
-/** In no order. Ends after so many. */
-export function* conversationFiles(homeDir: string): Generator<ConversationFile, void> {
+interface Budget {
+  names: number;
+}
+
+/** In no order. Ends after so many. Null: a folder was looked into, which may have been for nothing. */
+export function* conversationFiles(homeDir: string): Generator<ConversationFile | null, void> {
   let left = MOST_FILES;
-  for (const place of places(homeDir)) {
-    for (const entry of list(homeDir, place)) {
+  const budget = { names: MOST_NAMES };
+  for (const place of places(homeDir, budget)) {
+    yield null;
+    for (const entry of list(homeDir, place, budget)) {
       const id = UUID.exec(entry.name)?.[0].toLowerCase();
       if (id === undefined) continue;
-      for (const file of filesOf(homeDir, [...place, entry.name], entry, DEEPEST)) {
-        yield { id, ...file };
-        left -= 1;
+      for (const file of filesOf(homeDir, [...place, entry.name], entry, { budget, deepest: DEEPEST })) {
+        yield file === null ? null : { id, ...file };
+        if (file !== null) left -= 1;
         if (left === 0) return;
       }
     }
@@ -50,22 +59,24 @@ export function removeConversationFile(
     if (!at(homeDir, components.slice(0, length), (folder) => rmdirSync(folder))) return;
 }
 
-function places(homeDir: string): string[][] {
-  const folders = (place: string[]): string[][] =>
-    list(homeDir, place).flatMap((entry) => (entry.isDirectory() ? [[...place, entry.name]] : []));
-  const ofClaude = folders([CLAUDE]).filter(([, name]) => name !== PROJECTS);
-  return [...OTHERS.map((name) => [name]), ...folders([CLAUDE, PROJECTS]), ...ofClaude];
+function* places(homeDir: string, budget: Budget): Generator<string[], void> {
+  for (const name of OTHERS) yield [name];
+  for (const above of [[CLAUDE, PROJECTS], [CLAUDE]])
+    for (const entry of list(homeDir, above, budget))
+      if (entry.isDirectory() && (above.length > 1 || entry.name !== PROJECTS)) yield [...above, entry.name];
 }
 
 function* filesOf(
   homeDir: string,
   components: string[],
   entry: Dirent,
-  deepest: number,
-): Generator<Omit<ConversationFile, 'id'>, void> {
+  { budget, deepest }: { budget: Budget; deepest: number },
+): Generator<Omit<ConversationFile, 'id'> | null, void> {
   if (entry.isDirectory()) {
-    const children = deepest === 0 ? [] : list(homeDir, components);
-    for (const child of children) yield* filesOf(homeDir, [...components, child.name], child, deepest - 1);
+    const children = deepest === 0 ? [] : list(homeDir, components, budget);
+    yield null;
+    for (const child of children)
+      yield* filesOf(homeDir, [...components, child.name], child, { budget, deepest: deepest - 1 });
     // An empty one belongs to nobody else.
     if (children.length === 0) at(homeDir, components, (folder) => rmdirSync(folder));
     return;
@@ -78,10 +89,21 @@ function* filesOf(
   if (file !== null) yield file;
 }
 
-function list(homeDir: string, components: readonly string[]): Dirent[] {
-  let entries: Dirent[] = [];
+/** No more than what is left of the budget, nor than one look may take. */
+function list(homeDir: string, components: readonly string[], budget: Budget): Dirent[] {
+  const entries: Dirent[] = [];
+  budget.names -= FOLDER_NAMES;
+  if (budget.names <= 0) return entries;
   at(homeDir, [...components, '.'], (folder) => {
-    entries = readdirSync(folder, { withFileTypes: true });
+    const dir = opendirSync(folder);
+    try {
+      for (let entry = dir.readSync(); entry !== null && budget.names > 0; entry = dir.readSync()) {
+        budget.names -= 1;
+        if (entries.push(entry) === MOST_FILES) break;
+      }
+    } finally {
+      dir.closeSync();
+    }
   });
   return entries;
 }

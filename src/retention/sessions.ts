@@ -33,13 +33,14 @@ export function* leftSessions(db: Db, home: string, bounds: Bounds): Generator<n
     const left = new Map<string, Left>();
     let looked = 0;
     for (const file of conversationFiles(homeDir)) {
+      looked += 1;
+      if (looked % bounds.batch === 0) yield 0;
+      if (file === null) continue;
       const of = left.get(file.id) ?? { files: [], bytes: 0, changedMs: 0 };
       of.files.push(file);
       of.bytes += file.bytes;
       of.changedMs = Math.max(of.changedMs, file.changedMs);
       left.set(file.id, of);
-      looked += 1;
-      if (looked % bounds.batch === 0) yield 0;
     }
     let removed = 0;
     const unused = [...left].filter(([id, each]) => !isInUse(db, folder, id, each));

@@ -348,7 +348,7 @@ export const DE: Words = {
         : [
             `Sicherungen, in denen es noch steht: ${held.count}, von ${held.first} bis ${held.last}; ${held.until === null ? 'sie bleiben, bis jemand sie entfernt' : `die letzte verschwindet etwa am ${held.until}, wenn neuere gemacht werden`}.`,
           ]),
-      'Nicht entfernen kann ich: was Telegram selbst hier zeigt, was der Server des Modells aufbewahrt und Kopien, die anderswo liegen.',
+      `Nicht entfernen kann ich: was Telegram selbst hier zeigt, was der Server des Modells aufbewahrt${done.mains ? '' : ', was ich in der Hauptgruppe davon erfahren habe (von dort aus kann es vergessen werden)'} und Kopien, die anderswo liegen.`,
     ].join('\n'),
 
   // Während eine Runde läuft

@@ -314,6 +314,7 @@ export const EN = {
       renewed: number;
       busy: number;
       notes: string[];
+      mains: boolean;
     },
     held: { count: number; first: string; last: string; until: string | null } | null,
   ) =>
@@ -340,7 +341,7 @@ export const EN = {
         : [
             `Backups that still hold it: ${held.count}, made from ${held.first} to ${held.last}; ${held.until === null ? 'they stay until somebody removes them' : `the last of them goes about ${held.until}, as newer ones are made`}.`,
           ]),
-      'What I cannot remove: what Telegram itself shows here, what a model’s server keeps, and copies that were made elsewhere.',
+      `What I cannot remove: what Telegram itself shows here, what a model’s server keeps, ${done.mains ? '' : 'what I was told of it in the main group (main can have it forgotten there), '}and copies that were made elsewhere.`,
     ].join('\n'),
 
   // While a turn runs

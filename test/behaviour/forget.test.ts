@@ -303,7 +303,7 @@ describe('what lies outside of the database', () => {
       `INSERT OR REPLACE INTO sessions (group_folder, thread_id, session_id, updated_at) VALUES ('${folder}', 9, '${id}', '2026-01-01T00:00:00.000Z')`,
     );
 
-  it('conversations that hold it go and are begun anew, by the message’s id or its words, also main’s; others stay', async () => {
+  it('conversations that hold it go and are begun anew, by the message’s id or its words; others stay, and so do main’s until main asks', async () => {
     const { message_id: id } = api.sim.say({ chat: family, from: 'anna', text: SECRET });
     await stored(SECRET);
     const long = {
@@ -314,7 +314,7 @@ describe('what lies outside of the database', () => {
       said(`<messages>\n<message id="${id}" from="Anna">other words</message>`),
     ]);
     const byWords = transcript('family', [long, said(`Anna says: &quot;${SECRET}&quot; there`), long]);
-    const mains = transcript('main', [said(`search_history found: ${SECRET}`)]);
+    const mains = transcript('main', [said('\\'.repeat(100_000)), said(`search_history found: ${SECRET}`)]);
     const others = [
       transcript('family', [said('<message id="999999" from="Ben">the weather is fine</message>')]),
       transcript('main', [said(`<message id="${id}" from="You">hello</message>`)]),
@@ -323,8 +323,20 @@ describe('what lies outside of the database', () => {
     session('main', others[1]?.id ?? '');
     api.sim.say({ chat: family, from: 'anna', text: '/forget', replyTo: id });
     expect(await says(family, 'Forgotten')).toContain(
-      '3 conversations with the model: the next message begins a fresh one.',
+      '2 conversations with the model: the next message begins a fresh one.',
     );
+    expect(api.answers(family).find((text) => text.startsWith('Forgotten'))).toContain(
+      'what I was told of it in the main group',
+    );
+    expect(mains.files.every((file) => existsSync(file))).toBe(true);
+    api.sim.say({ chat: family, from: 'anna', text: SECRET });
+    await home.until(
+      () => home.row('SELECT 1 FROM messages WHERE content = ?', SECRET),
+      'it to be said again',
+    );
+    expect(await api.ask(main, '/forget family Anna')).toMatch(/^Forget \d messages? of Anna/);
+    await press(main, 'Forget them', 'you');
+    await says(main, /^Forgotten: .*1 conversation with the model/);
     await gone('flowerpot');
     expect([byId, byWords, mains].flatMap(({ files }) => files).filter((file) => existsSync(file))).toEqual(
       [],
