@@ -189,3 +189,55 @@ describe.skipIf(whyNot)(`MCP servers of a group${whyNot ? ` (skipped: ${whyNot})
     2 * COLD_MS,
   );
 });
+
+describe.skipIf(whyNot)(`MCP servers without a model${whyNot ? ` (skipped: ${whyNot})` : ''}`, () => {
+  it(
+    'approved on the command line, used by the offline agent; also after the daemon was killed',
+    async () => {
+      const clock = await startMcpServer();
+      const api = await startBotApi();
+      const home = new TestHome({
+        ...api.settings,
+        ...ENGINE,
+        CONTAINER_RUNTIME: 'docker',
+        AGENT_PROVIDER: 'offline',
+      });
+      home.settings.HOME = home.dir;
+      try {
+        mkdirSync(home.file('.config/nanoclaw'), { recursive: true });
+        const held = { localServers: [{ origin: clock.origin, groups: ['family'] }] };
+        writeFileSync(home.file('.config/nanoclaw/mcp-secrets.json'), JSON.stringify(held), { mode: 0o600 });
+        const family = api.group('Family');
+        const daemon = await home.start();
+        await home.addGroup(family, 'family');
+        const servers = { clock: { type: 'http', url: clock.url } };
+        writeFileSync(home.file('groups/family/mcp.json'), JSON.stringify({ mcpServers: servers }));
+        expect(await api.ask(family, '@Nina mcp tools', COLD_MS)).toContain(
+          'There are no tools of MCP servers here',
+        );
+        const listed = await home.nanoclaw('mcp', 'list', 'family', '--json');
+        const [found] = JSON.parse(listed.stdout) as { servers: { fingerprint: string; state: string }[] }[];
+        const { fingerprint = '', state } = found?.servers[0] ?? {};
+        expect(state).toBe('waiting');
+        expect((await home.nanoclaw('mcp', 'approve', 'family', 'clock', '0'.repeat(12))).stderr).toContain(
+          'is not what was shown',
+        );
+        expect(
+          (await home.nanoclaw('mcp', 'approve', 'family', 'clock', fingerprint.slice(0, 12))).code,
+        ).toBe(0);
+        expect(await api.ask(family, '@Nina mcp clock time', COLD_MS)).toBe('half past nine');
+        // Else what was sent is repeated, and bears a mark.
+        const open = "SELECT 1 FROM outbox WHERE state NOT IN ('sent', 'failed')";
+        await home.until(() => home.row(open) === undefined, 'the outbox to be empty');
+        await daemon.kill('SIGKILL');
+        await home.start();
+        expect(await api.ask(family, '@Nina mcp clock time {}', COLD_MS)).toBe('half past nine');
+      } finally {
+        await removeAll(home);
+        await api.close();
+        await clock.close();
+      }
+    },
+    4 * COLD_MS,
+  );
+});
