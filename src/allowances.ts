@@ -69,7 +69,7 @@ export function isOfAccount({ scope, who, period }: Allowance, turn: Reserved, d
 /** What an open turn has used so far, as the proxy counted it; USD as far as prices are known. */
 export function usedNow(db: Db, { folder, day, price }: Reserved): Reservation {
   const { input, output, usd } = db.usage.uncharged(folder as Folder, `${day}T23:59:59.999Z` as Iso);
-  return { tokens: input + output, usd: price === null ? usd : costAt(price, input, output) };
+  return { tokens: input + output, usd: Math.max(usd, price === null ? 0 : costAt(price, input, output)) };
 }
 
 export interface Judged {

@@ -107,11 +107,20 @@ it('money is counted by list prices, or by the price that the turn noted', () =>
   home.use('family', 10, 0.01);
   expect(home.stopped('family')).toBe(true);
   home.begin('work', { ...CLAUDE, price: '2/10' });
-  // Whatever list prices say.
-  home.use('work', 499_999, 5);
+  home.use('work', 499_999, 0.5);
   expect(home.stopped('work')).toBe(false);
   home.use('work', 1);
   expect(home.stopped('work')).toBe(true);
+});
+
+it('whoever has a dearer model answer pays for that one', () => {
+  const home = household('work');
+  home.allow('group', 'work', 1, 'usd');
+  const id = home.begin('work', { ...CLAUDE, price: '2/10' });
+  home.use('work', 10, 1.5);
+  expect(home.stopped('work')).toBe(true);
+  home.db.turns.finish(id, 'done', '2026-11-02T09:00:00.000Z' as never, null, null);
+  expect(home.db.allowances.used({ scope: 'group', who: 'work' }, [DAY, DAY]).cost_usd).toBe(1.5);
 });
 
 it('a person’s allowance stops that person’s turns; between turns the group’s holds too', () => {

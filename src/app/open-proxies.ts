@@ -1,8 +1,10 @@
 /** The agents' proxies with what they ask of the daemon: whose a token is, what a group may reach, whom to tell. */
 import { overdrawnBy } from '../allowances/overdrawn.ts';
 import { dayIn } from '../allowances.ts';
+import { priceOf } from '../config/openai.ts';
 import type { Config } from '../config.ts';
 import type { AuditNote } from '../db/audit.ts';
+import { costAt } from '../db/charges.ts';
 import type { Db } from '../db.ts';
 import { type AgentProxies, createAgentProxies } from '../http/agent-proxies.ts';
 import type { ModelServer } from '../http/model-proxy.ts';
@@ -40,6 +42,10 @@ function modelServers({
       upstream: new URL(openai.baseUrl),
       api: 'chat',
       credential: key === null ? null : { kind: 'authToken', value: key },
+      costOf(model, { inputTokens, outputTokens }) {
+        const price = priceOf(openai.prices, model);
+        return price === null ? null : costAt(price, inputTokens, outputTokens);
+      },
     },
     offline: null,
   };

@@ -2,8 +2,8 @@
  * What a turn costs: something is kept for it of the allowances at its claim, and it is charged when it ends, whatever its end.
  * Both in the caller's transaction.
  * Tokens: the larger of what its agent reports, which a container may make smaller, and what the proxy counted meanwhile. Money: those
- * tokens at the price that was noted at the claim; where there is none, the larger of what the agent reports and of what the proxy
- * counted at list prices; where both are nothing although the model was asked, what was kept.
+ * tokens at the price that was noted at the claim, and no less than what the proxy counted by the models that answered; where there is
+ * no price, the larger of what the agent reports and of that count; where both are nothing although the model was asked, what was kept.
  */
 import type { Usage } from '../protocol.ts';
 import type { Folder, Iso, TurnId } from '../types.ts';
@@ -108,7 +108,10 @@ export function chargeRepository(db: Sqlite, usage: UsageRepository = usageRepos
       if (input + output > 0) {
         const { usd, tokens } = expected(folder);
         const unpriced = known > 0 ? known : (usd / tokens) * (input + output);
-        const cost = Math.min(MOST.usd, price === null ? unpriced : costAt(price, input, output));
+        const cost = Math.min(
+          MOST.usd,
+          price === null ? unpriced : Math.max(known, costAt(price, input, output)),
+        );
         const used = { turns: 0, input_tokens: input, output_tokens: output, cost_usd: cost };
         usage.charge({ folder, day, person: '', taskId: '' }, used);
       }
@@ -132,7 +135,10 @@ export function chargeRepository(db: Sqlite, usage: UsageRepository = usageRepos
       const output = Math.max(seen.output, Math.min(MOST.tokens, reported?.output_tokens ?? 0));
       let cost = Math.min(
         MOST.usd,
-        turn.price === null ? Math.max(seen.usd, reported?.cost_usd ?? 0) : costAt(turn.price, input, output),
+        Math.max(
+          seen.usd,
+          turn.price === null ? (reported?.cost_usd ?? 0) : costAt(turn.price, input, output),
+        ),
       );
       if (turn.price === null && cost === 0 && seen.input + seen.output > 0)
         cost = turn.reservedUsd ?? expected(folder).usd;

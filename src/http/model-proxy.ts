@@ -31,7 +31,7 @@ import { createRates } from './rates.ts';
 import { createRefusalLog } from './refusal-log.ts';
 import { relayBody } from './relay-body.ts';
 import { answerTokens, RequestWeight } from './usage-estimate.ts';
-import { UsageSniffer } from './usage-sniffer.ts';
+import { type TokenUsage, UsageSniffer } from './usage-sniffer.ts';
 
 export const MAX_MODEL_BODY_BYTES = 64 * 1024 * 1024;
 const TOO_LARGE = 'The request is larger than 64 MiB.';
@@ -46,6 +46,8 @@ export interface ModelServer {
   upstream: URL;
   api: ModelApi;
   credential: ProxyCredential | null;
+  /** What an answer of this model cost, in USD; null: nobody knows. Default: Claude's list prices. */
+  costOf?(model: string, tokens: TokenUsage): number | null;
 }
 
 export interface ModelProxyOptions {
@@ -258,12 +260,16 @@ export function createModelProxy(options: ModelProxyOptions): ModelProxy {
     const seen = sniffer?.usage();
     use.inputTokens = seen?.inputTokens ?? 0;
     use.outputTokens = seen?.outputTokens ?? 0;
-    use.usd = sniffer?.cost() ?? 0;
+    const cost = (counted?: TokenUsage) =>
+      sniffer === null || !server.costOf
+        ? sniffer?.cost(counted)
+        : server.costOf(sniffer.model, counted ?? sniffer.usage());
+    use.usd = cost() ?? 0;
     if (weight === null || status >= 400 || sniffer?.isFinal) return;
     const isStream = /^text\/event-stream/i.test(from.headers['content-type'] ?? '');
     use.inputTokens ||= weight.tokens();
     use.outputTokens = Math.max(use.outputTokens, answerTokens(bytes, server.api, isStream));
-    use.usd = Math.max(use.usd, sniffer?.cost(use) ?? 0);
+    use.usd = Math.max(use.usd, cost(use) ?? 0);
   }
 
   const entrances = createEntrances({

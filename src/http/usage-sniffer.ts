@@ -74,6 +74,11 @@ export class UsageSniffer {
     return claudeCost(this.#model, counted ? { ...NO_TOKENS, input, output } : this.#tokens);
   }
 
+  /** Which model answered, as the server names it; empty where it did not. */
+  get model(): string {
+    return this.#model;
+  }
+
   /** The server's own count of the whole answer has come. */
   get isFinal(): boolean {
     return this.#isFinal;

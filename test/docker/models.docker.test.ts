@@ -36,7 +36,8 @@ describe.skipIf(whyNot)(`models of groups${whyNot ? ` (skipped: ${whyNot})` : ''
         `ANTHROPIC_BASE_URL=${messages.url}`,
         `OPENAI_API_KEY=${OPENAI_KEY}`,
         `OPENAI_BASE_URL=${chats.url}`,
-        'OPENAI_PRICE=1/2',
+        'OPENAI_PRICE=1/2, dear=1000/2000',
+        'OPENAI_CONTEXT_TOKENS=2000000',
         '',
       ].join('\n'),
     );
@@ -195,6 +196,49 @@ describe.skipIf(whyNot)(`models of groups${whyNot ? ` (skipped: ${whyNot})` : ''
       expect(
         api.answers(three ?? 0).filter((text) => text.includes('another provider’s model')),
       ).toHaveLength(2);
+    },
+    3 * COLD_MS,
+  );
+
+  it(
+    'an allowance ends a turn of a chat completions server in the middle, and a dearer model is paid for as what it is',
+    async () => {
+      const work = { text: 'I look.', calls: [{ name: 'Bash', input: { command: 'true' } }] };
+      chats.use(() => ({ ...work, usage: { input: 100_000, output: 10 } }));
+      await says(main, '/model g2 turns default', /g2 thinks with openai, qwen3:8b/);
+      await says(main, '/allowance g2 1usd/day', /Allowance of group.* a day/);
+      const before = chats.requests.length;
+      await says(three, '@Nina work on and on', /in the middle of it/);
+      const turns = () =>
+        home.rows<{ state: string; error_code: string | null; charged_usd: number }>(
+          "SELECT state, error_code, charged_usd FROM turns WHERE group_folder = 'g2' ORDER BY seq",
+        );
+      expect(turns().at(-1)).toMatchObject({ state: 'failed', error_code: 'allowance' });
+      // A tenth of a dollar each.
+      expect(chats.requests.length - before).toBeGreaterThanOrEqual(9);
+      expect(chats.requests.length - before).toBeLessThanOrEqual(10);
+      expect(turns().at(-1)?.charged_usd).toBeLessThan(1.2);
+      await says(main, '/allowance g2 off', /no allowance/);
+
+      // Between turns, past the agent.
+      const body = JSON.stringify({
+        model: 'dear',
+        stream: true,
+        stream_options: { include_usage: true },
+        messages: [
+          { role: 'system', content: 'x' },
+          { role: 'user', content: 'x' },
+        ],
+      });
+      const dear = `curl -s -o /dev/null -w "%{http_code}" -X POST -H "Authorization: Bearer $OPENAI_API_KEY" -H "content-type: application/json" -d '${body}' "$OPENAI_BASE_URL/chat/completions"`;
+      chats.use(() => ({ text: 'x', usage: { input: 1000, output: 0 } }));
+      await says(three, '@Nina be there', /^x$/);
+      expect(await docker('exec', containerOf('g2'), 'sh', '-c', dear)).toBe('200');
+      await says(three, '@Nina be thrifty', /^x$/);
+      const between = home.row<{ usd: number }>(
+        "SELECT cost_usd AS usd FROM usage_ledger WHERE group_folder = 'g2' AND person = ''",
+      );
+      expect(between?.usd).toBeCloseTo(1, 6);
     },
     3 * COLD_MS,
   );
