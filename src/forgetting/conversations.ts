@@ -8,29 +8,41 @@ import { type ConversationFile, conversationFiles } from '../mailbox/conversatio
 import { quotes, type Sought } from './sought.ts';
 
 const SLICE_BYTES = 48 * 1024;
+/** Of one home; some minutes. A file may seem to be of any size. */
+const MOST_BYTES = 512 * 1024 * 1024;
 /** Of the slice before, so that nothing is cut in two. */
 const OVERLAP_BYTES = 2 * 1024;
 /** The offline agent's: a few dozen lines of its own that no model knows of. They go without being looked through. */
 const OFFLINE = '.nanoclaw-offline';
 
-/** `ids`: the home is that of the messages' own group. Yields between slices; returns the sessions' ids. */
+/**
+ * `ids`: the home is that of the messages' own group. Yields between slices; returns the sessions' ids, and how many files were too
+ * large to be looked through.
+ */
 export function* conversationsWith(
   homeDir: string,
   sought: Sought,
   { ids, sinceMs }: { ids: boolean; sinceMs: number },
-): Generator<void, Set<string>> {
+): Generator<void, { found: Set<string>; left: number }> {
   const found = new Set<string>();
   let looked = 0;
+  let left = 0;
+  let room = MOST_BYTES;
   for (const file of conversationFiles(homeDir)) {
     looked += 1;
     if (looked % 50 === 0) yield;
     if (file === null) continue;
     // What was written last before they were said does not hold them.
     if (found.has(file.id) || file.changedMs < sinceMs) continue;
-    if ((ids && file.components[0] === OFFLINE) || (yield* holds(homeDir, file, sought, ids)))
-      found.add(file.id);
+    const isOffline = ids && file.components[0] === OFFLINE;
+    if (!isOffline && file.bytes > room) {
+      left += 1;
+      continue;
+    }
+    if (!isOffline) room -= file.bytes;
+    if (isOffline || (yield* holds(homeDir, file, sought, ids))) found.add(file.id);
   }
-  return found;
+  return { found, left };
 }
 
 function* holds(

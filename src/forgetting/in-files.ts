@@ -68,7 +68,8 @@ export function* forgetInFiles(options: InFiles, job: Forgetting, done: Done): G
 function* inConversations(options: InFiles, folder: Folder, sought: Sought, done: Done): Generator<void> {
   const { db, home, clock, sinceMs } = options;
   const { homeDir } = groupPaths(home, folder);
-  const found = yield* conversationsWith(homeDir, sought, { ids: sought.ids.size > 0, sinceMs });
+  const { found, left } = yield* conversationsWith(homeDir, sought, { ids: sought.ids.size > 0, sinceMs });
+  done.left += left;
   if (found.size === 0) return;
   for (const { sessionId, threadId } of db.sessions.ofGroup(folder)) {
     if (!found.has(sessionId.toLowerCase())) continue;
