@@ -11,6 +11,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import path from 'node:path';
@@ -18,6 +19,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { SimEvents } from '../../src/simulator/simulator.ts';
 import { runCli } from '../support/cli.ts';
 import { type BotApi, startBotApi, TestHome } from '../support/daemon.ts';
+import { InnerDaemon } from '../support/inner-daemon.ts';
 
 let api: BotApi;
 let home: TestHome;
@@ -395,4 +397,44 @@ describe('what lies outside of the database', () => {
       'a fresh conversation',
     );
   });
+});
+
+it('while a turn runs, its conversation is begun anew all the same, and the receipt says that it may still write', async () => {
+  const daemon = new InnerDaemon();
+  const group = daemon.register('garden');
+  daemon.agent.answer = () => ({ text: 'first', session: 'aaaaaaaa-0000-4000-8000-000000000001' });
+  await daemon.start();
+  await daemon.say(group, 'the spare key lies under the blue flowerpot');
+  await daemon.say(group, '@Nina one');
+  await daemon.until(() => daemon.told(group).length === 1);
+  const folder = path.join(daemon.home, 'data/sessions/garden/.nanoclaw-openai');
+  mkdirSync(folder, { recursive: true });
+  const file = path.join(folder, 'aaaaaaaa-0000-4000-8000-000000000001.jsonl');
+  writeFileSync(
+    file,
+    `${JSON.stringify({ role: 'user', text: 'the spare key lies under the blue flowerpot' })}\n`,
+  );
+  utimesSync(file, daemon.clock.now() / 1000, daemon.clock.now() / 1000);
+  daemon.agent.answer = () => 'hold';
+  await daemon.say(group, '@Nina two');
+  await daemon.until(() => daemon.agent.turns.length === 2);
+  const { message_id: id } = daemon.db.sqlite
+    .prepare("SELECT message_id FROM messages WHERE content LIKE 'the spare key%'")
+    .get() as { message_id: number };
+  await daemon.say(group, '/forget', undefined, { reply_to_message: { message_id: id, date: 0 } });
+  await daemon.clock.advance(2000);
+  await daemon.until(() => daemon.db.sessions.of(group.folder, 0) === null);
+  expect(existsSync(file)).toBe(true);
+  await daemon.clock.advance(20_000);
+  await daemon.until(() => daemon.told(group).some((text) => text.startsWith('Forgotten')));
+  expect(daemon.told(group).at(-1)).toMatch(
+    /1 conversation with the model: the next message begins a fresh one\.\nA turn was running: /,
+  );
+  expect(existsSync(file)).toBe(false);
+  daemon.agent.finish(daemon.agent.turns[1], { text: 'second' });
+  await daemon.until(() => daemon.told(group).includes('second'));
+  daemon.agent.answer = () => ({ text: 'third' });
+  await daemon.say(group, '@Nina three');
+  await daemon.until(() => daemon.agent.turns.length === 3);
+  expect(daemon.agent.turns[2]?.session_id).toBeNull();
 });
