@@ -37,10 +37,7 @@ export interface ClaudeProviderOptions {
   log: (line: string) => void;
 }
 
-/**
- * The SDK, which is installed in the image only, is loaded behind the turn that may be waiting: Claude starts meanwhile. Where it is not
- * installed, turns reject.
- */
+/** The SDK is loaded behind the turn that may be waiting: Claude starts meanwhile. Turns reject outside the image, where there is none. */
 export function createClaudeProvider(options: ClaudeProviderOptions): Provider {
   const provider = new ClaudeProvider(options);
   setImmediate(() => void provider.sdk().catch(() => {}));
