@@ -71,6 +71,11 @@ describe('beside a running daemon', () => {
         timezone: 'Europe/Berlin',
         network: 'open',
         network_allow: [],
+        provider: null,
+        model: null,
+        effort: null,
+        max_turns: null,
+        max_thinking: null,
         added_at: expect.stringMatching(/Z$/),
       });
       await home.nanoclaw('groups', 'set', 'garden', '--name', 'The garden', '--requires-trigger', 'no');
@@ -85,7 +90,9 @@ describe('beside a running daemon', () => {
     it('lists for people and for scripts', async () => {
       const people = await home.nanoclaw('groups', 'list');
       expect(people.code).toBe(0);
-      expect(people.stdout).toMatch(new RegExp(`^${chat} +family +family +@Nina +open +everyone$`, 'm'));
+      expect(people.stdout).toMatch(
+        new RegExp(`^${chat} +family +family +@Nina +open +everyone +offline$`, 'm'),
+      );
       const scripts = await home.nanoclaw('groups', 'list', '--json');
       expect(JSON.parse(scripts.stdout)).toEqual([
         expect.objectContaining({ chat_jid: String(chat), folder: 'family', is_main: false }),
