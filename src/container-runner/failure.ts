@@ -7,7 +7,8 @@
  *   not counted    → again and again; nobody is at fault, and the messages wait
  */
 import { messageOf, NanoClawError } from '../errors.ts';
-import { type AgentErrorCode, EXIT_WORKSPACE_UNWRITABLE } from '../protocol.ts';
+import { EXIT_WORKSPACE_UNWRITABLE } from '../protocol/environment.ts';
+import type { AgentErrorCode } from '../protocol.ts';
 import type { AgentExit } from '../runtime/agent-runtime.ts';
 import { ENGLISH, type Words } from '../words.ts';
 

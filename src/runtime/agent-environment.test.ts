@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { agentEnvironmentSchema } from '../protocol.ts';
+import { agentEnvironmentSchema } from '../protocol/environment.ts';
 import type { Folder, ProviderName } from '../types.ts';
 import { protocolEnvironment } from './agent-environment.ts';
 import type { AgentLaunch } from './agent-runtime.ts';

@@ -2,7 +2,9 @@
  * The environment of an agent, the same for every runtime: what the protocol names, and the time zone. Pure; takes
  * nothing from the daemon's own environment, so that no secret of the host can slip in.
  */
-import { type AgentEnvironment, PROTOCOL_VERSION } from '../protocol.ts';
+
+import type { AgentEnvironment } from '../protocol/environment.ts';
+import { PROTOCOL_VERSION } from '../protocol.ts';
 import type { AgentLaunch } from './agent-runtime.ts';
 
 /** Where the agent finds its folders, as it sees them. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { agentEnvironmentSchema } from '../protocol.ts';
+import { agentEnvironmentSchema } from '../protocol/environment.ts';
 import type { Folder } from '../types.ts';
 import type { AgentLaunch } from './agent-runtime.ts';
 import { agentEnvironment, containerSpec, DEFAULT_LIMITS, type SpecContext } from './docker-spec.ts';

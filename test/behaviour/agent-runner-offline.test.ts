@@ -12,7 +12,8 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { EXIT_WORKSPACE_UNWRITABLE, PROTOCOL_VERSION } from '../../src/protocol.ts';
+import { EXIT_WORKSPACE_UNWRITABLE } from '../../src/protocol/environment.ts';
+import { PROTOCOL_VERSION } from '../../src/protocol.ts';
 import { AgentMailbox, AgentProcess } from '../support/agent-mailbox.ts';
 
 let mailbox: AgentMailbox;

@@ -10,7 +10,8 @@ import { z } from 'zod';
 import { createOpenAiProvider } from '../../container/agent-runner/src/openai.ts';
 import type { TurnOutcome } from '../../container/agent-runner/src/provider.ts';
 import { define } from '../../container/agent-runner/src/tool.ts';
-import type { AgentEnvironment, TurnFile } from '../../src/protocol.ts';
+import type { AgentEnvironment } from '../../src/protocol/environment.ts';
+import type { TurnFile } from '../../src/protocol.ts';
 import { type ChatScript, createOpenAiApi, type OpenAiApi } from './openai-api.ts';
 
 export interface Told {

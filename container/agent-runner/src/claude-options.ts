@@ -4,7 +4,8 @@
  */
 import { join } from 'node:path';
 import type { Options } from '@anthropic-ai/claude-agent-sdk';
-import type { AgentEnvironment, TurnFile } from '../../../src/protocol.ts';
+import type { AgentEnvironment } from '../../../src/protocol/environment.ts';
+import type { TurnFile } from '../../../src/protocol.ts';
 import type { Skill } from '../../../src/skills.ts';
 import type { Specialist } from '../../../src/team.ts';
 import { inherited } from './inherited.ts';

@@ -4,7 +4,8 @@
  */
 import * as fs from 'node:fs';
 import type { Options } from '@anthropic-ai/claude-agent-sdk';
-import type { AgentEnvironment, TurnFile } from '../../../src/protocol.ts';
+import type { AgentEnvironment } from '../../../src/protocol/environment.ts';
+import type { TurnFile } from '../../../src/protocol.ts';
 import { readSkills, type Skill } from '../../../src/skills.ts';
 import { readTeam, type Specialist } from '../../../src/team.ts';
 import { archiveTranscript } from './archive.ts';

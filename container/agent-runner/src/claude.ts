@@ -5,7 +5,8 @@
  * an answer; a session that is gone is replaced once, and said so.
  */
 import type { Options, SDKAssistantMessageError, SDKResultMessage } from '@anthropic-ai/claude-agent-sdk';
-import type { AgentEnvironment, TurnFile } from '../../../src/protocol.ts';
+import type { AgentEnvironment } from '../../../src/protocol/environment.ts';
+import type { TurnFile } from '../../../src/protocol.ts';
 import type { Skill } from '../../../src/skills.ts';
 import { browserServer } from './browser.ts';
 import { activityOf, answers, begins, draftAfter } from './claude-activity.ts';

@@ -5,7 +5,8 @@
  * gone is begun anew, and said so. It knows the daemon's proxy and its own token there, never the server's credential.
  */
 import { createOpenAICompatible } from '@ai-sdk/openai-compatible';
-import type { AgentEnvironment, TurnFile, Usage } from '../../../src/protocol.ts';
+import type { AgentEnvironment } from '../../../src/protocol/environment.ts';
+import type { TurnFile, Usage } from '../../../src/protocol.ts';
 import { readTeam } from '../../../src/team.ts';
 import { archiveSaid } from './archive.ts';
 import { inherited } from './inherited.ts';

@@ -3,13 +3,13 @@
  * exit. The only place that ends the process. On a signal it ends at once; on a fault it first says, if it can,
  * that the running turn failed.
  */
+
 import {
   type AgentEnvironment,
   agentEnvironmentSchema,
   EXIT_WORKSPACE_UNWRITABLE,
-  PROTOCOL_VERSION,
-  type TurnMcpServer,
-} from '../../../src/protocol.ts';
+} from '../../../src/protocol/environment.ts';
+import { PROTOCOL_VERSION, type TurnMcpServer } from '../../../src/protocol.ts';
 import { CommandClient } from './commands.ts';
 import { inherited } from './inherited.ts';
 import { Mailbox } from './mailbox.ts';
