@@ -5,6 +5,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { NO_USAGE, savedUsage } from './saved-usage.ts';
 
 let dir: string;
+const S = '3d5a0c1e-52a4-4c39-9a07-0b8f1c6e2d11';
+const T = '8e0f7b62-4d6b-4f0d-b6b1-5f3f2a9c7e44';
 const state = (cost: number, input: number) =>
   JSON.stringify({
     type: 'cost-state',
@@ -25,16 +27,16 @@ beforeAll(() => {
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
 test('the last one that was saved counts, over all models, whatever came after it', () => {
-  transcript('s', '{"type":"user"}', state(0.5, 100), '{"type":"user"}', state(0.75, 200), '{"type":"user"}');
-  expect(savedUsage(dir, 's')).toEqual({ input_tokens: 224, output_tokens: 6, cost_usd: 0.75 });
+  transcript(S, '{"type":"user"}', state(0.5, 100), '{"type":"user"}', state(0.75, 200), '{"type":"user"}');
+  expect(savedUsage(dir, S)).toEqual({ input_tokens: 224, output_tokens: 6, cost_usd: 0.75 });
 });
 
 test.each([
   ['no transcript', () => {}],
-  ['none saved', () => transcript('t', '{"type":"user"}')],
-  ['half a line', () => transcript('t', '{"type":"cost-state","totalCostUSD":0.')],
-  ['nonsense', () => transcript('t', '{"type":"cost-state","totalCostUSD":"much"}')],
+  ['none saved', () => transcript(T, '{"type":"user"}')],
+  ['half a line', () => transcript(T, '{"type":"cost-state","totalCostUSD":0.')],
+  ['nonsense', () => transcript(T, '{"type":"cost-state","totalCostUSD":"much"}')],
 ])('%s: nothing', (_, write) => {
   write();
-  expect(savedUsage(dir, 't')).toEqual(NO_USAGE);
+  expect(savedUsage(dir, T)).toEqual(NO_USAGE);
 });
