@@ -1,5 +1,5 @@
 /** Where Claude Code keeps a conversation: `projects/<folder>/<session id>.jsonl` below its own folder. */
-import { globSync, lstatSync } from 'node:fs';
+import { lstatSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** Claude Code reads all of it to go on with a conversation, several times its size in memory. */
@@ -9,8 +9,22 @@ const ID = /^[\w-]{1,128}$/;
 /** `configDir` as CLAUDE_CONFIG_DIR. Null: there is none. Throws what the file system throws. */
 export function transcriptOf(configDir: string, sessionId: string): string | null {
   if (!ID.test(sessionId)) return null;
-  const [file] = globSync(join('projects', '*', `${sessionId}.jsonl`), { cwd: configDir });
-  return file === undefined ? null : join(configDir, file);
+  const projects = join(configDir, 'projects');
+  for (const folder of foldersOf(projects)) {
+    const file = join(projects, folder, `${sessionId}.jsonl`);
+    if (lstatSync(file, { throwIfNoEntry: false })) return file;
+  }
+  return null;
+}
+
+function foldersOf(projects: string): string[] {
+  try {
+    const all = readdirSync(projects, { withFileTypes: true });
+    return all.filter((entry) => entry.isDirectory()).map(({ name }) => name);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw error;
+  }
 }
 
 /** Larger than a conversation that can be gone on with. */
