@@ -62,13 +62,13 @@ export function createAllowanceGate(options: AllowanceGateOptions): AllowanceGat
   const { db, zone } = options;
   const held = new Set<ChatJid>();
 
-  const isFree = ({ taskId }: TaskRun): boolean => db.tasks.byId(taskId)?.prompt === '';
+  /** A script that is all there is asks no model. */
+  const isFree = (taskId: string): boolean => db.tasks.byId(taskId)?.prompt === '';
   const isRun = (work: WaitingTopic | TaskRun): work is TaskRun => 'taskId' in work;
 
   function judgeWork(group: Group, work: WaitingTopic | TaskRun, nowMs: number): Judged {
     const all = db.allowances.all();
-    // A script that is all there is asks no model.
-    if (all.length === 0 || (isRun(work) && isFree(work))) return { verdict: 'go', allowance: null };
+    if (all.length === 0 || (isRun(work) && isFree(work.taskId))) return { verdict: 'go', allowance: null };
     const asker = () => (isRun(work) ? null : (db.messages.bySeq(work.first)?.sender ?? null));
     const person = all.some(({ scope }) => scope === 'person') ? asker() : null;
     return judge(db, allowancesFor(all, group, person), group.folder, dayIn(nowMs, zone));
@@ -166,7 +166,8 @@ export function createAllowanceGate(options: AllowanceGateOptions): AllowanceGat
     payer(group, person, taskId, nowMs) {
       const kept = reservationFor(db, db.allowances.all(), group.folder);
       const price = options.priceOf(options.thinks(group));
-      const reserved = price === FREE ? { usd: 0, tokens: kept?.tokens ?? 0 } : kept;
+      let reserved = price === FREE ? { usd: 0, tokens: kept?.tokens ?? 0 } : kept;
+      if (kept !== null && taskId !== null && isFree(taskId)) reserved = { usd: 0, tokens: 0 };
       return { person, taskId, day: dayIn(nowMs, zone), reserved, price };
     },
     isSpent(folder, nowMs) {

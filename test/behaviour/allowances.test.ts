@@ -237,6 +237,23 @@ describe('tasks', () => {
     expect(rows).toContainEqual(['family', '2026-11-02', '', task.id, 1, 110, 0.03]);
     expect(rows).toContainEqual(['family', '2026-11-02', '', script.id, 1, 0, 0]);
   });
+
+  it('that are only a script keep nothing of it for themselves', async () => {
+    const daemon = new Household();
+    const family = daemon.register('family');
+    const work = daemon.register('work');
+    daemon.allow('all', '0.01usd/day');
+    daemon.add(family, '50m', { prompt: '', script: 'sleep 600' });
+    daemon.agent.answer = ({ script_only: only }) => (only ? 'hold' : costing(0.002));
+    await daemon.start();
+    await daemon.clock.advance(51 * 60_000);
+    await daemon.until(() => daemon.agent.turns.length === 1);
+    await daemon.say(work, '@Nina hello');
+    await daemon.until(() => daemon.told(work).length === 1);
+    expect(daemon.told(work)).toEqual(['done']);
+    daemon.agent.finish(daemon.agent.turns[0], { text: 'hi', scripted: true });
+    await daemon.until(() => daemon.told(family).length === 1);
+  });
 });
 
 describe('what an agent reports', () => {
