@@ -42,6 +42,9 @@ export interface NewGroup {
   networkAllow?: readonly string[] | undefined;
 }
 
+/** Kinds of problems whose subject is a group's folder. */
+const PROBLEMS_OF_A_GROUP: ReadonlySet<string> = new Set(['provider', 'workspace', 'network']);
+
 export interface RegistryOptions {
   db: Db;
   home: string;
@@ -94,6 +97,7 @@ export function removeGroup(options: RegistryOptions, group: Group, actor: strin
     pauseTasksOf(options, group);
     dropAsked(db, group.folder, group.chatJid, now());
     db.mcp.forget(group.folder);
+    closeProblemsOf(options, group);
     db.groups.remove(group.chatJid);
     db.audit.note({
       at: now(),
@@ -105,6 +109,12 @@ export function removeGroup(options: RegistryOptions, group: Group, actor: strin
     });
   });
   writeMirror(options);
+}
+
+/** Nobody meets them any more, so nobody would find them solved. Main heard of the group's end. */
+function closeProblemsOf({ db, now }: RegistryOptions, { folder }: Group): void {
+  for (const { id, kind, subject } of db.problems.open())
+    if (subject === folder && PROBLEMS_OF_A_GROUP.has(kind)) db.problems.close(id, now());
 }
 
 /** Stores what was changed of a group, notes it in the audit log, and writes the mirror. */

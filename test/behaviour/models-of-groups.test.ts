@@ -255,6 +255,19 @@ describe('a group whose provider cannot be asked', () => {
     expect(daemon.agent.turns.map(({ kind }) => kind).sort()).toEqual(['messages', 'task']);
   });
 
+  it('is no problem any more when it is unregistered; the other group that cannot still is one', async () => {
+    const daemon = new Offices(CLAUDE);
+    await daemon.start();
+    for (const group of [daemon.family, daemon.work]) {
+      daemon.set(group, { provider: 'openai' });
+      await daemon.say(group, 'hello');
+      await daemon.until(() => daemon.told(group).length === 1);
+    }
+    await daemon.ask(daemon.main, '/unregister family');
+    await daemon.until(() => daemon.db.groups.byFolder(daemon.family.folder) === null);
+    expect(daemon.problems()).toMatchObject([{ kind: 'provider', subject: 'work' }]);
+  });
+
   it('without containers only the offline agent works', async () => {
     const daemon = new Offices({ ...SERVER, AGENT_PROVIDER: 'offline', CONTAINER_RUNTIME: 'auto' });
     await daemon.start();
