@@ -5,7 +5,7 @@
  *     → updates as they came → a small database is written anew → receipt → the write-ahead log is emptied
  *
  * Invariants: files go before the rows that know of them, so a kill in between leaves nothing behind: the next start goes on from
- * the cursor; a receipt is stored with the end of its forgetting, once. A failure (a full disk) is tried again later.
+ * the cursor; a receipt is stored with the end of its forgetting, once. A failure (a full disk) is tried again later, and told when it lasts.
  * It never touches a backup, nor what people or the agent have written around what is forgotten: the receipt names those.
  */
 import { rmSync } from 'node:fs';
@@ -29,6 +29,8 @@ const BATCH = 20;
 const WINDOW = 500;
 const PAUSE_MS = 10;
 const AGAIN_MS = 30_000;
+/** Failures in a row; a disk that is full for a moment is none of anybody's business. */
+const STUCK = 3;
 const MINUTE_MS = 60_000;
 
 export interface ForgettingOptions {
@@ -42,6 +44,9 @@ export interface ForgettingOptions {
   backups?: { everyMs: number; keep: number } | null;
   /** Where a group has no zone of its own. */
   timezone?: string;
+  /** It failed so often in a row that somebody has to look; and it works again. */
+  stuck?: (why: string) => void;
+  goesOn?: () => void;
   /** There is a receipt to send. */
   wakeDelivery: (jid: ChatJid) => void;
 }
@@ -67,6 +72,7 @@ export function createForgetter(options: ForgettingOptions): Forgetter {
   let running: Iterator<void, Forgotten | null> | undefined;
   let isOver = false;
   let isWalFull = false;
+  let failures = 0;
 
   function step(): void {
     timer = undefined;
@@ -76,6 +82,8 @@ export function createForgetter(options: ForgettingOptions): Forgetter {
       running ??= work(options);
       if (running === undefined || running.next().done) {
         running = undefined;
+        failures = 0;
+        options.goesOn?.();
         const isMore = db.forgettings.next() !== null;
         isWalFull = !emptyWal(db.sqlite);
         waitMs = isMore ? PAUSE_MS : isWalFull ? AGAIN_MS : null;
@@ -84,6 +92,8 @@ export function createForgetter(options: ForgettingOptions): Forgetter {
       running = undefined;
       waitMs = AGAIN_MS;
       log.warn({ event: 'forgetting_failed', err: error }, messageOf(error));
+      failures += 1;
+      if (failures >= STUCK) options.stuck?.(messageOf(error));
     }
     if (waitMs !== null) timer = clock.after(waitMs, step);
   }

@@ -140,6 +140,8 @@ export function wireChats(parts: ChatsParts): Chats {
     timezone: config.timezone,
     backups: goingBackups(config.backup),
     rest: (folder) => links.late.runner?.rest(folder) ?? true,
+    stuck: (why) => problems.report('forgetting', why),
+    goesOn: () => problems.solved('forgetting'),
     wakeDelivery: delivery.wake,
   });
   releasers.add(() => forgetter.stop());

@@ -710,6 +710,10 @@ export const DE: Words = {
       begins: (detail) => `Die geplante Sicherung hat nicht geklappt: ${detail}`,
       ends: () => 'Die geplante Sicherung klappt wieder.',
     },
+    forgetting: {
+      begins: (detail) => `Was vergessen werden soll (/forget), lässt sich bisher nicht entfernen: ${detail}`,
+      ends: () => 'Was vergessen werden sollte, lässt sich wieder entfernen.',
+    },
   },
 
   refused: {

@@ -725,6 +725,10 @@ export const EN = {
       begins: (detail: string) => `The scheduled backup did not work: ${detail}`,
       ends: () => 'The scheduled backup works again.',
     },
+    forgetting: {
+      begins: (detail: string) => `What is to be forgotten (/forget) cannot be removed so far: ${detail}`,
+      ends: () => 'What was to be forgotten can be removed again.',
+    },
   },
 
   /** Why a command was refused, as the end of a sentence. The command line and the model are told the English one. */

@@ -438,3 +438,30 @@ it('while a turn runs, its conversation is begun anew all the same, and the rece
   await daemon.until(() => daemon.agent.turns.length === 3);
   expect(daemon.agent.turns[2]?.session_id).toBeNull();
 });
+
+it('what cannot be removed is told to main once, when that lasts, and goes when it can', async () => {
+  const daemon = new InnerDaemon();
+  const main = daemon.register('main', { isMain: true });
+  const group = daemon.register('garden');
+  await daemon.start();
+  await daemon.say(group, 'the spare key lies under the blue flowerpot');
+  daemon.db.sqlite.exec(
+    "CREATE TRIGGER kept BEFORE DELETE ON messages BEGIN SELECT RAISE(ABORT, 'not to be removed'); END",
+  );
+  const { message_id: id } = daemon.db.sqlite
+    .prepare("SELECT message_id FROM messages WHERE content LIKE 'the spare key%'")
+    .get() as { message_id: number };
+  await daemon.say(group, '/forget', undefined, { reply_to_message: { message_id: id, date: 0 } });
+  const stuck = () => daemon.told(main).filter((text) => /cannot be removed so far: not to be/.test(text));
+  await daemon.clock.advance(45_000);
+  expect(stuck()).toHaveLength(0);
+  await daemon.clock.advance(5 * 60_000);
+  await daemon.until(() => stuck().length === 1);
+  expect(daemon.app?.status().problems).toMatchObject([{ kind: 'forgetting', detail: 'not to be removed' }]);
+  daemon.db.sqlite.exec('DROP TRIGGER kept');
+  await daemon.clock.advance(60_000);
+  await daemon.until(() => daemon.told(group).some((text) => text.startsWith('Forgotten')));
+  await daemon.until(() => daemon.told(main).includes('What was to be forgotten can be removed again.'));
+  expect(stuck()).toHaveLength(1);
+  expect(daemon.app?.status().problems).toEqual([]);
+});
