@@ -257,6 +257,8 @@ describe('with a whole daemon', () => {
       () => home.row("SELECT 1 FROM messages WHERE content = 'is-anybody-there'"),
       'the question',
     );
+    // A kill before that is noted would have it repeated, marked.
+    await home.until(() => home.row("SELECT 1 FROM outbox WHERE state = 'sent'"), 'that main was told');
     await daemon.kill('SIGKILL');
     const next = await home.start();
     expect((await home.nanoclaw('groups', 'list')).stdout).toContain('paused: restricted');
