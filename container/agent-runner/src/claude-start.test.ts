@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Options, query, type SpawnOptions } from '@anthropic-ai/claude-agent-sdk';
@@ -38,7 +38,13 @@ function optionsFor(dir: string, skills: readonly Skill[], more: Partial<TurnFil
     team: [],
     skills,
   };
-  return claudeOptions(parts as unknown as Parameters<typeof claudeOptions>[0]);
+  // Claude Code's own program is in the image alone; test/docker/agent-runner shows that it is found there.
+  const program = join(dir, 'claude');
+  writeFileSync(program, '', { mode: 0o755 });
+  return {
+    ...claudeOptions(parts as unknown as Parameters<typeof claudeOptions>[0]),
+    pathToClaudeCodeExecutable: program,
+  };
 }
 
 /** What the SDK itself asks for. */

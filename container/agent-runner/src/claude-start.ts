@@ -22,7 +22,7 @@ export function expectedStart(options: Options): Start | null {
   const { mcpServers = {}, settings, plugins = [], skills = [], tools, resume, env, cwd } = options;
   if (Object.keys(mcpServers).length > 0 || typeof settings !== 'object' || !Array.isArray(skills))
     return null;
-  const command = claudeProgram();
+  const command = options.pathToClaudeCodeExecutable ?? claudeProgram();
   if (command === null || !Array.isArray(tools) || !env || cwd === undefined) return null;
   const args = [
     ...['--output-format', 'stream-json', '--verbose', '--input-format', 'stream-json'],
