@@ -1,5 +1,5 @@
 /** `nanoclaw doctor --drill`: passes where agents are held, for root and for others, and fails by the right line where not. */
-import { execFile } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
 import {
   chmodSync,
   chownSync,
@@ -165,8 +165,10 @@ describe.skipIf(whyNot)(`the drill${whyNot ? ` (skipped: ${whyNot})` : ''}`, () 
   it(
     'fails where a container has main’s mailbox',
     async () => {
-      const { failed, findings } = await weakened(({ folder, host }) => {
+      const { failed, findings } = await weakened(({ folder, home: drillHome, spec, host }) => {
         if (folder !== 'family') return;
+        // Main's agent may start later: its mailbox is its own only then.
+        execFileSync('chown', ['-R', spec.User ?? '', path.join(drillHome, 'data/ipc/main/out')]);
         host.Mounts = (host.Mounts ?? []).map((mount) =>
           mount.Target.startsWith('/workspace/ipc/')
             ? { ...mount, Source: mount.Source.replace('/ipc/family/', '/ipc/main/') }
