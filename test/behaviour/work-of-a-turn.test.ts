@@ -118,3 +118,42 @@ it('that the daemon has removed a file itself is no reason to look again', async
   await Promise.resolve();
   expect(events).toHaveLength(2);
 });
+
+it('what an agent says right behind something else waits for nothing; one that never stops is looked at half of the time', async () => {
+  const world = createMailboxWorld();
+  const turn = randomUUID();
+  let said = 0;
+  // A commit, say.
+  world.onEvent.take = () => {
+    world.clock.pass(5);
+    return true;
+  };
+  const say = async () => {
+    said += 1;
+    const name = eventFileName(turn, said);
+    world.drop('family', 'events', textEvent(turn, said), name);
+    world.notify('family', 'events', name);
+    await Promise.resolve();
+  };
+  world.ipc.attach(world.family.folder);
+  await say();
+  await say();
+  expect(world.events).toHaveLength(2);
+
+  while (said < 200) await say();
+  const atOnce = world.events.length;
+  expect(atOnce).toBeLessThan(20);
+  const from = world.clock.monotonic();
+  for (let i = 0; world.events.length < said && i < 10_000; i += 1) {
+    await world.clock.advance(1);
+    if (said < 300) await say();
+  }
+  expect(world.events).toHaveLength(300);
+  const looked = (300 - atOnce) * 5;
+  expect(world.clock.monotonic() - from).toBeGreaterThanOrEqual(looked);
+
+  // After a rest it is as at first.
+  await world.clock.advance(5000);
+  await say();
+  expect(world.events).toHaveLength(301);
+});
