@@ -37,9 +37,6 @@ export interface Ipc {
   stop(): void;
 }
 
-/** An agent that seldom says something is looked at as soon as it does: so much looking (ms) needs no rest behind it. */
-const UNRESTED_MS = 50;
-
 const WATCHED = [MAILBOX.messages, MAILBOX.tasks, MAILBOX.events] as const;
 
 interface Mailbox {
@@ -47,8 +44,8 @@ interface Mailbox {
   trash: Trash;
   /** The next look, when one is due. `paced`: nothing but what has to wait is left. */
   timer: { timer: Timer; paced: boolean } | null;
-  /** On the monotonic clock, when twice the time of all looks will have passed: looking takes at most half of the time. */
-  paidAt: number;
+  /** On the monotonic clock: looking takes at most half of the time. */
+  restUntil: number;
   drained: { resolve: () => void; reject: (error: unknown) => void }[];
 }
 
@@ -89,7 +86,7 @@ export function createIpc(options: IpcOptions): Ipc {
     const paths = groupPaths(home, folder);
     const trash = createTrash(paths.trash);
     const intake = createIntake(options, folder, paths, trash, () => rewatch(folder));
-    const mailbox: Mailbox = { intake, trash, timer: null, paidAt: 0, drained: [] };
+    const mailbox: Mailbox = { intake, trash, timer: null, restUntil: 0, drained: [] };
     mailboxes.set(folder, mailbox);
     return mailbox;
   }
@@ -110,7 +107,7 @@ export function createIpc(options: IpcOptions): Ipc {
   function soon(folder: Folder): void {
     const mailbox = mailboxOf(folder);
     if (stopped || pending.has(folder) || mailbox.timer?.paced === false) return;
-    const restMs = mailbox.paidAt - UNRESTED_MS - clock.monotonic();
+    const restMs = mailbox.restUntil - clock.monotonic();
     if (restMs > 0) {
       later(folder, restMs, false);
       return;
@@ -139,7 +136,7 @@ export function createIpc(options: IpcOptions): Ipc {
     try {
       const progress = mailbox.intake.slice();
       const spent = clock.monotonic() - from;
-      mailbox.paidAt = Math.max(mailbox.paidAt, from) + 2 * spent;
+      mailbox.restUntil = from + 2 * spent;
       if (progress.state === 'more') {
         later(folder, spent, false);
         return false;
